@@ -1,0 +1,234 @@
+//! *Why a 403?* The lists of hosts and origins a server answers to: the guard against DNS rebinding.
+//!
+//! MCP requires every server to validate `Origin` (2025-11-25, Transports, Security Warning). A browser always sends
+//! `Host`, and `Origin` on every cross-site request; a page on `evil.example` whose name was rebound to 127.0.0.1 sends its
+//! own name in both. Both lists hold loopback names until told otherwise.
+
+use std::net::IpAddr;
+
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderName, HeaderValue, header};
+
+use crate::protocol::headers::{Single, single};
+use crate::rejection::Rejection;
+
+/// Which `Host` and `Origin` headers are accepted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OriginPolicy {
+    hosts: Vec<HostEntry>,
+    origins: Vec<OriginEntry>,
+    any_host: bool,
+}
+
+impl OriginPolicy {
+    /// Accepts one more host; see [`HostEntry::parse`].
+    pub(crate) fn allow_host(&mut self, host: &str) -> Result<(), String> {
+        let entry = HostEntry::parse(host)
+            .ok_or_else(|| format!("{host:?} is no host: write `name`, `name:port` or `[::1]:port`"))?;
+        self.hosts.push(entry);
+        Ok(())
+    }
+
+    /// Accepts one more origin; see [`OriginEntry::parse`].
+    pub(crate) fn allow_origin(&mut self, origin: &str) -> Result<(), String> {
+        let entry = OriginEntry::parse(origin)
+            .ok_or_else(|| format!("{origin:?} is no origin: write `https://name` or `https://name:port`"))?;
+        self.origins.push(entry);
+        Ok(())
+    }
+
+    pub(crate) fn allow_any_host(&mut self) {
+        self.any_host = true;
+    }
+
+    /// The whole decision, from the request's head alone.
+    pub(crate) fn check(&self, parts: &Parts) -> Result<(), Rejection> {
+        self.check_host(parts)?;
+        self.check_origin(parts)
+    }
+
+    fn check_host(&self, parts: &Parts) -> Result<(), Rejection> {
+        let named = match (single(&parts.headers, &header::HOST), parts.uri.authority()) {
+            (Single::One(value), _) => HostEntry::from_header(value),
+            (Single::Absent, Some(authority)) => HostEntry::parse(authority.as_str()),
+            (Single::Absent, None) | (Single::Several, _) => None,
+        };
+        match named {
+            _ if self.any_host => Ok(()),
+            Some(host) if host.is_loopback() || self.hosts.iter().any(|entry| entry.covers(&host)) => Ok(()),
+            Some(_) | None => Err(Rejection::ForeignHost),
+        }
+    }
+
+    fn check_origin(&self, parts: &Parts) -> Result<(), Rejection> {
+        const ORIGIN: HeaderName = header::ORIGIN;
+        let origin = match single(&parts.headers, &ORIGIN) {
+            Single::Absent => return Ok(()),
+            Single::One(value) => value.to_str().ok().and_then(OriginEntry::parse),
+            Single::Several => None,
+        };
+        match origin {
+            Some(origin) if origin.host.is_loopback() || self.origins.contains(&origin) => Ok(()),
+            Some(_) | None => Err(Rejection::ForeignOrigin),
+        }
+    }
+}
+
+/// A host name or address, with a port where one matters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct HostEntry {
+    /// Lower case; an IPv6 address without its brackets.
+    name: String,
+    port: Option<u16>,
+}
+
+impl HostEntry {
+    fn from_header(value: &HeaderValue) -> Option<Self> {
+        Self::parse(value.to_str().ok()?)
+    }
+
+    /// Reads `name`, `name:port`, `1.2.3.4`, `[::1]:port`. No user info, no trailing dot, no empty port, no path.
+    fn parse(text: &str) -> Option<Self> {
+        let authority: Authority = text.parse().ok()?;
+        let port = authority.port().map(|port| port.as_u16());
+        let expected_len = authority.host().len() + authority.port().map_or(0, |port| port.as_str().len() + 1);
+        let name = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        let plain = text.len() == expected_len && !name.is_empty() && !name.ends_with('.') && !text.contains('@');
+        plain.then_some(Self { name, port })
+    }
+
+    /// An entry without a port covers every port.
+    fn covers(&self, host: &Self) -> bool {
+        self.name == host.name && (self.port.is_none() || self.port == host.port)
+    }
+
+    fn is_loopback(&self) -> bool {
+        self.name == "localhost" || self.name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+/// A web origin (RFC 6454): scheme, host and port, the scheme's own port left out or written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct OriginEntry {
+    scheme: String,
+    host: HostEntry,
+}
+
+impl OriginEntry {
+    fn parse(text: &str) -> Option<Self> {
+        let (scheme, authority) = text.split_once("://")?;
+        let scheme = scheme.to_ascii_lowercase();
+        let default_port = match scheme.as_str() {
+            "http" => 80,
+            "https" => 443,
+            _ => return None,
+        };
+        let mut host = HostEntry::parse(authority)?;
+        host.port.get_or_insert(default_port);
+        Some(Self { scheme, host })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    fn policy() -> OriginPolicy {
+        let mut policy = OriginPolicy::default();
+        policy.allow_host("mcp.example.com").unwrap();
+        policy.allow_host("pinned.example.com:8443").unwrap();
+        policy.allow_origin("https://app.example.com").unwrap();
+        policy
+    }
+
+    fn verdict(headers: &[(&'static str, &str)]) -> Result<(), Rejection> {
+        let mut request = Request::new(());
+        for (name, value) in headers {
+            request.headers_mut().append(*name, value.parse().unwrap());
+        }
+        policy().check(&request.into_parts().0)
+    }
+
+    #[test]
+    fn hosts_are_judged_by_name_and_port() {
+        for host in [
+            "localhost",
+            "LOCALHOST:8080",
+            "127.0.0.1:1",
+            "127.8.9.1",
+            "[::1]",
+            "[::1]:9000",
+            "mcp.example.com",
+            "MCP.example.COM:443",
+            "pinned.example.com:8443",
+        ] {
+            assert_eq!(verdict(&[("host", host)]), Ok(()), "{host}");
+        }
+        for host in [
+            "",
+            "evil.example",
+            "localhost.evil.com",
+            "localhost.",
+            "user@localhost",
+            "localhost:",
+            "localhost:99999",
+            "127.0.0.1.nip.io",
+            "0.0.0.0",
+            "[::2]",
+            "::1",
+            "pinned.example.com",
+            "pinned.example.com:80",
+            "mcp.example.com.",
+            "localhost/x",
+            "localhost evil",
+            "localhost,evil.com",
+        ] {
+            assert_eq!(verdict(&[("host", host)]), Err(Rejection::ForeignHost), "{host}");
+        }
+        assert_eq!(verdict(&[]), Err(Rejection::ForeignHost));
+        assert_eq!(verdict(&[("host", "localhost"), ("host", "localhost")]), Err(Rejection::ForeignHost));
+    }
+
+    #[test]
+    fn origins_are_judged_by_scheme_host_and_port() {
+        let origin = |value| verdict(&[("host", "localhost"), ("origin", value)]);
+        for value in [
+            "http://localhost:3000",
+            "https://127.0.0.1",
+            "http://[::1]:5",
+            "https://app.example.com",
+            "https://app.example.com:443",
+            "HTTPS://APP.example.com",
+        ] {
+            assert_eq!(origin(value), Ok(()), "{value}");
+        }
+        for value in [
+            "null",
+            "",
+            "http://app.example.com",
+            "https://app.example.com:444",
+            "https://app.example.com.evil.com",
+            "http://localhost.evil.com",
+            "http://localhost@evil.com",
+            "https://user@app.example.com",
+            "file://localhost",
+            "https://app.example.com.",
+            "localhost",
+            "https://app.example.com/path",
+            "https://app.example.com https://x",
+        ] {
+            assert_eq!(origin(value), Err(Rejection::ForeignOrigin), "{value}");
+        }
+        let doubled = [("host", "localhost"), ("origin", "http://localhost"), ("origin", "http://localhost")];
+        assert_eq!(verdict(&doubled), Err(Rejection::ForeignOrigin));
+    }
+
+    #[test]
+    fn a_list_refuses_what_is_no_host_or_origin() {
+        let mut policy = OriginPolicy::default();
+        assert!(policy.allow_host("https://x").is_err());
+        assert!(policy.allow_origin("app.example.com").is_err());
+    }
+}

@@ -1,0 +1,41 @@
+//! The headers a session layer reads, rewrites and takes off.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// The session id: ours towards the client, the inner service's own towards it.
+pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+/// The protocol revision a request speaks.
+pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+/// The SSE cursor a client resumes from.
+pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// A reconnect token; a secret that no inner service may see.
+pub(crate) const RECONNECT_TOKEN: HeaderName = HeaderName::from_static("mcp-reconnect-token");
+
+pub(crate) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// How often a header that must be single stands in a request.
+pub(crate) enum Single<'a> {
+    Absent,
+    One(&'a HeaderValue),
+    Several,
+}
+
+/// Reads a header that may stand at most once.
+pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Single<'a> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Single::Absent,
+        (Some(value), None) => Single::One(value),
+        (Some(_), Some(_)) => Single::Several,
+    }
+}
+
+/// Whether a body declares this media type, parameters aside.
+pub(crate) fn has_media_type(headers: &HeaderMap, wanted: &HeaderValue) -> bool {
+    let essence = |value: &str| value.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| essence(value).as_bytes() == wanted.as_bytes())
+}

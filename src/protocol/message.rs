@@ -1,0 +1,349 @@
+//! One shallow look at a JSON-RPC body: what kind of message it is, its id and method, and which era it claims.
+//!
+//! The look never copies or changes the body: the inner service receives the bytes that were judged. Field names are
+//! matched in their exact case and a repeated field is an error, so that no two readers can disagree about a message.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::protocol::version::ProtocolVersion;
+use crate::session::ClientInfo;
+
+/// A JSON-RPC request id exactly as its sender wrote it, to be echoed byte for byte.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct RequestId(Box<RawValue>);
+
+impl RequestId {
+    /// Longest id echoed; nobody needs more, and an error answer must stay small.
+    const MAX_LEN: usize = 256;
+
+    /// Strings and numbers are ids (MCP forbids `null`).
+    fn read(raw: &RawValue) -> Option<Self> {
+        let text = raw.get();
+        let scalar = text.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit());
+        (scalar && text.len() <= Self::MAX_LEN).then(|| Self(raw.to_owned()))
+    }
+
+    pub(crate) fn as_json(&self) -> &str {
+        self.0.get()
+    }
+}
+
+/// What a single JSON-RPC object is.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// `method` and `id`.
+    Request { id: RequestId, method: String },
+    /// `method` alone.
+    Notification { method: String },
+    /// `result` or `error`: the client answers a question of the server.
+    Response,
+}
+
+/// A single JSON-RPC object, looked at.
+#[derive(Debug)]
+pub(crate) struct Envelope {
+    pub(crate) kind: Kind,
+    /// `params._meta` names a protocol version: the mark of a modern request, whatever its value.
+    pub(crate) claims_modern: bool,
+}
+
+impl Envelope {
+    pub(crate) fn id(&self) -> Option<&RequestId> {
+        match &self.kind {
+            Kind::Request { id, .. } => Some(id),
+            Kind::Notification { .. } | Kind::Response => None,
+        }
+    }
+
+    pub(crate) fn is_initialize(&self) -> bool {
+        matches!(&self.kind, Kind::Request { method, .. } if method == "initialize")
+    }
+}
+
+/// A POST body, looked at.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    Single(Envelope),
+    /// At least one message; only revision 2025-03-26 has batches.
+    Batch(Vec<Envelope>),
+}
+
+/// Why a body is no JSON-RPC payload.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Malformed {
+    /// Not JSON at all.
+    NotJson,
+    /// JSON, but no message; the text says what is wrong.
+    NotAMessage(&'static str),
+    /// More messages in one batch than allowed.
+    BatchTooLong,
+}
+
+/// Looks at a body, allowing at most `max_batch` messages in a batch.
+pub(crate) fn read(body: &[u8], max_batch: usize) -> Result<Payload, Malformed> {
+    match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') => read_single(body).map(Payload::Single),
+        Some(b'[') => read_batch(body, max_batch).map(Payload::Batch),
+        _ if serde_json::from_slice::<IgnoredAny>(body).is_ok() => {
+            Err(Malformed::NotAMessage("a JSON-RPC message is an object"))
+        }
+        _ => Err(Malformed::NotJson),
+    }
+}
+
+fn read_batch(body: &[u8], max_batch: usize) -> Result<Vec<Envelope>, Malformed> {
+    let items: Vec<&RawValue> = serde_json::from_slice(body).map_err(|_| Malformed::NotJson)?;
+    match items.len() {
+        0 => Err(Malformed::NotAMessage("a batch holds at least one message")),
+        len if len > max_batch => Err(Malformed::BatchTooLong),
+        _ => items.iter().map(|item| read_item(item)).collect(),
+    }
+}
+
+fn read_item(item: &RawValue) -> Result<Envelope, Malformed> {
+    if item.get().starts_with('{') {
+        read_single(item.get().as_bytes())
+    } else {
+        Err(Malformed::NotAMessage("every message of a batch is an object"))
+    }
+}
+
+fn read_single(body: &[u8]) -> Result<Envelope, Malformed> {
+    let fields: Fields<'_> = serde_json::from_slice(body).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => {
+            Malformed::NotAMessage("`id`, `method` or `params` is repeated or of the wrong type")
+        }
+        _ => Malformed::NotJson,
+    })?;
+    Ok(Envelope { kind: fields.kind()?, claims_modern: fields.params.map.meta.map.version.0 })
+}
+
+#[derive(Deserialize)]
+struct Fields<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+    method: Option<String>,
+    #[serde(default)]
+    params: MapOr<Params>,
+    #[serde(default)]
+    result: Present,
+    #[serde(default)]
+    error: Present,
+}
+
+impl Fields<'_> {
+    fn kind(&self) -> Result<Kind, Malformed> {
+        let answers = self.result.0 || self.error.0;
+        match (&self.method, &self.id, answers) {
+            (Some(method), None, false) => Ok(Kind::Notification { method: method.clone() }),
+            (Some(method), Some(id), false) => {
+                let id = RequestId::read(id)
+                    .ok_or(Malformed::NotAMessage("`id` must be a string or a number of at most 256 characters"))?;
+                Ok(Kind::Request { id, method: method.clone() })
+            }
+            (None, Some(_), true) => Ok(Kind::Response),
+            (None, None, true) => Err(Malformed::NotAMessage("a response needs the `id` it answers")),
+            (Some(_), _, true) => Err(Malformed::NotAMessage("a message has `method` or `result`/`error`, not both")),
+            (None, _, false) => Err(Malformed::NotAMessage("a message needs `method`, `result` or `error`")),
+        }
+    }
+}
+
+/// A plain `Option` would read `"id": null` as absent; this keeps the difference.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+#[derive(Default, Deserialize)]
+struct Params {
+    #[serde(rename = "_meta", default)]
+    meta: MapOr<Meta>,
+}
+
+#[derive(Default, Deserialize)]
+struct Meta {
+    #[serde(rename = "io.modelcontextprotocol/protocolVersion", default)]
+    version: Present,
+}
+
+/// True where a field stands at all, `null` included.
+#[derive(Default)]
+struct Present(bool);
+
+impl<'de> Deserialize<'de> for Present {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self(true))
+    }
+}
+
+/// `T` read from an object; its default from any other JSON value, which is the inner service's to judge.
+#[derive(Default)]
+struct MapOr<T> {
+    map: T,
+}
+
+impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for MapOr<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MapOrVisitor(PhantomData)).map(|map| Self { map })
+    }
+}
+
+struct MapOrVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for MapOrVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<T, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(T::default())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_unit<E>(self) -> Result<T, E> {
+        Ok(T::default())
+    }
+}
+
+/// Who the client says it is: `params.clientInfo` of its `initialize`. Missing or malformed parts read as empty.
+pub(crate) fn client_info(initialize: &[u8]) -> ClientInfo {
+    #[derive(Deserialize)]
+    struct Initialize {
+        params: InitializeParams,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct InitializeParams {
+        client_info: ClientInfo,
+    }
+    serde_json::from_slice::<Initialize>(initialize)
+        .map_or_else(|_| ClientInfo::default(), |read| read.params.client_info.bounded())
+}
+
+/// The protocol version an `initialize` answer settles on; `None` if it is no successful answer.
+pub(crate) fn negotiated_version(answer: &[u8]) -> Option<ProtocolVersion> {
+    #[derive(Deserialize)]
+    struct Answer {
+        result: InitializeResult,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct InitializeResult {
+        protocol_version: ProtocolVersion,
+    }
+    serde_json::from_slice::<Answer>(answer).ok().map(|answer| answer.result.protocol_version)
+}
+
+/// Whether a message of the inner service is a response: the last one its request gets.
+pub(crate) fn is_response(message: &[u8]) -> bool {
+    matches!(read_single(message), Ok(Envelope { kind: Kind::Response, .. }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn single(body: &str) -> Result<Envelope, Malformed> {
+        match read(body.as_bytes(), 100)? {
+            Payload::Single(envelope) => Ok(envelope),
+            Payload::Batch(_) => panic!("a batch: {body}"),
+        }
+    }
+
+    #[test]
+    fn the_three_kinds_are_told_apart() {
+        let request = single(r#" {"jsonrpc":"2.0","id":7,"method":"tools/call"}"#).unwrap();
+        assert!(matches!(&request.kind, Kind::Request { id, method } if id.as_json() == "7" && method == "tools/call"));
+        let notification = single(r#"{"method":"notifications/initialized"}"#).unwrap();
+        assert!(matches!(notification.kind, Kind::Notification { .. }));
+        for response in [r#"{"id":0,"result":null}"#, r#"{"id":"x","error":{"code":1,"message":""}}"#] {
+            assert!(matches!(single(response).unwrap().kind, Kind::Response), "{response}");
+        }
+    }
+
+    #[test]
+    fn a_modern_claim_is_seen_however_it_is_spelt() {
+        let claims =
+            |params: &str| single(&format!(r#"{{"id":1,"method":"x","params":{params}}}"#)).unwrap().claims_modern;
+        assert!(claims(r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#));
+        assert!(claims(r#"{"a":[1,{}],"\u005fmeta":{"io.modelcontextprotocol\/protocolVersion":null}}"#));
+        assert!(!claims(r#"{"_meta":{"progressToken":1}}"#));
+        for other in ["[1,2]", "null", "3", "-3", "0.5", "\"s\"", "true", r#"{"_meta":[]}"#] {
+            assert!(!claims(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_two_readers_could_read_differently_is_refused() {
+        for body in [
+            r#"{"id":1,"id":2,"method":"x"}"#,
+            r#"{"id":1,"method":"x","method":"initialize"}"#,
+            r#"{"id":1,"Method":"initialize"}"#,
+            r#"{"id":1,"method":"x","params":{"_meta":{},"_meta":{}}}"#,
+            r#"{"id":null,"method":"x"}"#,
+            r#"{"id":{},"method":"x"}"#,
+            r#"{"id":1,"method":"x","result":{}}"#,
+            r#"{"id":1,"method":5}"#,
+            r#"{"result":{}}"#,
+            "{}",
+            "5",
+            "[]",
+            "[[]]",
+        ] {
+            assert!(matches!(read(body.as_bytes(), 100), Err(Malformed::NotAMessage(_))), "{body}");
+        }
+        for body in ["", "{", r#"{"id":1,"method":"x"} x"#, "not json", "[{]"] {
+            assert_eq!(read(body.as_bytes(), 100).unwrap_err(), Malformed::NotJson, "{body}");
+        }
+    }
+
+    #[test]
+    fn depth_and_length_of_a_body_do_no_harm() {
+        let deep = format!(r#"{{"id":1,"method":"x","params":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+        let _ = read(deep.as_bytes(), 100);
+        let long = format!("[{}]", vec![r#"{"method":"x"}"#; 10_000].join(","));
+        assert_eq!(read(long.as_bytes(), 100).unwrap_err(), Malformed::BatchTooLong);
+    }
+
+    #[test]
+    fn an_initialize_answer_names_its_version() {
+        let version = |answer: &str| negotiated_version(answer.as_bytes());
+        let accepted = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{}}}"#;
+        assert_eq!(version(accepted), Some(ProtocolVersion::V2025_11_25));
+        assert_eq!(version(r#"{"id":0,"error":{"code":-32602,"message":"no"}}"#), None);
+        assert_eq!(version(r#"{"id":0,"result":{"protocolVersion":"draft"}}"#), None);
+    }
+}

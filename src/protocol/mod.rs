@@ -1,0 +1,8 @@
+//! The Model Context Protocol as it looks on the wire: header names, revisions, JSON-RPC envelopes, SSE messages.
+//!
+//! Plain data and pure functions; nothing here knows of sessions, stores or services.
+
+pub(crate) mod headers;
+pub(crate) mod message;
+pub(crate) mod sse;
+pub(crate) mod version;

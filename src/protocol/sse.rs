@@ -1,0 +1,140 @@
+//! Server-sent events: splitting a byte stream into messages, and writing our own.
+//!
+//! The splitter follows the WHATWG event stream format as far as a relay needs it: it finds where a message ends and what
+//! its `data` is, and leaves the bytes as they are.
+
+use bytes::{Bytes, BytesMut};
+
+/// One message of an event stream.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SseMessage {
+    /// The bytes as they came, blank line included.
+    pub(crate) raw: Bytes,
+    /// The `data` lines joined by line feeds; empty for comments, priming events and bare `retry`s.
+    pub(crate) data: Vec<u8>,
+}
+
+/// Splits an event stream into messages, whatever the chunks it arrives in.
+#[derive(Default)]
+pub(crate) struct Splitter {
+    pending: BytesMut,
+    /// How much of `pending` is known to hold no message end.
+    scanned: usize,
+}
+
+impl Splitter {
+    pub(crate) fn push(&mut self, chunk: &[u8]) {
+        self.pending.extend_from_slice(chunk);
+    }
+
+    /// Bytes waiting for the rest of their message.
+    pub(crate) fn pending_len(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The next whole message, if it has arrived.
+    pub(crate) fn next_message(&mut self) -> Option<SseMessage> {
+        let end = self.find_end()?;
+        self.scanned = 0;
+        let raw = self.pending.split_to(end).freeze();
+        let data = data_of(&raw);
+        Some(SseMessage { raw, data })
+    }
+
+    /// What arrived after the last whole message.
+    pub(crate) fn into_rest(self) -> Bytes {
+        self.pending.freeze()
+    }
+
+    /// The index after the blank line that ends the first message.
+    fn find_end(&mut self) -> Option<usize> {
+        let bytes = &self.pending[..];
+        let mut at = self.scanned;
+        while let Some(step) = bytes[at..].iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+            let first = line_end(bytes, at + step)?;
+            if first < bytes.len() && matches!(bytes[first], b'\n' | b'\r') {
+                return line_end(bytes, first);
+            }
+            if first == bytes.len() {
+                self.scanned = at + step;
+                return None;
+            }
+            at = first;
+        }
+        self.scanned = bytes.len();
+        None
+    }
+}
+
+/// The index after the line break at `at`. A `\r` at the very end may be half of a `\r\n`, but ends the line all the same;
+/// the `\n` that follows it then reads as an empty line of the next message, which readers ignore.
+fn line_end(bytes: &[u8], at: usize) -> Option<usize> {
+    match bytes.get(at)? {
+        b'\r' if bytes.get(at + 1) == Some(&b'\n') => Some(at + 2),
+        _ => Some(at + 1),
+    }
+}
+
+fn data_of(message: &[u8]) -> Vec<u8> {
+    let mut data = Vec::new();
+    for line in message.split(|byte| matches!(byte, b'\n' | b'\r')) {
+        let Some(value) = line.strip_prefix(b"data:") else { continue };
+        if !data.is_empty() {
+            data.push(b'\n');
+        }
+        data.extend_from_slice(value.strip_prefix(b" ").unwrap_or(value));
+    }
+    data
+}
+
+/// A message that carries one JSON-RPC message.
+pub(crate) fn message(json: &str) -> Bytes {
+    Bytes::from(format!("data: {json}\n\n"))
+}
+
+/// Tells the client when to come back, without ending its stream.
+pub(crate) fn retry(after: std::time::Duration) -> Bytes {
+    Bytes::from(format!("retry: {}\n\n", after.as_millis()))
+}
+
+/// A comment that keeps idle connections from being cut by middleboxes.
+pub(crate) const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split_in_steps(stream: &str, step: usize) -> Vec<String> {
+        let mut splitter = Splitter::default();
+        let mut found = Vec::new();
+        for chunk in stream.as_bytes().chunks(step) {
+            splitter.push(chunk);
+            while let Some(message) = splitter.next_message() {
+                found.push(String::from_utf8(message.data).unwrap());
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn messages_are_found_in_any_chunking_and_with_any_line_break() {
+        let stream = "id: 0\nretry: 3000\ndata:\n\nevent: message\ndata: {\"a\":1}\n\n: hi\n\ndata: x\ndata: y\n\n";
+        let expected = ["", "{\"a\":1}", "", "x\ny"];
+        for step in 1..=stream.len() {
+            assert_eq!(split_in_steps(stream, step), expected, "step {step}");
+        }
+        for line_break in ["\r\n", "\r"] {
+            let stream = stream.replace('\n', line_break);
+            assert_eq!(split_in_steps(&stream, stream.len()), expected, "{line_break:?}");
+        }
+    }
+
+    #[test]
+    fn raw_bytes_come_out_as_they_went_in() {
+        let mut splitter = Splitter::default();
+        splitter.push(b"data: 1\r\n\r\ndata: 2");
+        assert_eq!(splitter.next_message().unwrap().raw, "data: 1\r\n\r\n");
+        assert_eq!(splitter.next_message(), None);
+        assert_eq!(splitter.into_rest(), "data: 2");
+    }
+}

@@ -1,0 +1,205 @@
+//! *Why was my request refused?* Every refusal of the layer is one variant of [`Rejection`], with its HTTP status, its
+//! JSON-RPC error and a text that tells the person what to do.
+//!
+//! A 404 means one thing only: this id names no live session of the caller's. Whether it was malformed, never existed,
+//! expired, was terminated or belongs to somebody else makes no difference, byte for byte. "I do not know" is a 503.
+
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+
+use crate::body::ResponseBody;
+use crate::protocol::headers;
+use crate::protocol::message::RequestId;
+
+/// Why the layer refused a request. Left in the response's extensions for logging and metrics layers outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// 403: the `Host` header is missing, repeated or not on the list.
+    ForeignHost,
+    /// 403: the `Origin` header is repeated or not on the list.
+    ForeignOrigin,
+    /// 405: a method that MCP does not use.
+    MethodNotAllowed,
+    /// 413: the body is longer than the body limit.
+    BodyTooLarge,
+    /// 413: the `initialize` message is longer than the handshake limit.
+    HandshakeTooLarge,
+    /// 400: the body broke off.
+    BodyBroken,
+    /// 400: the body is not JSON.
+    NotJson,
+    /// 400: the body is JSON, but no JSON-RPC message; the text says why.
+    NotAMessage(&'static str),
+    /// 400: a batch in a revision without batches, a batch that is too long, or one with an `initialize`.
+    BatchRefused(&'static str),
+    /// 400: `MCP-Protocol-Version` is repeated or names no version that is known here.
+    UnsupportedVersion,
+    /// 400: a request of a session without `Mcp-Session-Id`.
+    SessionIdMissing,
+    /// 400: `Mcp-Session-Id` is empty or repeated.
+    SessionIdAmbiguous,
+    /// 404: no live session of this principal has this id.
+    SessionNotFound,
+    /// 500: the inner service panicked before it answered.
+    InnerPanicked,
+    /// 502: the inner service does not know its own session, even after a replayed handshake.
+    InnerLostSession,
+    /// 502: the inner service's answer to `initialize` cannot be read.
+    InnerAnswerUnreadable,
+    /// 503: the session store cannot say.
+    StoreUnavailable,
+    /// 503: this replica is shutting down.
+    ShuttingDown,
+}
+
+/// JSON-RPC's "Parse error".
+const PARSE_ERROR: i32 = -32700;
+/// JSON-RPC's "Invalid Request".
+const INVALID_REQUEST: i32 = -32600;
+/// JSON-RPC's "Internal error".
+const INTERNAL_ERROR: i32 = -32603;
+/// "Session not found", as deployed MCP clients and servers know it. Only ever on legacy answers.
+const SESSION_NOT_FOUND: i32 = -32001;
+
+impl Rejection {
+    /// The HTTP status, the JSON-RPC error code and the text.
+    fn facts(self) -> (StatusCode, i32, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::ForeignHost => (
+                S::FORBIDDEN,
+                INVALID_REQUEST,
+                "This server does not answer for the host in your Host header. Its operator can allow it with SessionLayer::builder(…).allow_host(…)",
+            ),
+            Self::ForeignOrigin => (
+                S::FORBIDDEN,
+                INVALID_REQUEST,
+                "Requests from this Origin are not allowed. The server's operator can allow it with SessionLayer::builder(…).allow_origin(…)",
+            ),
+            Self::MethodNotAllowed => {
+                (S::METHOD_NOT_ALLOWED, INVALID_REQUEST, "An MCP endpoint takes POST, GET and DELETE")
+            }
+            Self::BodyTooLarge => (
+                S::PAYLOAD_TOO_LARGE,
+                INVALID_REQUEST,
+                "The message is longer than this server accepts; send less at once",
+            ),
+            Self::HandshakeTooLarge => (
+                S::PAYLOAD_TOO_LARGE,
+                INVALID_REQUEST,
+                "The initialize message is longer than this server keeps; shorten its capabilities",
+            ),
+            Self::BodyBroken => {
+                (S::BAD_REQUEST, PARSE_ERROR, "The body broke off before its end; send the message again")
+            }
+            Self::NotJson => {
+                (S::BAD_REQUEST, PARSE_ERROR, "The body is not JSON; send one JSON-RPC message encoded as UTF-8")
+            }
+            Self::NotAMessage(why) | Self::BatchRefused(why) => (S::BAD_REQUEST, INVALID_REQUEST, why),
+            Self::UnsupportedVersion => (
+                S::BAD_REQUEST,
+                INVALID_REQUEST,
+                "The MCP-Protocol-Version header must stand once and name the version negotiated by initialize",
+            ),
+            Self::SessionIdMissing => (
+                S::BAD_REQUEST,
+                INVALID_REQUEST,
+                "The Mcp-Session-Id header is missing; send the one from the answer to initialize, or initialize first",
+            ),
+            Self::SessionIdAmbiguous => {
+                (S::BAD_REQUEST, INVALID_REQUEST, "The Mcp-Session-Id header must stand once and not be empty")
+            }
+            Self::SessionNotFound => (
+                S::NOT_FOUND,
+                SESSION_NOT_FOUND,
+                "Session not found; start a new one with initialize, without an Mcp-Session-Id header",
+            ),
+            Self::InnerPanicked => (
+                S::INTERNAL_SERVER_ERROR,
+                INTERNAL_ERROR,
+                "The server failed while it handled this request; the session lives on",
+            ),
+            Self::InnerLostSession => (
+                S::BAD_GATEWAY,
+                INTERNAL_ERROR,
+                "The server behind this endpoint could not restore the session; try again",
+            ),
+            Self::InnerAnswerUnreadable => (
+                S::BAD_GATEWAY,
+                INTERNAL_ERROR,
+                "The server behind this endpoint gave no readable answer to initialize; try again",
+            ),
+            Self::StoreUnavailable => (
+                S::SERVICE_UNAVAILABLE,
+                INTERNAL_ERROR,
+                "The session store cannot be reached; your session is not lost, try again",
+            ),
+            Self::ShuttingDown => {
+                (S::SERVICE_UNAVAILABLE, INTERNAL_ERROR, "This replica is shutting down; try again to reach another")
+            }
+        }
+    }
+
+    /// The answer to send, echoing the id of the request it refuses.
+    pub(crate) fn answer(self, id: Option<&RequestId>) -> Response<ResponseBody> {
+        let (status, code, text) = self.facts();
+        let mut response = Response::new(ResponseBody::whole(error_message(id, code, text)));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, headers::JSON);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            StatusCode::METHOD_NOT_ALLOWED => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
+            }
+            _ => {}
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// A JSON-RPC error message; `"id": null` where there is no request to name, which every client understands.
+fn error_message(id: Option<&RequestId>, code: i32, text: &str) -> String {
+    #[derive(Serialize)]
+    struct Message<'a> {
+        jsonrpc: &'static str,
+        id: Option<&'a RequestId>,
+        error: Error<'a>,
+    }
+    #[derive(Serialize)]
+    struct Error<'a> {
+        code: i32,
+        message: &'a str,
+    }
+    let message = Message { jsonrpc: "2.0", id, error: Error { code, message: text } };
+    serde_json::to_string(&message).expect("text and numbers are JSON")
+}
+
+/// The JSON-RPC error that ends the stream of a request whose answer will never come.
+pub(crate) fn broken_stream_message(id: &RequestId) -> String {
+    error_message(Some(id), INTERNAL_ERROR, "The server failed before it finished this request; the session lives on")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_cannot_say_is_a_503_that_names_a_delay() {
+        let response = Rejection::StoreUnavailable.answer(None);
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        assert_eq!(response.extensions().get(), Some(&Rejection::StoreUnavailable));
+    }
+
+    #[test]
+    fn an_error_without_a_request_has_a_null_id() {
+        let text = error_message(None, -1, "a \"quoted\" text");
+        assert_eq!(text, r#"{"jsonrpc":"2.0","id":null,"error":{"code":-1,"message":"a \"quoted\" text"}}"#);
+    }
+}

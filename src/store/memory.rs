@@ -1,0 +1,346 @@
+//! [`MemoryStore`]: sessions in one process's memory, and the executable specification of what a store must do.
+//!
+//! One lock around plain maps makes every method atomic. Clones share the same sessions, so several layers in one process
+//! behave like replicas.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use tokio::sync::broadcast;
+use tokio::time::Instant;
+
+use super::{
+    Appended, Bus, BusMessage, BusSignal, Census, DataPut, Lifetimes, LogLimits, LogSlice, Opening, Revival,
+    SessionStore, StoreError, StreamLog, StreamName, Swept, Touch, TouchOutcome, Touched,
+};
+use crate::id::SessionKey;
+use crate::session::{EndReason, NewSession, SessionRecord, SessionStatus, Timestamp};
+
+/// Sessions in this process's memory: for one replica, for tests, for trying things out. A restart forgets them.
+#[derive(Clone)]
+pub struct MemoryStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    news: broadcast::Sender<BusMessage>,
+    clock: Clock,
+}
+
+#[derive(Default)]
+struct State {
+    sessions: HashMap<SessionKey, Entry>,
+    /// Active sessions by when they were last seen.
+    seen: BTreeSet<(Timestamp, SessionKey)>,
+    /// Disconnected sessions by when they were last seen.
+    gone: BTreeSet<(Timestamp, SessionKey)>,
+    /// All sessions by when they were opened.
+    born: BTreeSet<(Timestamp, SessionKey)>,
+}
+
+struct Entry {
+    record: SessionRecord,
+    handshake: Bytes,
+    last_seen: Timestamp,
+    data: HashMap<String, Bytes>,
+    log: Log,
+}
+
+/// Starts at the wall clock and runs on the monotonic one: it never jumps, and a paused tokio clock pauses it.
+struct Clock {
+    started: Instant,
+    epoch: Duration,
+}
+
+impl Clock {
+    fn now(&self) -> Timestamp {
+        let since_epoch = self.epoch + self.started.elapsed();
+        Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryStore {
+    /// A store without sessions.
+    #[must_use]
+    pub fn new() -> Self {
+        let epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let shared = Shared {
+            state: Mutex::default(),
+            news: broadcast::Sender::new(1024),
+            clock: Clock { started: Instant::now(), epoch },
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// A panic under this lock leaves the maps as consistent as the last finished step; sessions are worth more than purity.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// Nobody listening is fine.
+    fn tell(&self, message: BusMessage) {
+        let _ = self.shared.news.send(message);
+    }
+}
+
+impl State {
+    fn index(&mut self, status: SessionStatus) -> &mut BTreeSet<(Timestamp, SessionKey)> {
+        match status {
+            SessionStatus::Active => &mut self.seen,
+            SessionStatus::Disconnected => &mut self.gone,
+        }
+    }
+
+    /// Moves a session to a status and a last-seen time; `false` if it does not live.
+    fn place(&mut self, key: &SessionKey, status: SessionStatus, last_seen: Timestamp) -> bool {
+        let Some(entry) = self.sessions.get_mut(key) else { return false };
+        let old = (entry.record.status, entry.last_seen);
+        entry.record.status = status;
+        entry.last_seen = last_seen;
+        self.index(old.0).remove(&(old.1, *key));
+        self.index(status).insert((last_seen, *key));
+        true
+    }
+
+    fn remove(&mut self, key: &SessionKey) -> bool {
+        let Some(entry) = self.sessions.remove(key) else { return false };
+        self.index(entry.record.status).remove(&(entry.last_seen, *key));
+        self.born.remove(&(entry.record.created_at, *key));
+        true
+    }
+}
+
+/// The sessions of an index at or before a moment, oldest first.
+fn due(index: &BTreeSet<(Timestamp, SessionKey)>, until: Timestamp, limit: usize) -> Vec<(Timestamp, SessionKey)> {
+    index.iter().take_while(|(at, _)| *at <= until).take(limit).copied().collect()
+}
+
+#[async_trait]
+impl SessionStore for MemoryStore {
+    async fn open(&self, session: &NewSession, _: &Lifetimes) -> Result<Opening, StoreError> {
+        let now = self.now();
+        let mut state = self.state();
+        if state.sessions.contains_key(&session.key) {
+            return Ok(Opening::KeyTaken);
+        }
+        let record = SessionRecord {
+            key: session.key,
+            digest: session.digest,
+            generation: 0,
+            status: SessionStatus::Active,
+            created_at: now,
+            origin: session.origin.clone(),
+        };
+        let entry = Entry {
+            record,
+            handshake: session.handshake.clone(),
+            last_seen: now,
+            data: HashMap::new(),
+            log: Log::default(),
+        };
+        state.sessions.insert(session.key, entry);
+        state.seen.insert((now, session.key));
+        state.born.insert((now, session.key));
+        self.tell(BusMessage::Opened(session.key));
+        Ok(Opening::Opened { at: now })
+    }
+
+    async fn find(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
+        Ok(self.state().sessions.get(key).map(|entry| entry.record.clone()))
+    }
+
+    async fn handshake(&self, key: &SessionKey) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.state().sessions.get(key).map(|entry| entry.handshake.clone()))
+    }
+
+    async fn touch(&self, batch: &[Touch], _: &Lifetimes) -> Result<Touched, StoreError> {
+        let now = self.now();
+        let mut state = self.state();
+        let mut touch = |touch: &Touch| match state.sessions.get(&touch.key) {
+            None => TouchOutcome::Gone,
+            Some(entry) if entry.record.status == SessionStatus::Disconnected => TouchOutcome::Disconnected,
+            Some(entry) => {
+                let seen = entry.last_seen.max(now.before(touch.age));
+                state.place(&touch.key, SessionStatus::Active, seen);
+                TouchOutcome::Active
+            }
+        };
+        Ok(Touched { now, outcomes: batch.iter().map(&mut touch).collect() })
+    }
+
+    async fn revive(&self, key: &SessionKey, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
+        let now = self.now();
+        let mut state = self.state();
+        let Some(entry) = state.sessions.get(key) else { return Ok(Revival::Gone) };
+        let gap = now.since(entry.last_seen);
+        match entry.record.status {
+            SessionStatus::Active => Ok(Revival::AlreadyActive),
+            SessionStatus::Disconnected if gap >= lifetimes.expires_after => Ok(Revival::Gone),
+            SessionStatus::Disconnected => {
+                state.place(key, SessionStatus::Active, now);
+                self.tell(BusMessage::Revived(*key));
+                Ok(Revival::Revived { gap })
+            }
+        }
+    }
+
+    async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError> {
+        let ended = self.state().remove(key);
+        if ended {
+            self.tell(BusMessage::Ended(*key, reason));
+        }
+        Ok(ended)
+    }
+
+    async fn sweep(&self, lifetimes: &Lifetimes, limit: usize) -> Result<Swept, StoreError> {
+        let now = self.now();
+        let mut state = self.state();
+        let mut swept = Swept::default();
+        let idle = due(&state.seen, now.before(lifetimes.idle_timeout), limit);
+        for (seen, key) in &idle {
+            state.place(key, SessionStatus::Disconnected, *seen);
+            swept.disconnected.push(*key);
+        }
+        let expired = due(&state.gone, now.before(lifetimes.expires_after), limit);
+        let too_old = match lifetimes.max_lifetime {
+            Some(lifetime) => due(&state.born, now.before(lifetime), limit),
+            None => Vec::new(),
+        };
+        swept.more = [&idle, &expired, &too_old].iter().any(|found| found.len() == limit);
+        let expired = expired.into_iter().map(|(_, key)| (key, EndReason::Expired));
+        let too_old = too_old.into_iter().map(|(_, key)| (key, EndReason::MaxLifetime));
+        swept.ended = expired.chain(too_old).filter(|(key, _)| state.remove(key)).collect();
+        swept.disconnected.iter().for_each(|key| self.tell(BusMessage::Disconnected(*key)));
+        swept.ended.iter().for_each(|(key, reason)| self.tell(BusMessage::Ended(*key, *reason)));
+        Ok(swept)
+    }
+
+    async fn data_get(&self, key: &SessionKey, name: &str) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.state().sessions.get(key).and_then(|entry| entry.data.get(name).cloned()))
+    }
+
+    async fn data_put(&self, key: &SessionKey, name: &str, value: Bytes, limit: usize) -> Result<DataPut, StoreError> {
+        let mut state = self.state();
+        let Some(entry) = state.sessions.get_mut(key) else { return Ok(DataPut::Gone) };
+        let others = entry.data.iter().filter(|(other, _)| *other != name);
+        let size: usize = others.map(|(name, value)| name.len() + value.len()).sum();
+        if size + name.len() + value.len() > limit {
+            return Ok(DataPut::TooLarge);
+        }
+        entry.data.insert(name.to_owned(), value);
+        Ok(DataPut::Stored)
+    }
+
+    async fn data_remove(&self, key: &SessionKey, name: &str) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        Ok(state.sessions.get_mut(key).is_some_and(|entry| entry.data.remove(name).is_some()))
+    }
+
+    async fn census(&self) -> Result<Census, StoreError> {
+        let state = self.state();
+        Ok(Census { active: state.seen.len() as u64, disconnected: state.gone.len() as u64 })
+    }
+}
+
+/// A session's stream log.
+#[derive(Default)]
+struct Log {
+    messages: VecDeque<(u64, StreamName, Bytes)>,
+    bytes: usize,
+    last: u64,
+    /// For each stream that lost messages, the position of the last one lost.
+    trimmed: HashMap<StreamName, u64>,
+}
+
+impl Log {
+    fn push(&mut self, stream: &StreamName, message: Bytes) {
+        self.last += 1;
+        self.bytes += message.len();
+        self.messages.push_back((self.last, stream.clone(), message));
+    }
+
+    fn trim(&mut self, limits: &LogLimits) {
+        let over = |log: &Self| log.messages.len() > limits.messages.max(1) || log.bytes > limits.bytes;
+        while over(self) && self.messages.len() > 1 {
+            let Some((position, stream, message)) = self.messages.pop_front() else { return };
+            self.bytes -= message.len();
+            self.trimmed.insert(stream, position);
+        }
+    }
+}
+
+#[async_trait]
+impl StreamLog for MemoryStore {
+    async fn append(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        stream: &StreamName,
+        messages: &[Bytes],
+        limits: &LogLimits,
+    ) -> Result<Appended, StoreError> {
+        let mut state = self.state();
+        let Some(entry) = state.sessions.get_mut(key) else { return Ok(Appended::Gone) };
+        if entry.record.generation != generation {
+            return Ok(Appended::Superseded);
+        }
+        for message in messages {
+            entry.log.push(stream, message.clone());
+        }
+        entry.log.trim(limits);
+        let last = entry.log.last;
+        drop(state);
+        self.tell(BusMessage::Appended(*key, stream.clone()));
+        Ok(Appended::Stored { last })
+    }
+
+    async fn read(
+        &self,
+        key: &SessionKey,
+        stream: &StreamName,
+        after: u64,
+        max: usize,
+    ) -> Result<LogSlice, StoreError> {
+        let state = self.state();
+        let Some(entry) = state.sessions.get(key) else { return Ok(LogSlice::default()) };
+        let wanted = |(position, name, _): &&(u64, StreamName, Bytes)| *position > after && name == stream;
+        let kept = entry.log.messages.iter().filter(wanted).take(max);
+        Ok(LogSlice {
+            messages: kept.map(|(position, _, message)| (*position, message.clone())).collect(),
+            gap: entry.log.trimmed.get(stream).is_some_and(|last_lost| *last_lost > after),
+        })
+    }
+}
+
+#[async_trait]
+impl Bus for MemoryStore {
+    async fn subscribe(&self) -> Result<BoxStream<'static, BusSignal>, StoreError> {
+        let receiver = self.shared.news.subscribe();
+        let signals = stream::unfold(receiver, |mut receiver| async {
+            match receiver.recv().await {
+                Ok(message) => Some((vec![BusSignal::Message(message)], receiver)),
+                Err(broadcast::error::RecvError::Lagged(_)) => {
+                    Some((vec![BusSignal::Lost, BusSignal::Restored], receiver))
+                }
+                Err(broadcast::error::RecvError::Closed) => None,
+            }
+        });
+        Ok(signals.flat_map(stream::iter).boxed())
+    }
+}
