@@ -1,9 +1,30 @@
 //! Sessions of MCP Streamable HTTP servers that any replica can serve.
 
-mod body;
+pub mod body;
+mod classify;
+mod engine;
+mod exchange;
+mod future;
 mod id;
+mod inner;
+mod layer;
 mod origin;
 mod protocol;
 mod rejection;
+mod service;
 mod session;
 pub mod store;
+mod stream;
+
+pub use engine::config::{Freshness, OnReturn, PeerAddr};
+pub use engine::handle::{McpSession, Replayed, SessionDataError};
+pub use future::ResponseFuture;
+pub use id::{SecretDigest, SessionId, SessionKey};
+pub use inner::InnerService;
+pub use layer::{ConfigError, SessionLayer, SessionLayerBuilder};
+pub use protocol::version::ProtocolVersion;
+pub use rejection::Rejection;
+pub use service::SessionService;
+pub use session::{
+    ClientInfo, EndReason, NewSession, Principal, SessionOrigin, SessionRecord, SessionStatus, Timestamp, millis,
+};

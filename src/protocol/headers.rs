@@ -2,6 +2,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use crate::protocol::version::ProtocolVersion;
+
 /// The session id: ours towards the client, the inner service's own towards it.
 pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 /// The protocol revision a request speaks.
@@ -38,4 +40,9 @@ pub(crate) fn has_media_type(headers: &HeaderMap, wanted: &HeaderValue) -> bool 
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| essence(value).as_bytes() == wanted.as_bytes())
+}
+
+/// A protocol version as a header value.
+pub(crate) fn version(version: ProtocolVersion) -> HeaderValue {
+    HeaderValue::from_str(version.as_str()).expect("a date is visible ASCII")
 }

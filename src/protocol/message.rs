@@ -29,10 +29,6 @@ impl RequestId {
         let scalar = text.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit());
         (scalar && text.len() <= Self::MAX_LEN).then(|| Self(raw.to_owned()))
     }
-
-    pub(crate) fn as_json(&self) -> &str {
-        self.0.get()
-    }
 }
 
 /// What a single JSON-RPC object is.
@@ -41,7 +37,7 @@ pub(crate) enum Kind {
     /// `method` and `id`.
     Request { id: RequestId, method: String },
     /// `method` alone.
-    Notification { method: String },
+    Notification,
     /// `result` or `error`: the client answers a question of the server.
     Response,
 }
@@ -55,10 +51,11 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
-    pub(crate) fn id(&self) -> Option<&RequestId> {
-        match &self.kind {
+    /// The id of the request this is; notifications and responses have none to answer.
+    pub(crate) fn into_id(self) -> Option<RequestId> {
+        match self.kind {
             Kind::Request { id, .. } => Some(id),
-            Kind::Notification { .. } | Kind::Response => None,
+            Kind::Notification | Kind::Response => None,
         }
     }
 
@@ -142,7 +139,7 @@ impl Fields<'_> {
     fn kind(&self) -> Result<Kind, Malformed> {
         let answers = self.result.0 || self.error.0;
         match (&self.method, &self.id, answers) {
-            (Some(method), None, false) => Ok(Kind::Notification { method: method.clone() }),
+            (Some(_), None, false) => Ok(Kind::Notification),
             (Some(method), Some(id), false) => {
                 let id = RequestId::read(id)
                     .ok_or(Malformed::NotAMessage("`id` must be a string or a number of at most 256 characters"))?;
@@ -286,9 +283,9 @@ mod tests {
     #[test]
     fn the_three_kinds_are_told_apart() {
         let request = single(r#" {"jsonrpc":"2.0","id":7,"method":"tools/call"}"#).unwrap();
-        assert!(matches!(&request.kind, Kind::Request { id, method } if id.as_json() == "7" && method == "tools/call"));
+        assert!(matches!(&request.kind, Kind::Request { id, method } if id.0.get() == "7" && method == "tools/call"));
         let notification = single(r#"{"method":"notifications/initialized"}"#).unwrap();
-        assert!(matches!(notification.kind, Kind::Notification { .. }));
+        assert!(matches!(notification.kind, Kind::Notification));
         for response in [r#"{"id":0,"result":null}"#, r#"{"id":"x","error":{"code":1,"message":""}}"#] {
             assert!(matches!(single(response).unwrap().kind, Kind::Response), "{response}");
         }

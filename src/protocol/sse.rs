@@ -27,11 +27,6 @@ impl Splitter {
         self.pending.extend_from_slice(chunk);
     }
 
-    /// Bytes waiting for the rest of their message.
-    pub(crate) fn pending_len(&self) -> usize {
-        self.pending.len()
-    }
-
     /// The next whole message, if it has arrived.
     pub(crate) fn next_message(&mut self) -> Option<SseMessage> {
         let end = self.find_end()?;
@@ -39,11 +34,6 @@ impl Splitter {
         let raw = self.pending.split_to(end).freeze();
         let data = data_of(&raw);
         Some(SseMessage { raw, data })
-    }
-
-    /// What arrived after the last whole message.
-    pub(crate) fn into_rest(self) -> Bytes {
-        self.pending.freeze()
     }
 
     /// The index after the blank line that ends the first message.
@@ -135,6 +125,5 @@ mod tests {
         splitter.push(b"data: 1\r\n\r\ndata: 2");
         assert_eq!(splitter.next_message().unwrap().raw, "data: 1\r\n\r\n");
         assert_eq!(splitter.next_message(), None);
-        assert_eq!(splitter.into_rest(), "data: 2");
     }
 }

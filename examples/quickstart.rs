@@ -1,0 +1,70 @@
+//! An rmcp server behind the session layer, sessions in memory: nothing to install, nothing to set up.
+//!
+//! `cargo run --example quickstart`, then follow what it prints.
+
+use std::sync::Arc;
+
+use axum::Router;
+use clap::Parser;
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use rmcp::{ServerHandler, schemars, tool, tool_handler, tool_router};
+use serde::Deserialize;
+use tower::Layer;
+use tower_mcp_sessions::SessionLayer;
+use tower_mcp_sessions::store::MemoryStore;
+
+/// An MCP server with one tool behind the session layer, on 127.0.0.1:8931.
+#[derive(Parser)]
+struct Options {
+    /// Address to listen on.
+    #[arg(long, default_value = "127.0.0.1:8931")]
+    listen: std::net::SocketAddr,
+}
+
+#[derive(Deserialize, schemars::JsonSchema)]
+struct Greet {
+    name: String,
+}
+
+struct Greeter;
+
+#[tool_router]
+impl Greeter {
+    #[tool(description = "Greets somebody by name")]
+    fn greet(&self, Parameters(Greet { name }): Parameters<Greet>) -> String {
+        format!("Hello, {name}!")
+    }
+}
+
+#[tool_handler]
+impl ServerHandler for Greeter {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(Implementation::new("quickstart", env!("CARGO_PKG_VERSION")))
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let options = Options::parse();
+    let mcp: StreamableHttpService<Greeter, LocalSessionManager> =
+        StreamableHttpService::new(|| Ok(Greeter), Arc::default(), StreamableHttpServerConfig::default());
+    let sessions = SessionLayer::builder(MemoryStore::new()).build();
+    let app = Router::new().route_service("/mcp", sessions.layer(mcp));
+
+    let listener = tokio::net::TcpListener::bind(options.listen).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    println!("MCP endpoint: http://{}/mcp — try:\n", listener.local_addr()?);
+    println!("  npx @modelcontextprotocol/inspector --cli http://{}/mcp --method tools/list", listener.local_addr()?);
+    let leaving = sessions.clone();
+    let stopped = async move {
+        let _ = tokio::signal::ctrl_c().await;
+        leaving.close_streams();
+    };
+    axum::serve(listener, app).with_graceful_shutdown(stopped).await?;
+    sessions.shutdown().await;
+    Ok(())
+}

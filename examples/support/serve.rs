@@ -1,0 +1,64 @@
+//! Serving until told to stop, and leaving in good order: shared by the examples that run as real servers.
+
+use std::error::Error;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tower_mcp_sessions::SessionLayer;
+
+/// A process that was told to stop is gone after this long, whatever still hangs.
+const LAST_MOMENT: Duration = Duration::from_millis(9500);
+
+/// Logs to stderr, as `RUST_LOG` says; `info` by default.
+pub fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// Serves `app` until Ctrl-C or SIGTERM; then calls in flight are answered, open streams are told to retry elsewhere, and
+/// the function returns within ten seconds.
+pub async fn until_told_to_stop(
+    address: SocketAddr,
+    app: Router,
+    sessions: SessionLayer,
+) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "listening on http://{}", listener.local_addr()?)?;
+    stdout.flush()?;
+
+    let (stopping, told) = oneshot::channel();
+    let leaving = sessions.clone();
+    let stop = async move {
+        told_to_stop().await;
+        leaving.close_streams();
+        let _ = stopping.send(());
+    };
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, app).with_graceful_shutdown(stop).into_future();
+    let last_moment = async {
+        let _ = told.await;
+        tokio::time::sleep(LAST_MOMENT).await;
+    };
+    tokio::select! {
+        served = async { server.await?; sessions.shutdown().await; Ok(()) } => served,
+        () = last_moment => {
+            tracing::warn!("connections were still open {LAST_MOMENT:?} after being told to stop; leaving anyway");
+            Ok(())
+        }
+    }
+}
+
+async fn told_to_stop() {
+    let mut terminate = signal(SignalKind::terminate()).expect("signals can be handled");
+    let mut interrupt = signal(SignalKind::interrupt()).expect("signals can be handled");
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: finishing calls"),
+        _ = interrupt.recv() => tracing::info!("interrupted: finishing calls"),
+    }
+}

@@ -1,0 +1,136 @@
+"""One face for the Python SDK's generations: connect, list, call.
+
+mcp 2.x has a `Client` that negotiates the era; 1.x has a session over a transport and knows the legacy era only. The HTTP
+exchanges are noted through the HTTP client's own hooks, because the SDK hides what matters here: it sends DELETE when
+its context ends, and of the answer it only logs a warning.
+"""
+
+import json
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from importlib.metadata import version
+
+from mcp import types
+from mcp.shared._httpx_utils import create_mcp_http_client
+
+VERSION = version("mcp")
+ERAS = {"legacy": "legacy", "auto": "auto", "modern": "2026-07-28"}
+CAN_ELICIT = hasattr(types, "ElicitResult")
+_IS_2 = VERSION.startswith("2.")
+_ID = "mcp-session-id"
+
+
+class Connection:
+    """An open client, whichever generation it is of."""
+
+    def __init__(self, client, options, exchanges, protocol_version):
+        self._client = client
+        self._seconds = options["callTimeoutMs"] / 1000
+        self.exchanges = exchanges
+        self.protocol_version = protocol_version
+        self.is_modern = protocol_version >= "2026"
+
+    @property
+    def session_id(self):
+        ids = [one["received"] for one in self.exchanges if one["message"] == "initialize"]
+        return ids[0] if ids else None
+
+    async def tools(self):
+        return [tool.name for tool in (await self._client.list_tools()).tools]
+
+    async def call(self, name, arguments=None, progress=None):
+        """The result as it was on the wire."""
+        timeout = self._seconds if _IS_2 else timedelta(seconds=self._seconds)
+        result = await self._client.call_tool(name, arguments or {}, timeout, progress_callback=progress)
+        return result.model_dump(by_alias=True, mode="json", exclude_none=True)
+
+
+@asynccontextmanager
+async def connect(url, options, questions):
+    """Connects; the end of the context closes, which sends DELETE unless the session is to be kept."""
+    if options["era"] != "legacy" and not _IS_2:
+        raise ValueError(f"mcp {VERSION} speaks the legacy era only")
+    exchanges = []
+    open_client = _client_2 if _IS_2 else _client_1
+    async with open_client(url, options, exchanges, questions) as (client, protocol_version):
+        yield Connection(client, options, exchanges, protocol_version)
+
+
+@asynccontextmanager
+async def _client_2(url, options, exchanges, questions):
+    from mcp import Client
+    from mcp.client.streamable_http import streamable_http_client
+
+    async with _noting(create_mcp_http_client(headers=options["headers"]), exchanges) as http:
+        transport = streamable_http_client(url, http_client=http, terminate_on_close=not options["keep"])
+        client = Client(transport, mode=ERAS[options["era"]], **_introduction(options, questions))
+        async with client:
+            yield client, client.protocol_version
+
+
+@asynccontextmanager
+async def _client_1(url, options, exchanges, questions):
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamablehttp_client
+
+    def http_client(**arguments):
+        return _noting(create_mcp_http_client(**arguments), exchanges)
+
+    transport = streamablehttp_client(
+        url, headers=options["headers"], terminate_on_close=not options["keep"], httpx_client_factory=http_client
+    )
+    async with transport as (read, write, _), ClientSession(read, write, **_introduction(options, questions)) as client:
+        initialized = await client.initialize()
+        yield client, initialized.protocolVersion
+
+
+def _introduction(options, questions):
+    """Who the client is and how it answers questions."""
+    introduction = {"client_info": types.Implementation(name=options["clientName"], version=VERSION)}
+    if CAN_ELICIT:
+        introduction["elicitation_callback"] = _answering(questions)
+    return introduction
+
+
+def _answering(questions):
+    async def answer(_context, params):
+        questions.append(params.message)
+        if "decline" in params.message:
+            return types.ElicitResult(action="decline")
+        return types.ElicitResult(action="accept", content={"answer": "forty-two"})
+
+    return answer
+
+
+def _noting(client, exchanges):
+    """Makes an HTTP client note method, message, status and session id of each exchange."""
+
+    async def note(response):
+        request = response.request
+        exchanges.append(
+            {
+                "method": request.method,
+                "message": _message_of(request),
+                "status": response.status_code,
+                "received": response.headers.get(_ID),
+            }
+        )
+
+    client.event_hooks["response"].append(note)
+    return client
+
+
+def _message_of(request):
+    if request.method != "POST":
+        return None
+    message = json.loads(request.content)
+    return message.get("method") or ("error" if "error" in message else "result")
+
+
+async def post_with(session_id, url, headers):
+    """The status of a plain tools/list with this session id."""
+    message = {"jsonrpc": "2.0", "id": "after-the-end", "method": "tools/list"}
+    accept = {"accept": "application/json, text/event-stream", _ID: session_id}
+    async with create_mcp_http_client() as http:
+        response = await http.post(url, json=message, headers={**headers, **accept})
+        return response.status_code

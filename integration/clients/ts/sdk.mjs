@@ -1,0 +1,110 @@
+// One face for the two official TypeScript SDKs: connect, list, call, terminate. Each HTTP exchange is noted, because the
+// SDKs hide what matters here (terminateSession() swallows a 405; only v2 tells a status apart from a message).
+
+const CAPABILITIES = { elicitation: { form: {} } };
+const MODES = { legacy: 'legacy', auto: 'auto', modern: { pin: '2026-07-28' } };
+
+/**
+ * A connected client.
+ * @param sdk 'v1' or 'v2'
+ * @param sessionId a session to come back to: the SDK then skips `initialize`
+ * @param onQuestion answers elicitation requests: (message) => ElicitResult
+ */
+export async function connect({ sdk, url, options, onQuestion, onError, sessionId }) {
+  const exchanges = [];
+  const transportOptions = { requestInit: { headers: options.headers }, fetch: noting(exchanges), sessionId };
+  const parts = await { v1: loadV1, v2: loadV2 }[sdk](options);
+  const transport = new parts.Transport(new URL(url), transportOptions);
+  parts.client.onerror = onError;
+  parts.answer((request) => onQuestion(request.params.message));
+  await parts.client.connect(transport, { timeout: options.callTimeoutMs });
+  return new Connection(parts, transport, exchanges, options);
+}
+
+class Connection {
+  constructor({ client, call }, transport, exchanges, options) {
+    Object.assign(this, { client, transport, exchanges, options });
+    this.callWith = call;
+  }
+
+  get sessionId() {
+    return this.transport.sessionId;
+  }
+
+  get protocolVersion() {
+    return this.client.getNegotiatedProtocolVersion?.() ?? this.transport.protocolVersion;
+  }
+
+  get isModern() {
+    return this.protocolVersion >= '2026';
+  }
+
+  async tools() {
+    return (await this.client.listTools(undefined, { timeout: this.options.callTimeoutMs })).tools;
+  }
+
+  call(name, args = {}, onprogress = undefined) {
+    const timeout = this.options.callTimeoutMs;
+    return this.callWith({ name, arguments: args }, { timeout, onprogress, resetTimeoutOnProgress: true });
+  }
+
+  /** Ends the session with DELETE and says what the server answered. */
+  async terminate() {
+    await this.transport.terminateSession();
+    return this.exchanges.findLast(({ method }) => method === 'DELETE')?.status;
+  }
+
+  close() {
+    return this.client.close();
+  }
+}
+
+async function loadV1({ clientName, era }) {
+  if (era !== 'legacy') throw new Error('the v1 SDK speaks the legacy era only');
+  const { Client } = await import('@modelcontextprotocol/sdk/client/index.js');
+  const { StreamableHTTPClientTransport } = await import('@modelcontextprotocol/sdk/client/streamableHttp.js');
+  const { ElicitRequestSchema } = await import('@modelcontextprotocol/sdk/types.js');
+  const client = new Client({ name: clientName, version: '1.32.2' }, { capabilities: CAPABILITIES });
+  return {
+    client,
+    Transport: StreamableHTTPClientTransport,
+    answer: (handler) => client.setRequestHandler(ElicitRequestSchema, handler),
+    call: (params, options) => client.callTool(params, undefined, options),
+  };
+}
+
+async function loadV2({ clientName, era }) {
+  const { Client, StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client');
+  const negotiation = { capabilities: CAPABILITIES, versionNegotiation: { mode: MODES[era] } };
+  const client = new Client({ name: clientName, version: '2.4.0' }, negotiation);
+  return {
+    client,
+    Transport: StreamableHTTPClientTransport,
+    answer: (handler) => client.setRequestHandler('elicitation/create', handler),
+    call: (params, options) => client.callTool(params, options),
+  };
+}
+
+/** A fetch that notes method, message, status and the session ids that went by. */
+function noting(exchanges) {
+  return async (input, init = {}) => {
+    const exchange = {
+      method: init.method ?? 'GET',
+      message: messageOf(init.body),
+      sent: new Headers(init.headers).get('mcp-session-id'),
+      status: null,
+      received: null,
+    };
+    exchanges.push(exchange);
+    const response = await fetch(input, init);
+    exchange.status = response.status;
+    exchange.received = response.headers.get('mcp-session-id');
+    return response;
+  };
+}
+
+function messageOf(body) {
+  if (typeof body !== 'string') return null;
+  const message = JSON.parse(body);
+  return message.method ?? ('error' in message ? 'error' : 'result');
+}

@@ -1,0 +1,72 @@
+//! What can be chosen about a layer, frozen when it is built.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+
+use crate::origin::OriginPolicy;
+use crate::session::Principal;
+use crate::store::Lifetimes;
+
+/// What happens when the client of a disconnected session comes back with its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum OnReturn {
+    /// The session is active again.
+    #[default]
+    Revive,
+    /// The id answers 404, as if the session had ended.
+    Reject,
+}
+
+/// How fresh the store's word on a session must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Freshness {
+    /// At most one second old. An end made elsewhere is usually known within milliseconds, through the store's bus; while the
+    /// bus is down every request asks.
+    #[default]
+    Cached,
+    /// Asked for every request.
+    Strict,
+}
+
+/// The TCP peer of a request, where whoever accepted the connection put it into the request's extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PeerAddr(pub SocketAddr);
+
+pub(crate) type PrincipalOf = dyn Fn(&Parts) -> Option<Principal> + Send + Sync;
+pub(crate) type PeerOf = dyn Fn(&Parts) -> Option<SocketAddr> + Send + Sync;
+
+pub(crate) struct Config {
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) on_return: OnReturn,
+    pub(crate) freshness: Freshness,
+    pub(crate) origins: OriginPolicy,
+    pub(crate) body_limit: usize,
+    pub(crate) handshake_limit: usize,
+    pub(crate) data_limit: usize,
+    pub(crate) batch_limit: usize,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) replica: Arc<str>,
+    pub(crate) principal: Option<Box<PrincipalOf>>,
+    pub(crate) peer: Option<Box<PeerOf>>,
+}
+
+impl Config {
+    pub(crate) fn principal_of(&self, parts: &Parts) -> Option<Principal> {
+        self.principal.as_ref().and_then(|find| find(parts))
+    }
+
+    pub(crate) fn peer_of(&self, parts: &Parts) -> Option<SocketAddr> {
+        match &self.peer {
+            Some(find) => find(parts),
+            None => parts.extensions.get::<PeerAddr>().map(|peer| peer.0),
+        }
+    }
+
+    /// How often a session in use is told to the store while nothing else happens.
+    pub(crate) fn retouch_interval(&self) -> Duration {
+        (self.lifetimes.idle_timeout / 4).min(Duration::from_secs(15))
+    }
+}

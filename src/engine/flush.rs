@@ -1,0 +1,106 @@
+//! Telling the store which sessions are in use: in batches, every [`INTERVAL`], whatever the number of requests.
+//!
+//! A touch carries the *age* of the activity, so that a late flush neither loses nor invents time.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::engine::Engine;
+use crate::engine::config::OnReturn;
+use crate::engine::resident::Resident;
+use crate::store::{Revival, StoreError, Touch, TouchOutcome};
+
+/// How long activity may be untold. The sweep waits at least this long past a deadline.
+pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
+/// Sessions told of in one operation.
+const BATCH: usize = 256;
+
+pub(crate) async fn run(engine: Weak<Engine>) {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut retouched = Instant::now();
+    loop {
+        ticks.tick().await;
+        let Some(engine) = engine.upgrade() else { return };
+        if retouched.elapsed() >= engine.config.retouch_interval() {
+            engine.retouch_held();
+            engine.release_unused();
+            retouched = Instant::now();
+        }
+        engine.flush().await;
+    }
+}
+
+impl Engine {
+    /// Tells the store of all activity so far. What cannot be told is kept for the next time.
+    pub(crate) async fn flush(&self) {
+        let untold = self.residents.untold.take();
+        for batch in untold.chunks(BATCH) {
+            if let Err(error) = self.flush_batch(batch).await {
+                tracing::debug!(%error, sessions = batch.len(), "activity could not be told to the store; trying again");
+                self.put_back(batch);
+            }
+        }
+    }
+
+    async fn flush_batch(&self, batch: &[Arc<Resident>]) -> Result<(), StoreError> {
+        let touch = |resident: &Arc<Resident>| Touch { key: resident.key, age: resident.take_untold() };
+        let touches: Vec<Touch> = batch.iter().map(touch).collect();
+        let touched = self.store.touch(&touches, &self.config.lifetimes).await?;
+        for (resident, outcome) in batch.iter().zip(touched.outcomes) {
+            match outcome {
+                TouchOutcome::Active => {}
+                TouchOutcome::Disconnected => self.used_while_disconnected(resident).await?,
+                TouchOutcome::Gone => {
+                    self.release(resident);
+                    resident.ended.cancel();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The session was swept while this replica, for up to the age of its verdict, still served it.
+    async fn used_while_disconnected(&self, resident: &Resident) -> Result<(), StoreError> {
+        resident.set_verdict(None);
+        let returning = resident.in_use() || resident.idle_for() < self.config.lifetimes.idle_timeout;
+        if returning && self.config.on_return == OnReturn::Revive {
+            if let Revival::Revived { gap } = self.store.revive(&resident.key, &self.config.lifetimes).await? {
+                tracing::info!(session = %resident.key, gap_ms = gap.as_millis(), "session_reconnected: it was still in use");
+            }
+        }
+        Ok(())
+    }
+
+    fn put_back(&self, batch: &[Arc<Resident>]) {
+        for resident in batch.iter().filter(|resident| resident.put_back_untold()) {
+            self.residents.untold.push(Arc::clone(resident));
+        }
+    }
+
+    /// A request or stream that lasts keeps its session active.
+    fn retouch_held(&self) {
+        for resident in self.residents.all().into_iter().filter(|resident| resident.in_use()) {
+            drop(self.residents.lease(resident));
+        }
+    }
+
+    /// Queues every resident, in use or not: the store's answer tells which have ended.
+    pub(crate) fn retouch_all(&self) {
+        for resident in self.residents.all().into_iter().filter(|resident| resident.put_back_untold()) {
+            self.residents.untold.push(resident);
+        }
+    }
+
+    /// Lets go of sessions that nobody used here for the idle timeout: they live on in the store.
+    fn release_unused(&self) {
+        let unused = |resident: &Arc<Resident>| resident.idle_for() > self.config.lifetimes.idle_timeout;
+        for resident in self.residents.all().into_iter().filter(unused) {
+            if resident.retire() {
+                self.release(&resident);
+            }
+        }
+    }
+}

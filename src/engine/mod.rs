@@ -1,0 +1,101 @@
+//! The engine: the only writer of session state. One per layer, shared by all its services.
+//!
+//! | file | question it answers |
+//! |---|---|
+//! | `verdict` | may this request use this session? |
+//! | `open` | how does a session begin? |
+//! | `resident` | what does this replica know of a session? |
+//! | `binding`, `rehydrate` | how does the inner service on this replica know the session? |
+//! | `flush` | how does the store learn that a session is in use? |
+//! | `sweep` | how do idle sessions end? |
+//! | `hear` | how does a change made elsewhere arrive here? |
+//! | `drain` | how does a replica leave? |
+//! | `handle` | what can a handler do with its session? |
+
+pub(crate) mod binding;
+pub(crate) mod config;
+pub(crate) mod drain;
+mod flush;
+pub(crate) mod handle;
+mod hear;
+pub(crate) mod open;
+pub(crate) mod rehydrate;
+pub(crate) mod resident;
+mod sweep;
+pub(crate) mod verdict;
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::task::JoinSet;
+
+use crate::engine::config::Config;
+use crate::engine::drain::Drain;
+use crate::engine::resident::{Resident, Residents};
+use crate::engine::verdict::BusWatch;
+use crate::id::SessionKey;
+use crate::rejection::Rejection;
+use crate::store::{Store, StoreError};
+
+pub(crate) struct Engine {
+    pub(crate) config: Config,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) residents: Residents,
+    pub(crate) watch: BusWatch,
+    pub(crate) drain: Drain,
+    /// The background tasks: none before the first request, aborted when the last handle is dropped.
+    tasks: Mutex<Option<JoinSet<()>>>,
+}
+
+impl Engine {
+    pub(crate) fn new(config: Config, store: Arc<dyn Store>) -> Self {
+        Self {
+            config,
+            store,
+            residents: Residents::default(),
+            watch: BusWatch::new(),
+            drain: Drain::default(),
+            tasks: Mutex::new(None),
+        }
+    }
+
+    /// Starts the background tasks, once. They hold the engine weakly: they live no longer than its last handle.
+    pub(crate) fn start(self: &Arc<Self>) {
+        if self.drain.note_start() {
+            return;
+        }
+        let weak: Weak<Self> = Arc::downgrade(self);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(hear::run(weak.clone()));
+        tasks.spawn(flush::run(weak.clone()));
+        tasks.spawn(sweep::run(weak));
+        *self.tasks.lock().unwrap_or_else(PoisonError::into_inner) = Some(tasks);
+    }
+
+    fn take_tasks(&self) -> Option<JoinSet<()>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The session has ended: its streams here close, and so does the inner service's session.
+    pub(crate) fn forget(&self, key: &SessionKey) {
+        if let Some(resident) = self.residents.get(key) {
+            self.release(&resident);
+            resident.ended.cancel();
+        }
+    }
+
+    /// Drops what this replica holds for a session, without ending it.
+    pub(crate) fn release(&self, resident: &Arc<Resident>) {
+        self.residents.remove(resident);
+        resident.set_verdict(None);
+        if let Some(binding) = resident.set_binding(None) {
+            binding.close();
+        }
+    }
+
+    /// Says that the store failed, where an operator looks, and turns it into the answer for the client.
+    pub(crate) fn store_failed(&self, what: &str, key: &SessionKey, error: &StoreError) -> Rejection {
+        let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+        tracing::warn!(session = %key, operation = what, %error, cause, "the session store failed; answering 503");
+        Rejection::StoreUnavailable
+    }
+}

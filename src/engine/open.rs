@@ -1,0 +1,78 @@
+//! How a session begins: the inner service has accepted `initialize`, and the store takes the record.
+
+use bytes::Bytes;
+
+use crate::engine::Engine;
+use crate::engine::binding::Binding;
+use crate::engine::verdict::Admission;
+use crate::id::SessionId;
+use crate::rejection::Rejection;
+use crate::session::{EndReason, NewSession, SessionOrigin, SessionRecord, SessionStatus};
+use crate::store::Opening;
+
+/// A session just opened: the client's id, and the right to use it.
+pub(crate) struct Opened {
+    pub(crate) id: SessionId,
+    pub(crate) admission: Admission,
+}
+
+/// Two random 96-bit keys do not meet; a store that says so this often is broken.
+const ATTEMPTS: usize = 3;
+
+impl Engine {
+    /// Opens a session. A client-chosen id never creates anything: the id is minted here.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::StoreUnavailable`] if the store did not take the record; then there is no session.
+    pub(crate) async fn open(&self, origin: SessionOrigin, handshake: Bytes) -> Result<Opened, Rejection> {
+        for _ in 0..ATTEMPTS {
+            let id = SessionId::generate().map_err(|error| {
+                tracing::error!(%error, "the operating system has no randomness for a session id");
+                Rejection::StoreUnavailable
+            })?;
+            let (key, digest) = (id.key(), id.digest());
+            let session = NewSession { key, digest, origin: origin.clone(), handshake: handshake.clone() };
+            let guard = self.watch.guard(&key);
+            let opening = self.store.open(&session, &self.config.lifetimes).await;
+            match opening.map_err(|error| self.store_failed("open", &key, &error))? {
+                Opening::KeyTaken => {}
+                Opening::Opened { at } => {
+                    let status = SessionStatus::Active;
+                    let record = SessionRecord { key, digest, generation: 0, status, created_at: at, origin };
+                    return Ok(Opened { id, admission: self.settle(guard, record) });
+                }
+            }
+        }
+        tracing::error!("the session store calls every new key taken");
+        Err(Rejection::StoreUnavailable)
+    }
+
+    /// Ends a session here and, through the bus, everywhere. `false` if it had ended already.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::StoreUnavailable`] if the store cannot say whether it ended.
+    pub(crate) async fn end(&self, admission: &Admission, reason: EndReason) -> Result<bool, Rejection> {
+        let key = &admission.record.key;
+        let ended = self.store.end(key, reason).await.map_err(|error| self.store_failed("end", key, &error))?;
+        self.watch.changed(key);
+        self.forget(key);
+        if ended {
+            tracing::info!(session = %key, %reason, "session_terminated");
+        }
+        Ok(ended)
+    }
+
+    /// Ties an admitted session to the inner service on this replica, closing what it was tied to before.
+    pub(crate) fn bind(&self, admission: &Admission, binding: Binding) -> std::sync::Arc<Binding> {
+        let binding = std::sync::Arc::new(binding);
+        if let Some(before) = admission.lease.set_binding(Some(binding.clone())) {
+            before.close();
+        }
+        if admission.lease.ended.is_cancelled() {
+            binding.close();
+        }
+        binding
+    }
+}

@@ -1,0 +1,238 @@
+//! What one replica knows of one session: the cached verdict, the binding to the inner service, and its use right now.
+//!
+//! A [`Resident`] exists only for sessions the store has vouched for, so unknown ids never take memory. A [`Lease`] is a
+//! request or an open stream using the session; while one is held the resident stays.
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::binding::Binding;
+use crate::id::SessionKey;
+use crate::session::SessionRecord;
+
+/// The store's word on a session, and when it was asked for.
+#[derive(Clone)]
+pub(crate) struct Verdict {
+    pub(crate) record: Arc<SessionRecord>,
+    pub(crate) asked_at: Instant,
+    /// The bus epoch it was read in.
+    pub(crate) epoch: u64,
+}
+
+pub(crate) struct Resident {
+    pub(crate) key: SessionKey,
+    /// Cancelled when the session has ended: its streams close.
+    pub(crate) ended: CancellationToken,
+    /// Held while a binding is being made, so that it is made once.
+    pub(crate) rebinding: tokio::sync::Mutex<()>,
+    verdict: Mutex<Option<Verdict>>,
+    binding: RwLock<Option<Arc<Binding>>>,
+    /// Leases held, or `RETIRED`.
+    held: AtomicUsize,
+    since: Instant,
+    /// Milliseconds from `since` to the last activity.
+    last_active: AtomicU64,
+    /// The store has not been told of the last activity yet.
+    untold: AtomicBool,
+}
+
+const RETIRED: usize = usize::MAX;
+
+impl Resident {
+    pub(crate) fn new(key: SessionKey) -> Self {
+        Self {
+            key,
+            ended: CancellationToken::new(),
+            rebinding: tokio::sync::Mutex::new(()),
+            verdict: Mutex::new(None),
+            binding: RwLock::new(None),
+            held: AtomicUsize::new(0),
+            since: Instant::now(),
+            last_active: AtomicU64::new(0),
+            untold: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn verdict(&self) -> Option<Verdict> {
+        self.verdict.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_verdict(&self, verdict: Option<Verdict>) {
+        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = verdict;
+    }
+
+    pub(crate) fn binding(&self) -> Option<Arc<Binding>> {
+        self.binding.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts a binding in place and hands back the one before.
+    pub(crate) fn set_binding(&self, binding: Option<Arc<Binding>>) -> Option<Arc<Binding>> {
+        std::mem::replace(&mut self.binding.write().unwrap_or_else(PoisonError::into_inner), binding)
+    }
+
+    /// Notes activity now; `true` if the store has to be told, and nobody has promised to yet.
+    fn note_activity(&self) -> bool {
+        let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_active.fetch_max(now, Ordering::Relaxed);
+        !self.untold.swap(true, Ordering::AcqRel)
+    }
+
+    /// Marks the activity so far as about to be told; returns how long ago it was.
+    pub(crate) fn take_untold(&self) -> Duration {
+        self.untold.store(false, Ordering::Release);
+        self.idle_for()
+    }
+
+    /// Marks activity that could not be told as still to be told; `true` if nobody else has.
+    pub(crate) fn put_back_untold(&self) -> bool {
+        !self.untold.swap(true, Ordering::AcqRel)
+    }
+
+    /// How long ago this replica last saw activity.
+    pub(crate) fn idle_for(&self) -> Duration {
+        let last_active = Duration::from_millis(self.last_active.load(Ordering::Relaxed));
+        self.since.elapsed().saturating_sub(last_active)
+    }
+
+    /// Whether a request or an open stream uses the session right now.
+    pub(crate) fn in_use(&self) -> bool {
+        !matches!(self.held.load(Ordering::Acquire), 0 | RETIRED)
+    }
+
+    /// Takes the resident out of use for good; `false` while a lease is held.
+    pub(crate) fn retire(&self) -> bool {
+        self.held.compare_exchange(0, RETIRED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Fails only on a retired resident.
+    fn hold(&self) -> bool {
+        let one_more = |held| (held != RETIRED).then(|| held + 1);
+        self.held.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_ok()
+    }
+}
+
+/// Sessions whose activity the store has not been told of.
+#[derive(Default)]
+pub(crate) struct Untold(Mutex<Vec<Arc<Resident>>>);
+
+impl Untold {
+    pub(crate) fn push(&self, resident: Arc<Resident>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(resident);
+    }
+
+    pub(crate) fn take(&self) -> Vec<Arc<Resident>> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// All residents of this replica.
+#[derive(Default)]
+pub(crate) struct Residents {
+    map: papaya::HashMap<SessionKey, Arc<Resident>>,
+    pub(crate) untold: Arc<Untold>,
+}
+
+impl Residents {
+    pub(crate) fn get(&self, key: &SessionKey) -> Option<Arc<Resident>> {
+        self.map.pin().get(key).cloned()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Resident>> {
+        self.map.pin().values().cloned().collect()
+    }
+
+    /// Starts using a session that has a resident.
+    pub(crate) fn lease(&self, resident: Arc<Resident>) -> Option<Lease> {
+        resident.hold().then(|| Lease::new(resident, Arc::clone(&self.untold)))
+    }
+
+    /// Starts using a session the store has vouched for.
+    pub(crate) fn lease_or_settle(&self, key: SessionKey) -> Lease {
+        loop {
+            let resident = self.map.pin().get_or_insert_with(key, || Arc::new(Resident::new(key))).clone();
+            match self.lease(Arc::clone(&resident)) {
+                Some(lease) => return lease,
+                None => self.remove(&resident),
+            }
+        }
+    }
+
+    /// Takes this very resident out of the map.
+    pub(crate) fn remove(&self, resident: &Arc<Resident>) {
+        let _ = self.map.pin().remove_if(&resident.key, |_, current| Arc::ptr_eq(current, resident));
+    }
+}
+
+/// A request or an open stream using a session. Its beginning and its end are activity.
+pub(crate) struct Lease {
+    resident: Arc<Resident>,
+    untold: Arc<Untold>,
+}
+
+impl Lease {
+    fn new(resident: Arc<Resident>, untold: Arc<Untold>) -> Self {
+        let lease = Self { resident, untold };
+        lease.note_activity();
+        lease
+    }
+
+    /// Notes activity now, to be told to the store with the next flush.
+    pub(crate) fn note_activity(&self) {
+        if self.resident.note_activity() {
+            self.untold.push(Arc::clone(&self.resident));
+        }
+    }
+}
+
+impl Deref for Lease {
+    type Target = Arc<Resident>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.resident
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.note_activity();
+        self.resident.held.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::SessionId;
+
+    #[test]
+    fn a_leased_resident_cannot_retire_and_a_retired_one_cannot_be_leased() {
+        let residents = Residents::default();
+        let key = SessionId::generate().unwrap().key();
+        let lease = residents.lease_or_settle(key);
+        let resident = Arc::clone(&lease);
+        assert!(!resident.retire());
+        drop(lease);
+        assert!(resident.retire());
+        assert!(residents.lease(Arc::clone(&resident)).is_none());
+        let fresh = residents.lease_or_settle(key);
+        assert!(!Arc::ptr_eq(&fresh, &resident));
+    }
+
+    #[test]
+    fn activity_is_queued_once_until_it_is_told() {
+        let residents = Residents::default();
+        let lease = residents.lease_or_settle(SessionId::generate().unwrap().key());
+        lease.note_activity();
+        assert_eq!(residents.untold.take().len(), 1);
+        lease.note_activity();
+        assert_eq!(residents.untold.take().len(), 0);
+        lease.take_untold();
+        lease.note_activity();
+        assert_eq!(residents.untold.take().len(), 1);
+    }
+}

@@ -1,0 +1,57 @@
+//! Noticing what is due. Every replica sweeps; the store sees to it that each transition happens once.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use tokio::time::MissedTickBehavior;
+
+use crate::engine::{Engine, flush};
+use crate::store::{Lifetimes, Swept};
+
+/// How often to look.
+const INTERVAL: Duration = Duration::from_millis(250);
+/// A session that was used in time may be told of a flush later: wait for that before calling it idle. Together with
+/// [`INTERVAL`] this keeps a deadline at most one second late.
+const GRACE: Duration = Duration::from_millis(150).saturating_add(flush::INTERVAL);
+/// Sessions of each kind handled in one operation.
+const LIMIT: usize = 256;
+
+pub(crate) async fn run(engine: Weak<Engine>) {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(engine) = engine.upgrade() else { return };
+        engine.sweep().await;
+    }
+}
+
+impl Engine {
+    async fn sweep(&self) {
+        let configured = self.config.lifetimes;
+        let lifetimes = Lifetimes { idle_timeout: configured.idle_timeout + GRACE, ..configured };
+        loop {
+            match self.store.sweep(&lifetimes, LIMIT).await {
+                Ok(swept) => {
+                    self.report(&swept);
+                    if !swept.more {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the sweep failed; trying again");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn report(&self, swept: &Swept) {
+        for key in &swept.disconnected {
+            tracing::info!(session = %key, reason = "idle_timeout", "session_disconnected");
+        }
+        for (key, reason) in &swept.ended {
+            tracing::info!(session = %key, %reason, "session_terminated");
+        }
+    }
+}

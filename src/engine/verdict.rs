@@ -1,0 +1,257 @@
+//! *May this request use this session?* The verdict cache and the judgement.
+//!
+//! A verdict from the cache is at most [`MAX_AGE`] old, counted from the moment the store was asked. A change made anywhere
+//! drops it through the bus; a fill that raced such a change is not kept (the fill guard); while the bus is down nothing is
+//! cached at all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::engine::Engine;
+use crate::engine::config::{Freshness, OnReturn};
+use crate::engine::resident::{Lease, Verdict};
+use crate::id::{SecretDigest, SessionId, SessionKey};
+use crate::rejection::Rejection;
+use crate::session::{Principal, SessionRecord, SessionStatus};
+use crate::store::Revival;
+
+/// How old a cached verdict may be: the time after which an end made elsewhere holds here, at the latest.
+pub(crate) const MAX_AGE: Duration = Duration::from_secs(1);
+
+/// Counts what the bus tells, so that a verdict read before a change is not kept after it.
+pub(crate) struct BusWatch {
+    listening: AtomicBool,
+    /// Rises whenever news may have been missed: verdicts of earlier epochs are void.
+    epoch: AtomicU64,
+    /// Rises with every change of a session of this slot.
+    changes: [AtomicU64; Self::SLOTS],
+}
+
+impl BusWatch {
+    const SLOTS: usize = 64;
+
+    pub(crate) fn new() -> Self {
+        Self {
+            listening: AtomicBool::new(false),
+            epoch: AtomicU64::new(0),
+            changes: std::array::from_fn(|_| AtomicU64::new(0)),
+        }
+    }
+
+    fn slot(&self, key: &SessionKey) -> &AtomicU64 {
+        // Keys are random; any byte of one spreads evenly over its 64 letters.
+        &self.changes[usize::from(key.as_str().as_bytes()[0]) % Self::SLOTS]
+    }
+
+    pub(crate) fn changed(&self, key: &SessionKey) {
+        self.slot(key).fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn lost(&self) {
+        self.listening.store(false, Ordering::Release);
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn restored(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.listening.store(true, Ordering::Release);
+    }
+
+    /// Taken before the store is asked.
+    pub(crate) fn guard(&self, key: &SessionKey) -> FillGuard {
+        FillGuard {
+            listening: self.listening.load(Ordering::Acquire),
+            epoch: self.epoch.load(Ordering::Acquire),
+            changes: self.slot(key).load(Ordering::Acquire),
+            asked_at: Instant::now(),
+        }
+    }
+}
+
+/// What had been heard when the store was asked.
+#[derive(Clone, Copy)]
+pub(crate) struct FillGuard {
+    listening: bool,
+    epoch: u64,
+    changes: u64,
+    asked_at: Instant,
+}
+
+impl FillGuard {
+    /// The verdict to cache, unless news came in while the store was answering.
+    pub(crate) fn fill(self, watch: &BusWatch, key: &SessionKey, record: Arc<SessionRecord>) -> Option<Verdict> {
+        let now = watch.guard(key);
+        let undisturbed = now.listening && self.listening && (now.epoch, now.changes) == (self.epoch, self.changes);
+        undisturbed.then_some(Verdict { record, asked_at: self.asked_at, epoch: self.epoch })
+    }
+}
+
+/// What a record means for a request.
+#[derive(Debug, PartialEq, Eq)]
+enum Judgement {
+    Serve,
+    ReviveFirst,
+    Unknown,
+}
+
+/// The whole decision. A wrong secret, a foreign principal and a session that is no more are all the same to the caller.
+fn judge(
+    record: &SessionRecord,
+    digest: &SecretDigest,
+    principal: Option<&Principal>,
+    on_return: OnReturn,
+) -> Judgement {
+    if record.digest != *digest || record.origin.principal.as_ref() != principal {
+        return Judgement::Unknown;
+    }
+    match (record.status, on_return) {
+        (SessionStatus::Active, _) => Judgement::Serve,
+        (SessionStatus::Disconnected, OnReturn::Revive) => Judgement::ReviveFirst,
+        (SessionStatus::Disconnected, OnReturn::Reject) => Judgement::Unknown,
+    }
+}
+
+/// A request that may use a session.
+pub(crate) struct Admission {
+    pub(crate) lease: Lease,
+    pub(crate) record: Arc<SessionRecord>,
+}
+
+impl Engine {
+    /// Lets a request use a session, or says why not.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::SessionNotFound`] if there is no such session of this principal, [`Rejection::StoreUnavailable`] if the
+    /// store cannot say.
+    pub(crate) async fn admit(
+        &self,
+        id: &SessionId,
+        principal: Option<&Principal>,
+        freshness: Freshness,
+    ) -> Result<Admission, Rejection> {
+        let (key, digest) = (id.key(), id.digest());
+        if freshness == Freshness::Cached
+            && let Some(admission) = self.admit_from_cache(&key, &digest, principal)
+        {
+            return Ok(admission);
+        }
+        let guard = self.watch.guard(&key);
+        let found = self.store.find(&key).await.map_err(|error| self.store_failed("find", &key, &error))?;
+        let Some(record) = found else {
+            self.forget(&key);
+            return Err(Rejection::SessionNotFound);
+        };
+        match judge(&record, &digest, principal, self.config.on_return) {
+            Judgement::Unknown => Err(Rejection::SessionNotFound),
+            Judgement::Serve => Ok(self.settle(guard, record)),
+            Judgement::ReviveFirst => {
+                self.revive(&key).await?;
+                Ok(self.settle(guard, SessionRecord { status: SessionStatus::Active, ..record }))
+            }
+        }
+    }
+
+    fn admit_from_cache(
+        &self,
+        key: &SessionKey,
+        digest: &SecretDigest,
+        principal: Option<&Principal>,
+    ) -> Option<Admission> {
+        let resident = self.residents.get(key)?;
+        let verdict = resident.verdict()?;
+        let current = self.watch.guard(key);
+        let fresh = current.listening && verdict.epoch == current.epoch && verdict.asked_at.elapsed() < MAX_AGE;
+        let serve = judge(&verdict.record, digest, principal, self.config.on_return) == Judgement::Serve;
+        if !(fresh && serve) {
+            return None;
+        }
+        let lease = self.residents.lease(resident)?;
+        Some(Admission { lease, record: verdict.record })
+    }
+
+    /// Takes a session in that the store has vouched for: leased, its verdict cached.
+    pub(crate) fn settle(&self, guard: FillGuard, record: SessionRecord) -> Admission {
+        let record = Arc::new(record);
+        let lease = self.residents.lease_or_settle(record.key);
+        lease.set_verdict(guard.fill(&self.watch, &record.key, Arc::clone(&record)));
+        Admission { lease, record }
+    }
+
+    async fn revive(&self, key: &SessionKey) -> Result<(), Rejection> {
+        let revival = self.store.revive(key, &self.config.lifetimes).await;
+        match revival.map_err(|error| self.store_failed("revive", key, &error))? {
+            Revival::Revived { gap } => {
+                tracing::info!(session = %key, gap_ms = gap.as_millis(), "session_reconnected: its client came back");
+                Ok(())
+            }
+            Revival::AlreadyActive => Ok(()),
+            Revival::Gone => Err(Rejection::SessionNotFound),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::version::ProtocolVersion;
+    use crate::session::{ClientInfo, SessionOrigin, Timestamp};
+
+    fn record(id: &SessionId, principal: Option<&str>, status: SessionStatus) -> SessionRecord {
+        let origin = SessionOrigin {
+            protocol_version: ProtocolVersion::V2025_11_25,
+            client: ClientInfo::default(),
+            principal: principal.map(Principal::from),
+            replica: "a".into(),
+            inner_has_sessions: false,
+        };
+        SessionRecord { key: id.key(), digest: id.digest(), generation: 0, status, created_at: Timestamp(0), origin }
+    }
+
+    #[test]
+    fn only_the_right_secret_of_the_right_principal_is_served() {
+        let id = SessionId::generate().unwrap();
+        let other = SessionId::generate().unwrap();
+        let alice = Principal::from("alice");
+        let of_alice = record(&id, Some("alice"), SessionStatus::Active);
+        let anonymous = record(&id, None, SessionStatus::Active);
+        let served = |record: &SessionRecord, id: &SessionId, principal: Option<&Principal>| {
+            judge(record, &id.digest(), principal, OnReturn::Revive) == Judgement::Serve
+        };
+        assert!(served(&of_alice, &id, Some(&alice)));
+        assert!(served(&anonymous, &id, None));
+        assert!(!served(&of_alice, &other, Some(&alice)));
+        assert!(!served(&of_alice, &id, Some(&Principal::from("mallory"))));
+        assert!(!served(&of_alice, &id, None));
+        assert!(!served(&anonymous, &id, Some(&alice)));
+    }
+
+    #[test]
+    fn a_returning_client_is_revived_or_rejected_as_configured() {
+        let id = SessionId::generate().unwrap();
+        let idle = record(&id, None, SessionStatus::Disconnected);
+        assert_eq!(judge(&idle, &id.digest(), None, OnReturn::Revive), Judgement::ReviveFirst);
+        assert_eq!(judge(&idle, &id.digest(), None, OnReturn::Reject), Judgement::Unknown);
+    }
+
+    #[test]
+    fn a_fill_that_raced_a_change_is_dropped() {
+        let id = SessionId::generate().unwrap();
+        let (key, watch) = (id.key(), BusWatch::new());
+        let record = Arc::new(record(&id, None, SessionStatus::Active));
+        let filled = |guard: FillGuard| guard.fill(&watch, &key, Arc::clone(&record)).is_some();
+        assert!(!filled(watch.guard(&key)), "nothing is cached before the bus is heard");
+        watch.restored();
+        assert!(filled(watch.guard(&key)));
+        let before_change = watch.guard(&key);
+        watch.changed(&key);
+        assert!(!filled(before_change));
+        let before_loss = watch.guard(&key);
+        watch.lost();
+        watch.restored();
+        assert!(!filled(before_loss));
+    }
+}

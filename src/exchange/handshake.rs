@@ -1,0 +1,94 @@
+//! `initialize`: the inner service answers first, and only a successful answer of a legacy revision opens a session.
+//!
+//! All or nothing: if the store does not take the record, or the client has left, the inner service's session is closed again.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response};
+
+use super::{Answered, Exchange, Outcome, Waiting, answer, detached};
+use crate::body::{RequestBody, ResponseBody};
+use crate::engine::binding::Binding;
+use crate::engine::rehydrate::bound_to;
+use crate::inner::{Failure, InnerService, Template};
+use crate::protocol::headers;
+use crate::protocol::message::{self, RequestId};
+use crate::rejection::Rejection;
+use crate::session::{EndReason, Principal, SessionOrigin};
+use crate::stream::initialize;
+
+impl<S: InnerService> Exchange<S> {
+    /// Answers an `initialize`. An id in its header is ignored: it never creates nor touches a session.
+    pub(crate) async fn handshake(self, parts: Parts, body: Bytes, id: &RequestId) -> Answered<S> {
+        if body.len() > self.engine.config.handshake_limit {
+            return Ok(Rejection::HandshakeTooLarge.answer(Some(id)));
+        }
+        let engine = Arc::clone(&self.engine);
+        answer::<S>(detached::<S, _>(&engine, |waiting| self.run_handshake(parts, body, waiting)).await, Some(id))
+    }
+
+    async fn run_handshake(mut self, mut parts: Parts, body: Bytes, waiting: Waiting) -> Outcome<S> {
+        let principal = self.engine.config.principal_of(&parts);
+        let peer = self.engine.config.peer_of(&parts);
+        for name in [headers::SESSION_ID, headers::LAST_EVENT_ID, headers::RECONNECT_TOKEN] {
+            parts.headers.remove(name);
+        }
+        let template = Template::of(&parts);
+        let request = Request::from_parts(parts, RequestBody::whole(body.clone()));
+        let response = self.inner.call(request).await.map_err(Failure::Inner)?;
+        let answer = initialize::read(response).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
+        let binding = match &answer.inner_id {
+            Some(inner_id) => bound_to(&self.inner, &template, inner_id.clone()),
+            None => Binding::sessionless(),
+        };
+        match answer.version {
+            Some(version) if !version.is_modern() => {
+                let origin = SessionOrigin {
+                    protocol_version: version,
+                    client: message::client_info(&body),
+                    principal,
+                    replica: Arc::clone(&self.engine.config.replica),
+                    inner_has_sessions: answer.inner_id.is_some(),
+                };
+                tracing::debug!(?peer, client = %origin.client.name, %version, "the inner service accepted initialize");
+                self.open(origin, body, binding, answer, &waiting).await
+            }
+            Some(_) | None => {
+                binding.close();
+                Ok(Response::from_parts(answer.parts, answer.body))
+            }
+        }
+    }
+
+    async fn open(
+        self,
+        origin: SessionOrigin,
+        handshake: Bytes,
+        binding: Binding,
+        answer: initialize::Answer,
+        waiting: &Waiting,
+    ) -> Outcome<S> {
+        let opened = match self.engine.open(origin, handshake).await {
+            Ok(opened) => opened,
+            Err(rejection) => {
+                binding.close();
+                return Err(rejection.into());
+            }
+        };
+        self.engine.bind(&opened.admission, binding);
+        tracing::info!(
+            session = %opened.id.key(),
+            client = %opened.admission.record.origin.client.name,
+            principal = opened.admission.record.origin.principal.as_ref().map(Principal::as_str),
+            "session_created"
+        );
+        if waiting.has_left() {
+            self.engine.end(&opened.admission, EndReason::Abandoned).await?;
+        }
+        let mut response: Response<ResponseBody> = Response::from_parts(answer.parts, answer.body);
+        response.headers_mut().insert(headers::SESSION_ID, opened.id.header_value());
+        Ok(response)
+    }
+}

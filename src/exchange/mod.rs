@@ -1,0 +1,74 @@
+//! One request and its answer, for each kind of request the layer tells apart.
+//!
+//! | file | request |
+//! |---|---|
+//! | `pass` | a modern one, straight through |
+//! | `handshake` | `initialize`: may open a session |
+//! | `session` | a POST or GET of a session |
+//! | `close` | DELETE |
+//!
+//! `relay` carries the event streams that answer them.
+
+mod close;
+mod handshake;
+mod pass;
+mod relay;
+mod session;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use http::Response;
+use tokio::sync::oneshot;
+
+use crate::body::ResponseBody;
+use crate::engine::Engine;
+use crate::inner::{Failure, Inner, InnerService};
+use crate::protocol::message::RequestId;
+use crate::rejection::Rejection;
+
+/// What every exchange needs: the engine, and the inner service on behalf of this request.
+pub(crate) struct Exchange<S> {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) inner: Inner<S>,
+}
+
+/// An exchange's answer. Refusals have become answers; an error is the inner service's own.
+pub(crate) type Answered<S> = Result<Response<ResponseBody>, <S as InnerService>::Failure>;
+
+type Outcome<S> = Result<Response<ResponseBody>, Failure<<S as InnerService>::Failure>>;
+
+/// Tells whether the client still waits for the answer.
+pub(crate) struct Waiting(oneshot::Sender<()>);
+
+impl Waiting {
+    fn has_left(&self) -> bool {
+        self.0.is_closed()
+    }
+}
+
+/// Runs an exchange in a task of its own: a client that leaves does not cut it short, and a panic costs this answer alone.
+async fn detached<S, F>(engine: &Engine, exchange: impl FnOnce(Waiting) -> F) -> Outcome<S>
+where
+    S: InnerService,
+    F: Future<Output = Outcome<S>> + Send + 'static,
+{
+    let (waiting, _client) = oneshot::channel();
+    let exchange = AssertUnwindSafe(exchange(Waiting(waiting))).catch_unwind();
+    match engine.drain.calls.spawn(exchange).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(Rejection::InnerPanicked.into()),
+        Err(_) => Err(Rejection::ShuttingDown.into()),
+    }
+}
+
+/// Turns what became of an exchange into the client's answer.
+fn answer<S: InnerService>(outcome: Outcome<S>, id: Option<&RequestId>) -> Answered<S> {
+    match outcome {
+        Ok(response) => Ok(response),
+        Err(Failure::Refused(rejection)) => Ok(rejection.answer(id)),
+        Err(Failure::Answered(response)) => Ok(*response),
+        Err(Failure::Inner(error)) => Err(error),
+    }
+}

@@ -1,0 +1,45 @@
+//! Modern requests: everything stays inline, so that a client that leaves cancels its call (MCP 2026-07-28, Cancellation).
+
+use bytes::Bytes;
+use http::Request;
+use http::request::Parts;
+use http_body::Body;
+
+use super::{Answered, Exchange};
+use crate::body::{BoxError, Exceeded, RequestBody};
+use crate::inner::InnerService;
+use crate::protocol::headers;
+use crate::rejection::Rejection;
+
+impl<S: InnerService> Exchange<S> {
+    /// Passes a request whose body was not looked at.
+    pub(crate) async fn pass_unread<B>(self, parts: Parts, body: B) -> Answered<S>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let limit = self.engine.config.body_limit;
+        if body.size_hint().lower() > limit as u64 {
+            return Ok(Rejection::BodyTooLarge.answer(None));
+        }
+        let (body, exceeded) = RequestBody::limited(body, limit);
+        self.pass(parts, body, &exceeded).await
+    }
+
+    /// Passes a request whose body was looked at and found modern.
+    pub(crate) async fn pass_read(self, parts: Parts, body: Bytes) -> Answered<S> {
+        self.pass(parts, RequestBody::whole(body), &Exceeded::default()).await
+    }
+
+    async fn pass(mut self, mut parts: Parts, body: RequestBody, exceeded: &Exceeded) -> Answered<S> {
+        for name in [headers::SESSION_ID, headers::LAST_EVENT_ID, headers::RECONNECT_TOKEN] {
+            parts.headers.remove(name);
+        }
+        let mut response = self.inner.call(Request::from_parts(parts, body)).await?;
+        if exceeded.happened() {
+            return Ok(Rejection::BodyTooLarge.answer(None));
+        }
+        response.headers_mut().remove(headers::SESSION_ID);
+        Ok(response)
+    }
+}

@@ -1,0 +1,144 @@
+//! A POST or GET of a session: admitted, tied to the inner service's session, sent, and its answer relayed.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+
+use super::relay::{Purpose, Relay};
+use super::{Answered, Exchange, Outcome, answer, detached};
+use crate::body::{RequestBody, ResponseBody, read_whole};
+use crate::classify::{self, Message};
+use crate::engine::binding::Binding;
+use crate::engine::verdict::Admission;
+use crate::inner::{Failure, InnerService};
+use crate::protocol::{headers, message};
+use crate::rejection::Rejection;
+use crate::stream::quiet;
+
+/// Longest body of a 404 that is searched for a JSON-RPC error.
+const NOT_FOUND_BODY_LIMIT: usize = 1 << 20;
+
+impl<S: InnerService> Exchange<S> {
+    /// Answers a message that a client POSTs within its session.
+    pub(crate) async fn message(self, parts: Parts, body: Bytes, message: Message) -> Answered<S> {
+        let purpose = Purpose::Call(message.id.clone());
+        let outcome = match self.admit(&parts, message.is_batch).await {
+            Ok(admission) => self.serve(admission, parts, body, purpose).await,
+            Err(rejection) => Err(rejection.into()),
+        };
+        answer::<S>(outcome, message.id.as_ref())
+    }
+
+    /// Opens the session's stream for what the server has to say by itself, or resumes a stream.
+    pub(crate) async fn listen(self, parts: Parts) -> Answered<S> {
+        let outcome = match self.admit(&parts, false).await {
+            Ok(_) if self.engine.drain.is_draining() => Err(Rejection::ShuttingDown.into()),
+            Ok(admission) => self.serve(admission, parts, Bytes::new(), Purpose::Listen).await,
+            Err(rejection) => Err(rejection.into()),
+        };
+        answer::<S>(outcome, None)
+    }
+
+    async fn admit(&self, parts: &Parts, is_batch: bool) -> Result<Admission, Rejection> {
+        let id = classify::session_id(parts)?;
+        let principal = self.engine.config.principal_of(parts);
+        let admission = self.engine.admit(&id, principal.as_ref(), self.engine.config.freshness).await?;
+        classify::fits(admission.record.origin.protocol_version, classify::declared_version(parts), is_batch)?;
+        Ok(admission)
+    }
+
+    async fn serve(self, admission: Admission, parts: Parts, body: Bytes, purpose: Purpose) -> Outcome<S> {
+        let engine = Arc::clone(&self.engine);
+        detached::<S, _>(&engine, |_| self.run(admission, parts, body, purpose)).await
+    }
+
+    async fn run(mut self, admission: Admission, mut parts: Parts, body: Bytes, purpose: Purpose) -> Outcome<S> {
+        let binding = self.engine.binding(&mut self.inner, &admission, &parts).await?;
+        self.prepare(&mut parts, &admission, body.len());
+        let response = match binding.inner_id() {
+            None => self.inner.call(request(parts, None, body)).await.map_err(Failure::Inner)?,
+            Some(_) => self.call_bound(&admission, binding, parts, body).await?,
+        };
+        self.relay(admission, response, purpose).await
+    }
+
+    /// Calls an inner service that has sessions; if it has lost ours, once more after replaying the handshake.
+    async fn call_bound(
+        &mut self,
+        admission: &Admission,
+        binding: Arc<Binding>,
+        parts: Parts,
+        body: Bytes,
+    ) -> Outcome<S> {
+        let first = request(parts.clone(), binding.inner_id(), body.clone());
+        let response = self.inner.call(first).await.map_err(Failure::Inner)?;
+        if response.status() != StatusCode::NOT_FOUND {
+            return Ok(response);
+        }
+        tracing::info!(session = %admission.record.key, "the inner service lost its session; replaying the handshake");
+        let renewed = self.engine.rebind(&mut self.inner, admission, &parts, Some(&binding)).await?;
+        self.inner.call(request(parts, renewed.inner_id(), body)).await.map_err(Failure::Inner)
+    }
+
+    /// Makes the client's headers the inner service's: our id off, the session's version on, the session in the extensions.
+    fn prepare(&self, parts: &mut Parts, admission: &Admission, length: usize) {
+        parts.headers.remove(headers::SESSION_ID);
+        parts.headers.remove(headers::RECONNECT_TOKEN);
+        if parts.headers.remove(header::TRANSFER_ENCODING).is_some() {
+            parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        if !parts.headers.contains_key(headers::PROTOCOL_VERSION) {
+            let negotiated = headers::version(admission.record.origin.protocol_version);
+            parts.headers.insert(headers::PROTOCOL_VERSION, negotiated);
+        }
+        parts.extensions.insert(self.engine.session_handle(admission));
+    }
+
+    async fn relay(self, admission: Admission, response: Response<ResponseBody>, purpose: Purpose) -> Outcome<S> {
+        let mut response = match (response.status(), &purpose) {
+            (StatusCode::METHOD_NOT_ALLOWED, Purpose::Listen) => quiet::response(),
+            (StatusCode::NOT_FOUND, Purpose::Listen) if !admission.record.origin.inner_has_sessions => {
+                quiet::response()
+            }
+            (StatusCode::NOT_FOUND, _) => not_found_is_not_session_gone(response).await?,
+            (_, _) => response,
+        };
+        response.headers_mut().remove(headers::SESSION_ID);
+        if !headers::has_media_type(response.headers(), &headers::EVENT_STREAM) {
+            return Ok(response);
+        }
+        let leave = match &purpose {
+            Purpose::Listen => self.engine.drain.listens_end.clone(),
+            Purpose::Call(_) => self.engine.drain.calls_end.clone(),
+        };
+        let version = admission.record.origin.protocol_version;
+        let relay = Relay { purpose, lease: admission.lease, leave, version };
+        let (head, body) = response.into_parts();
+        let (body, pump) = relay.start(body);
+        self.engine.drain.calls.spawn(pump);
+        Ok(Response::from_parts(head, body))
+    }
+}
+
+/// The client's request with the inner service's id for the session, if it has one.
+fn request(mut parts: Parts, inner_id: Option<&HeaderValue>, body: Bytes) -> Request<RequestBody> {
+    if let Some(inner_id) = inner_id {
+        parts.headers.insert(headers::SESSION_ID, inner_id.clone());
+    }
+    let body = if body.is_empty() { RequestBody::empty() } else { RequestBody::whole(body) };
+    Request::from_parts(parts, body)
+}
+
+/// To a client a 404 means "session gone", and the session lives: an error in the body goes out as 200, nothing as 502.
+async fn not_found_is_not_session_gone(response: Response<ResponseBody>) -> Result<Response<ResponseBody>, Rejection> {
+    let (mut parts, body) = response.into_parts();
+    let body = read_whole(body, NOT_FOUND_BODY_LIMIT).await.map_err(|_| Rejection::InnerLostSession)?;
+    if !message::is_response(&body) {
+        return Err(Rejection::InnerLostSession);
+    }
+    parts.status = StatusCode::OK;
+    parts.headers.insert(header::CONTENT_TYPE, headers::JSON);
+    Ok(Response::from_parts(parts, ResponseBody::whole(body)))
+}

@@ -1,0 +1,175 @@
+//! The wrapped service as the layer uses it: the readied clone takes the first call, later ones wait their own turn.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
+use http_body::Body;
+use tower::{Service, ServiceExt};
+
+use crate::body::{BoxError, RequestBody, ResponseBody};
+use crate::protocol::headers;
+use crate::rejection::Rejection;
+
+/// Any service the layer can wrap. Implemented for every fitting [`Service`]; there is nothing to implement by hand.
+pub trait InnerService: Clone + Send + Sync + 'static {
+    /// The service's own error, passed through unchanged.
+    type Failure: Send + 'static;
+
+    /// Calls a service that is ready.
+    #[doc(hidden)]
+    fn call_ready(
+        &mut self,
+        request: Request<RequestBody>,
+    ) -> impl Future<Output = Result<Response<ResponseBody>, Self::Failure>> + Send + 'static;
+
+    /// Waits until the service is ready, then calls it.
+    #[doc(hidden)]
+    fn call_when_ready(
+        self,
+        request: Request<RequestBody>,
+    ) -> impl Future<Output = Result<Response<ResponseBody>, Self::Failure>> + Send + 'static;
+}
+
+impl<S, R> InnerService for S
+where
+    S: Service<Request<RequestBody>, Response = Response<R>> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+    R: Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+{
+    type Failure = S::Error;
+
+    fn call_ready(
+        &mut self,
+        request: Request<RequestBody>,
+    ) -> impl Future<Output = Result<Response<ResponseBody>, S::Error>> + Send + 'static {
+        let answer = self.call(request);
+        async move { Ok(answer.await?.map(ResponseBody::stream)) }
+    }
+
+    fn call_when_ready(
+        self,
+        request: Request<RequestBody>,
+    ) -> impl Future<Output = Result<Response<ResponseBody>, S::Error>> + Send + 'static {
+        async move { Ok(self.oneshot(request).await?.map(ResponseBody::stream)) }
+    }
+}
+
+/// The wrapped service on behalf of one request.
+pub(crate) struct Inner<S> {
+    service: S,
+    ready: bool,
+}
+
+impl<S: InnerService> Inner<S> {
+    /// Takes the service that `poll_ready` made ready and leaves a clone that is not.
+    pub(crate) fn take(service: &mut S) -> Self {
+        let unready = service.clone();
+        Self { service: std::mem::replace(service, unready), ready: true }
+    }
+
+    /// Calls the service; the first time at once, later after waiting for it to be ready.
+    pub(crate) async fn call(&mut self, request: Request<RequestBody>) -> Result<Response<ResponseBody>, S::Failure> {
+        if std::mem::take(&mut self.ready) {
+            self.service.call_ready(request).await
+        } else {
+            self.service.clone().call_when_ready(request).await
+        }
+    }
+
+    /// Gives up readiness. Called before waiting for another request that may need it: a service that admits one request at
+    /// a time must not be held by one that waits.
+    pub(crate) fn release(&mut self) {
+        if std::mem::take(&mut self.ready) {
+            self.service = self.service.clone();
+        }
+    }
+
+    /// A clone to use after this request.
+    pub(crate) fn later(&self) -> S {
+        self.service.clone()
+    }
+}
+
+/// Why a request got no answer of the inner service's.
+pub(crate) enum Failure<E> {
+    /// The layer refuses.
+    Refused(Rejection),
+    /// The inner service answered something else first, which is for the client to see.
+    Answered(Box<Response<ResponseBody>>),
+    /// The inner service failed.
+    Inner(E),
+}
+
+impl<E> From<Rejection> for Failure<E> {
+    fn from(rejection: Rejection) -> Self {
+        Self::Refused(rejection)
+    }
+}
+
+/// A request's head, to make requests of the layer's own: same host, same credentials, same extensions.
+#[derive(Clone)]
+pub(crate) struct Template {
+    uri: http::Uri,
+    version: http::Version,
+    headers: HeaderMap,
+    extensions: http::Extensions,
+}
+
+impl Template {
+    /// Headers that speak of the original message and of nothing else.
+    const NOT_COPIED: [HeaderName; 8] = [
+        header::CONTENT_LENGTH,
+        header::CONTENT_ENCODING,
+        header::TRANSFER_ENCODING,
+        header::EXPECT,
+        headers::SESSION_ID,
+        headers::LAST_EVENT_ID,
+        headers::RECONNECT_TOKEN,
+        headers::PROTOCOL_VERSION,
+    ];
+
+    pub(crate) fn of(parts: &http::request::Parts) -> Self {
+        let mut headers = parts.headers.clone();
+        for name in Self::NOT_COPIED {
+            headers.remove(name);
+        }
+        headers.remove("mcp-method");
+        headers.remove("mcp-name");
+        let mut extensions = parts.extensions.clone();
+        extensions.remove::<hyper::upgrade::OnUpgrade>();
+        Self { uri: parts.uri.clone(), version: parts.version, headers, extensions }
+    }
+
+    pub(crate) fn insert_extension<T: Clone + Send + Sync + 'static>(&mut self, extension: T) {
+        self.extensions.insert(extension);
+    }
+
+    /// A POST of one JSON-RPC message.
+    pub(crate) fn post(&self, message: Bytes) -> Request<RequestBody> {
+        const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+        let mut request = self.request(Method::POST, message);
+        request.headers_mut().insert(header::CONTENT_TYPE, headers::JSON);
+        request.headers_mut().insert(header::ACCEPT, BOTH);
+        request
+    }
+
+    /// A DELETE of the inner service's session.
+    pub(crate) fn delete(&self, inner_id: HeaderValue) -> Request<RequestBody> {
+        let mut request = self.request(Method::DELETE, Bytes::new());
+        request.headers_mut().insert(headers::SESSION_ID, inner_id);
+        request
+    }
+
+    fn request(&self, method: Method, body: Bytes) -> Request<RequestBody> {
+        let mut request = Request::new(RequestBody::whole(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = self.uri.clone();
+        *request.version_mut() = self.version;
+        *request.headers_mut() = self.headers.clone();
+        *request.extensions_mut() = self.extensions.clone();
+        request
+    }
+}

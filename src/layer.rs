@@ -1,0 +1,302 @@
+//! [`SessionLayer`] and its builder: every choice, its default, and the handle on what runs behind it.
+
+use std::error::Error;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+use tower::Layer;
+
+use crate::engine::Engine;
+use crate::engine::config::{Config, Freshness, OnReturn};
+use crate::origin::OriginPolicy;
+use crate::service::SessionService;
+use crate::session::Principal;
+use crate::store::{Lifetimes, Store};
+
+/// Keeps the sessions of the MCP service it wraps. See the [crate's documentation](crate) for what that means.
+///
+/// One layer per MCP endpoint: all services made from it, and all its clones, share the same sessions and take turns at the
+/// same inner service. Its background tasks start with the first request and stop with [`shutdown`](Self::shutdown), or when
+/// the last clone and the last service are dropped.
+///
+/// ```
+/// use tower::ServiceBuilder;
+/// use tower_mcp_sessions::{SessionLayer, store::MemoryStore};
+/// # use tower_mcp_sessions::body::{RequestBody, ResponseBody};
+/// # async fn mcp(_: http::Request<RequestBody>) -> Result<http::Response<String>, std::convert::Infallible> { unimplemented!() }
+///
+/// let sessions = SessionLayer::builder(MemoryStore::new()).build();
+/// let service = ServiceBuilder::new().layer(sessions.clone()).service_fn(mcp);
+/// ```
+#[derive(Clone)]
+pub struct SessionLayer {
+    engine: Arc<Engine>,
+}
+
+impl SessionLayer {
+    /// Starts building a layer whose sessions live in `store`.
+    pub fn builder(store: impl Store) -> SessionLayerBuilder {
+        SessionLayerBuilder::new(Arc::new(store))
+    }
+
+    /// Tells the clients of open streams to come back elsewhere: listening streams end at once, streams of calls when the
+    /// call is answered or the [drain timeout](SessionLayerBuilder::drain_timeout) is over. Other requests are still served.
+    ///
+    /// Call this when the process is told to stop, before waiting for its connections to close.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
+    pub fn close_streams(&self) {
+        self.engine.close_streams();
+    }
+
+    /// Leaves in good order: closes streams as [`close_streams`](Self::close_streams) does, waits for calls in flight (at most
+    /// the drain timeout), tells the store of the last activity, and stops the background tasks. Sessions live on in the store.
+    pub async fn shutdown(&self) {
+        self.engine.shut_down().await;
+    }
+}
+
+impl<S> Layer<S> for SessionLayer {
+    type Service = SessionService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        SessionService::new(inner, Arc::clone(&self.engine))
+    }
+}
+
+impl fmt::Debug for SessionLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionLayer").field("replica", &self.engine.config.replica).finish_non_exhaustive()
+    }
+}
+
+/// Builds a [`SessionLayer`]. Every option has a default that suits a server on one machine.
+#[must_use = "a builder does nothing until built"]
+pub struct SessionLayerBuilder {
+    store: Arc<dyn Store>,
+    config: Config,
+    problems: Vec<String>,
+}
+
+impl SessionLayerBuilder {
+    fn new(store: Arc<dyn Store>) -> Self {
+        let config = Config {
+            lifetimes: Lifetimes {
+                idle_timeout: Duration::from_secs(5 * 60),
+                expires_after: Duration::from_secs(24 * 60 * 60),
+                max_lifetime: None,
+            },
+            on_return: OnReturn::default(),
+            freshness: Freshness::default(),
+            origins: OriginPolicy::default(),
+            body_limit: 4 << 20,
+            handshake_limit: 64 << 10,
+            data_limit: 64 << 10,
+            batch_limit: 100,
+            drain_timeout: Duration::from_secs(8),
+            replica: default_replica(),
+            principal: None,
+            peer: None,
+        };
+        Self { store, config, problems: Vec::new() }
+    }
+
+    /// How long a session may go unused before it is `disconnected`. Default: 5 minutes; at least one second.
+    ///
+    /// It is noticed at most one second late, by the store's clock, and never while a request or stream of it is open.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.config.lifetimes.idle_timeout = timeout;
+        self
+    }
+
+    /// How long a session may go unused before it ends. Default: 24 hours; no less than the idle timeout.
+    pub fn expires_after(mut self, retention: Duration) -> Self {
+        self.config.lifetimes.expires_after = retention;
+        self
+    }
+
+    /// How old a session may get, used or not. Default: as old as it likes.
+    pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
+        self.config.lifetimes.max_lifetime = Some(lifetime);
+        self
+    }
+
+    /// What happens when the client of a disconnected session comes back. Default: [`OnReturn::Revive`].
+    pub fn on_return(mut self, on_return: OnReturn) -> Self {
+        self.config.on_return = on_return;
+        self
+    }
+
+    /// How fresh the store's word on a session must be. Default: [`Freshness::Cached`], at most one second old.
+    pub fn freshness(mut self, freshness: Freshness) -> Self {
+        self.config.freshness = freshness;
+        self
+    }
+
+    /// Who a request acts for: usually what an authentication layer outside left in the extensions. Default: nobody; then a
+    /// session belongs to whoever holds its id.
+    ///
+    /// ```
+    /// # use tower_mcp_sessions::{SessionLayer, store::MemoryStore};
+    /// # #[derive(Clone)] struct User { subject: String }
+    /// let sessions = SessionLayer::builder(MemoryStore::new())
+    ///     .principal(|parts| parts.extensions.get::<User>().map(|user| user.subject.clone()))
+    ///     .build();
+    /// ```
+    pub fn principal<P: Into<Principal>>(mut self, find: impl Fn(&Parts) -> Option<P> + Send + Sync + 'static) -> Self {
+        self.config.principal = Some(Box::new(move |parts| find(parts).map(Into::into)));
+        self
+    }
+
+    /// The TCP peer of a request, which a tower service cannot know by itself. Default: the [`PeerAddr`](crate::PeerAddr) in
+    /// the request's extensions, if there is one.
+    pub fn peer(mut self, find: impl Fn(&Parts) -> Option<SocketAddr> + Send + Sync + 'static) -> Self {
+        self.config.peer = Some(Box::new(find));
+        self
+    }
+
+    /// Answers requests whose `Host` is this name too: `mcp.example.com` (any port) or `mcp.example.com:8443`. Loopback names
+    /// are always answered, any other host is refused with 403.
+    pub fn allow_host(mut self, host: &str) -> Self {
+        self.problems.extend(self.config.origins.allow_host(host).err());
+        self
+    }
+
+    /// Answers requests to any `Host`. Only where something in front has checked it: without that check, a web page can
+    /// reach a server on its visitor's machine (DNS rebinding).
+    pub fn allow_any_host(mut self) -> Self {
+        self.config.origins.allow_any_host();
+        self
+    }
+
+    /// Accepts browser requests from this origin too, such as `https://app.example.com`. Loopback origins are always
+    /// accepted, any other origin is refused with 403; a request without `Origin` comes from no browser and is accepted.
+    pub fn allow_origin(mut self, origin: &str) -> Self {
+        self.problems.extend(self.config.origins.allow_origin(origin).err());
+        self
+    }
+
+    /// Longest request body, in bytes, counted while it streams. Default: 4 MiB.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.config.body_limit = bytes;
+        self
+    }
+
+    /// Longest `initialize` message, in bytes: it is kept with the session. Default: 64 KiB.
+    pub fn handshake_limit(mut self, bytes: usize) -> Self {
+        self.config.handshake_limit = bytes;
+        self
+    }
+
+    /// Most data a session may keep through [`McpSession`](crate::McpSession), names and values, in bytes. Default: 64 KiB.
+    pub fn data_limit(mut self, bytes: usize) -> Self {
+        self.config.data_limit = bytes;
+        self
+    }
+
+    /// Most messages in a JSON-RPC batch (sessions of 2025-03-26 only). Default: 100.
+    pub fn batch_limit(mut self, messages: usize) -> Self {
+        self.config.batch_limit = messages;
+        self
+    }
+
+    /// How long calls may finish once the layer is told to stop. Default: 8 seconds.
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.config.drain_timeout = timeout;
+        self
+    }
+
+    /// This replica's name in records and events. Default: the host's name and the process id.
+    pub fn replica(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.config.replica = name.into();
+        self
+    }
+
+    /// Builds the layer.
+    ///
+    /// # Panics
+    ///
+    /// If an option makes no sense; the text says which. [`try_build`](Self::try_build) returns it instead.
+    #[must_use]
+    pub fn build(self) -> SessionLayer {
+        match self.try_build() {
+            Ok(layer) => layer,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Builds the layer.
+    ///
+    /// # Errors
+    ///
+    /// If an option makes no sense; the text names every one.
+    pub fn try_build(mut self) -> Result<SessionLayer, ConfigError> {
+        let lifetimes = &self.config.lifetimes;
+        if lifetimes.idle_timeout < Duration::from_secs(1) {
+            self.problems.push("idle_timeout must be at least one second".to_owned());
+        }
+        if lifetimes.expires_after < lifetimes.idle_timeout {
+            self.problems.push("expires_after must not be shorter than idle_timeout".to_owned());
+        }
+        if lifetimes.max_lifetime.is_some_and(|lifetime| lifetime.is_zero()) {
+            self.problems.push("max_lifetime must not be zero; leave it out for no limit".to_owned());
+        }
+        if !self.problems.is_empty() {
+            return Err(ConfigError(self.problems));
+        }
+        Ok(SessionLayer { engine: Arc::new(Engine::new(self.config, self.store)) })
+    }
+}
+
+impl fmt::Debug for SessionLayerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionLayerBuilder").field("lifetimes", &self.config.lifetimes).finish_non_exhaustive()
+    }
+}
+
+/// Options that make no sense.
+#[derive(Debug)]
+pub struct ConfigError(Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the session layer cannot be built: {}", self.0.join("; "))
+    }
+}
+
+impl Error for ConfigError {}
+
+fn default_replica() -> Arc<str> {
+    let host = std::env::var("HOSTNAME")
+        .ok()
+        .or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok())
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "replica".to_owned());
+    format!("{host}-{}", std::process::id()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+
+    #[test]
+    fn options_that_make_no_sense_are_named_all_at_once() {
+        let error = SessionLayer::builder(MemoryStore::new())
+            .idle_timeout(Duration::ZERO)
+            .allow_host("https://x")
+            .allow_origin("x")
+            .try_build()
+            .unwrap_err()
+            .to_string();
+        for part in ["idle_timeout", "https://x", "no origin"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! [`SessionService`]: the hot path. A request is classified, then one `match` sends it on its way.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response};
+use http_body::Body;
+use tower::Service;
+
+use crate::body::{BoxError, RequestBody, ResponseBody, Unreadable, read_whole};
+use crate::classify::{self, Head, Post};
+use crate::engine::Engine;
+use crate::exchange::{Answered, Exchange};
+use crate::future::ResponseFuture;
+use crate::inner::{Inner, InnerService};
+use crate::protocol::message;
+use crate::rejection::Rejection;
+
+/// An MCP service whose sessions are kept by a [`SessionLayer`](crate::SessionLayer).
+///
+/// Answers in place of the inner service where a session is concerned; its error type is the inner service's own.
+#[derive(Clone)]
+pub struct SessionService<S> {
+    inner: S,
+    engine: Arc<Engine>,
+}
+
+impl<S> SessionService<S> {
+    pub(crate) fn new(inner: S, engine: Arc<Engine>) -> Self {
+        Self { inner, engine }
+    }
+}
+
+impl<S> fmt::Debug for SessionService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionService").finish_non_exhaustive()
+    }
+}
+
+impl<S, B> Service<Request<B>> for SessionService<S>
+where
+    S: InnerService + Service<Request<RequestBody>, Error = <S as InnerService>::Failure>,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody>;
+    type Error = <S as InnerService>::Failure;
+    type Future = ResponseFuture<Self::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let inner = Inner::take(&mut self.inner);
+        let exchange = Exchange { engine: Arc::clone(&self.engine), inner };
+        let (parts, body) = request.into_parts();
+        ResponseFuture::new(respond(exchange, parts, body))
+    }
+}
+
+async fn respond<S, B>(exchange: Exchange<S>, parts: Parts, body: B) -> Answered<S>
+where
+    S: InnerService,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    exchange.engine.start();
+    let head = exchange.engine.config.origins.check(&parts).and_then(|()| classify::head(&parts));
+    match head {
+        Ok(Head::PassThrough) => exchange.pass_unread(parts, body).await,
+        Ok(Head::Post) => respond_to_post(exchange, parts, body).await,
+        Ok(Head::Listen) => exchange.listen(parts).await,
+        Ok(Head::Close) => exchange.close(parts).await,
+        Err(rejection) => Ok(rejection.answer(None)),
+    }
+}
+
+async fn respond_to_post<S, B>(exchange: Exchange<S>, parts: Parts, body: B) -> Answered<S>
+where
+    S: InnerService,
+    B: Body<Data = Bytes>,
+{
+    let config = &exchange.engine.config;
+    let body = match read_whole(body, config.body_limit).await {
+        Ok(body) => body,
+        Err(Unreadable::TooLong) => return Ok(Rejection::BodyTooLarge.answer(None)),
+        Err(Unreadable::Broken) => return Ok(Rejection::BodyBroken.answer(None)),
+    };
+    let payload = message::read(&body, config.batch_limit);
+    match classify::post(classify::declared_version(&parts), payload) {
+        Ok(Post::PassThrough) => exchange.pass_read(parts, body).await,
+        Ok(Post::Handshake(id)) => exchange.handshake(parts, body, &id).await,
+        Ok(Post::Message(message)) => exchange.message(parts, body, message).await,
+        Err((rejection, id)) => Ok(rejection.answer(id.as_ref())),
+    }
+}

@@ -1,0 +1,5 @@
+//! Bodies of the inner service on their way to the client.
+
+pub(crate) mod initialize;
+pub(crate) mod priming;
+pub(crate) mod quiet;

@@ -1,0 +1,29 @@
+//! The listening stream of a session whose inner service offers none: it stays open, says nothing, and ends with the session.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use http::{HeaderValue, Response, header};
+use http_body::Frame;
+use http_body_util::StreamBody;
+
+use crate::body::ResponseBody;
+use crate::protocol::{headers, sse};
+
+/// How often a comment proves the connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A 200 with an event stream of nothing but keep-alive comments, the first at once.
+pub(crate) fn response() -> Response<ResponseBody> {
+    let ticks = stream::unfold(tokio::time::interval(KEEP_ALIVE), |mut ticks| async {
+        ticks.tick().await;
+        Some((Ok::<_, Infallible>(Frame::data(sse::KEEP_ALIVE)), ticks))
+    });
+    let mut response = Response::new(ResponseBody::stream(StreamBody::new(ticks.boxed())));
+    let fields = response.headers_mut();
+    fields.insert(header::CONTENT_TYPE, headers::EVENT_STREAM);
+    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    fields.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
