@@ -1,6 +1,7 @@
 //! The wrapped service as the layer uses it: the readied clone takes the first call, later ones wait their own turn.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
@@ -59,37 +60,34 @@ where
 
 /// The wrapped service on behalf of one request.
 pub(crate) struct Inner<S> {
-    service: S,
-    ready: bool,
+    /// Made ready by `poll_ready`; takes the first call.
+    ready: Option<S>,
+    /// Cloned for later calls.
+    template: Arc<S>,
 }
 
 impl<S: InnerService> Inner<S> {
-    /// Takes the service that `poll_ready` made ready and leaves a clone that is not.
-    pub(crate) fn take(service: &mut S) -> Self {
-        let unready = service.clone();
-        Self { service: std::mem::replace(service, unready), ready: true }
+    pub(crate) fn new(ready: Option<S>, template: Arc<S>) -> Self {
+        Self { ready, template }
     }
 
     /// Calls the service; the first time at once, later after waiting for it to be ready.
     pub(crate) async fn call(&mut self, request: Request<RequestBody>) -> Result<Response<ResponseBody>, S::Failure> {
-        if std::mem::take(&mut self.ready) {
-            self.service.call_ready(request).await
-        } else {
-            self.service.clone().call_when_ready(request).await
+        match self.ready.take() {
+            Some(mut ready) => ready.call_ready(request).await,
+            None => self.later().call_when_ready(request).await,
         }
     }
 
     /// Gives up readiness. Called before waiting for another request that may need it: a service that admits one request at
     /// a time must not be held by one that waits.
     pub(crate) fn release(&mut self) {
-        if std::mem::take(&mut self.ready) {
-            self.service = self.service.clone();
-        }
+        self.ready = None;
     }
 
     /// A clone to use after this request.
     pub(crate) fn later(&self) -> S {
-        self.service.clone()
+        S::clone(&self.template)
     }
 }
 

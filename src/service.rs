@@ -22,15 +22,24 @@ use crate::rejection::Rejection;
 /// An MCP service whose sessions are kept by a [`SessionLayer`](crate::SessionLayer).
 ///
 /// Answers in place of the inner service where a session is concerned; its error type is the inner service's own.
-#[derive(Clone)]
 pub struct SessionService<S> {
-    inner: S,
+    /// Every request calls a clone of this.
+    template: Arc<S>,
+    /// The clone that the next request will call, once there is one.
+    next: Option<S>,
     engine: Arc<Engine>,
 }
 
 impl<S> SessionService<S> {
     pub(crate) fn new(inner: S, engine: Arc<Engine>) -> Self {
-        Self { inner, engine }
+        Self { template: Arc::new(inner), next: None, engine }
+    }
+}
+
+impl<S> Clone for SessionService<S> {
+    /// Costs no clone of the inner service; readiness is not cloned.
+    fn clone(&self) -> Self {
+        Self { template: Arc::clone(&self.template), next: None, engine: Arc::clone(&self.engine) }
     }
 }
 
@@ -51,18 +60,20 @@ where
     type Future = ResponseFuture<Self::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx)
+        self.next.get_or_insert_with(|| S::clone(&self.template)).poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let inner = Inner::take(&mut self.inner);
+        let inner = Inner::new(self.next.take(), Arc::clone(&self.template));
         let exchange = Exchange { engine: Arc::clone(&self.engine), inner };
         let (parts, body) = request.into_parts();
-        ResponseFuture::new(respond(exchange, parts, body))
+        ResponseFuture::new(respond(exchange, Box::new(parts), body))
     }
 }
 
-async fn respond<S, B>(exchange: Exchange<S>, parts: Parts, body: B) -> Answered<S>
+/// Heads travel boxed and rare kinds of requests are boxed whole: the future of the common one stays small, and so cheap to
+/// make and move.
+async fn respond<S, B>(exchange: Exchange<S>, parts: Box<Parts>, body: B) -> Answered<S>
 where
     S: InnerService,
     B: Body<Data = Bytes> + Send + 'static,
@@ -71,15 +82,15 @@ where
     exchange.engine.start();
     let head = exchange.engine.config.origins.check(&parts).and_then(|()| classify::head(&parts));
     match head {
-        Ok(Head::PassThrough) => exchange.pass_unread(parts, body).await,
+        Ok(Head::PassThrough) => Box::pin(exchange.pass_unread(parts, body)).await,
         Ok(Head::Post) => respond_to_post(exchange, parts, body).await,
-        Ok(Head::Listen) => exchange.listen(parts).await,
-        Ok(Head::Close) => exchange.close(parts).await,
+        Ok(Head::Listen) => Box::pin(exchange.listen(parts)).await,
+        Ok(Head::Close) => Box::pin(exchange.close(parts)).await,
         Err(rejection) => Ok(rejection.answer(None)),
     }
 }
 
-async fn respond_to_post<S, B>(exchange: Exchange<S>, parts: Parts, body: B) -> Answered<S>
+async fn respond_to_post<S, B>(exchange: Exchange<S>, parts: Box<Parts>, body: B) -> Answered<S>
 where
     S: InnerService,
     B: Body<Data = Bytes>,
@@ -92,8 +103,8 @@ where
     };
     let payload = message::read(&body, config.batch_limit);
     match classify::post(classify::declared_version(&parts), payload) {
-        Ok(Post::PassThrough) => exchange.pass_read(parts, body).await,
-        Ok(Post::Handshake(id)) => exchange.handshake(parts, body, &id).await,
+        Ok(Post::PassThrough) => Box::pin(exchange.pass_read(parts, body)).await,
+        Ok(Post::Handshake(id)) => Box::pin(exchange.handshake(parts, body, &id)).await,
         Ok(Post::Message(message)) => exchange.message(parts, body, message).await,
         Err((rejection, id)) => Ok(rejection.answer(id.as_ref())),
     }

@@ -31,7 +31,7 @@ impl Engine {
         match admission.lease.binding() {
             Some(binding) => Ok(binding),
             None if !admission.record.origin.inner_has_sessions => Ok(self.bind(admission, Binding::sessionless())),
-            None => self.rebind(inner, admission, parts, None).await,
+            None => Box::pin(self.rebind(inner, admission, parts, None)).await,
         }
     }
 

@@ -60,6 +60,13 @@ impl BusWatch {
         self.listening.store(true, Ordering::Release);
     }
 
+    /// Whether nothing can have changed unheard since this verdict was read.
+    fn still_holds(&self, verdict: &Verdict) -> bool {
+        self.listening.load(Ordering::Acquire)
+            && verdict.epoch == self.epoch.load(Ordering::Acquire)
+            && verdict.asked_at.elapsed() < MAX_AGE
+    }
+
     /// Taken before the store is asked.
     pub(crate) fn guard(&self, key: &SessionKey) -> FillGuard {
         FillGuard {
@@ -163,10 +170,8 @@ impl Engine {
     ) -> Option<Admission> {
         let resident = self.residents.get(key)?;
         let verdict = resident.verdict()?;
-        let current = self.watch.guard(key);
-        let fresh = current.listening && verdict.epoch == current.epoch && verdict.asked_at.elapsed() < MAX_AGE;
         let serve = judge(&verdict.record, digest, principal, self.config.on_return) == Judgement::Serve;
-        if !(fresh && serve) {
+        if !(serve && self.watch.still_holds(&verdict)) {
             return None;
         }
         let lease = self.residents.lease(resident)?;

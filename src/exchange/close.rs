@@ -13,7 +13,7 @@ use crate::session::EndReason;
 
 impl<S: InnerService> Exchange<S> {
     /// Ends a session: 204 once the store has it. The inner service's session is closed in the background.
-    pub(crate) async fn close(self, parts: Parts) -> Answered<S> {
+    pub(crate) async fn close(self, parts: Box<Parts>) -> Answered<S> {
         match self.end_session(&parts).await {
             Ok(()) => {
                 let mut response = Response::new(ResponseBody::whole(""));

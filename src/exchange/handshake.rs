@@ -7,8 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response};
+use tokio::sync::oneshot;
 
-use super::{Answered, Exchange, Outcome, Waiting, answer, detached};
+use super::{Answered, Exchange, Outcome, answer, detached};
 use crate::body::{RequestBody, ResponseBody};
 use crate::engine::binding::Binding;
 use crate::engine::rehydrate::bound_to;
@@ -19,24 +20,28 @@ use crate::rejection::Rejection;
 use crate::session::{EndReason, Principal, SessionOrigin};
 use crate::stream::initialize;
 
+/// Closed once the client has left.
+type Waiting = oneshot::Sender<()>;
+
 impl<S: InnerService> Exchange<S> {
     /// Answers an `initialize`. An id in its header is ignored: it never creates nor touches a session.
-    pub(crate) async fn handshake(self, parts: Parts, body: Bytes, id: &RequestId) -> Answered<S> {
+    pub(crate) async fn handshake(self, parts: Box<Parts>, body: Bytes, id: &RequestId) -> Answered<S> {
         if body.len() > self.engine.config.handshake_limit {
             return Ok(Rejection::HandshakeTooLarge.answer(Some(id)));
         }
         let engine = Arc::clone(&self.engine);
-        answer::<S>(detached::<S, _>(&engine, |waiting| self.run_handshake(parts, body, waiting)).await, Some(id))
+        let (waiting, _client) = oneshot::channel();
+        answer::<S>(detached::<S, _>(&engine, self.run_handshake(parts, body, waiting)).await, Some(id))
     }
 
-    async fn run_handshake(mut self, mut parts: Parts, body: Bytes, waiting: Waiting) -> Outcome<S> {
+    async fn run_handshake(mut self, mut parts: Box<Parts>, body: Bytes, waiting: Waiting) -> Outcome<S> {
         let principal = self.engine.config.principal_of(&parts);
         let peer = self.engine.config.peer_of(&parts);
         for name in [headers::SESSION_ID, headers::LAST_EVENT_ID, headers::RECONNECT_TOKEN] {
             parts.headers.remove(name);
         }
         let template = Template::of(&parts);
-        let request = Request::from_parts(parts, RequestBody::whole(body.clone()));
+        let request = Request::from_parts(*parts, RequestBody::whole(body.clone()));
         let response = self.inner.call(request).await.map_err(Failure::Inner)?;
         let answer = initialize::read(response).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
         let binding = match &answer.inner_id {
@@ -84,7 +89,7 @@ impl<S: InnerService> Exchange<S> {
             principal = opened.admission.record.origin.principal.as_ref().map(Principal::as_str),
             "session_created"
         );
-        if waiting.has_left() {
+        if waiting.is_closed() {
             self.engine.end(&opened.admission, EndReason::Abandoned).await?;
         }
         let mut response: Response<ResponseBody> = Response::from_parts(answer.parts, answer.body);

@@ -7,21 +7,20 @@
 //! | `session` | a POST or GET of a session |
 //! | `close` | DELETE |
 //!
-//! `relay` carries the event streams that answer them.
+//! `relay` carries the event streams that answer them; `detach` lets work outlive its client.
 
 mod close;
+mod detach;
 mod handshake;
 mod pass;
 mod relay;
 mod session;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures::FutureExt;
 use http::Response;
-use tokio::sync::oneshot;
 
+use self::detach::{Detach, Panicked};
 use crate::body::ResponseBody;
 use crate::engine::Engine;
 use crate::inner::{Failure, Inner, InnerService};
@@ -39,27 +38,15 @@ pub(crate) type Answered<S> = Result<Response<ResponseBody>, <S as InnerService>
 
 type Outcome<S> = Result<Response<ResponseBody>, Failure<<S as InnerService>::Failure>>;
 
-/// Tells whether the client still waits for the answer.
-pub(crate) struct Waiting(oneshot::Sender<()>);
-
-impl Waiting {
-    fn has_left(&self) -> bool {
-        self.0.is_closed()
-    }
-}
-
-/// Runs an exchange in a task of its own: a client that leaves does not cut it short, and a panic costs this answer alone.
-async fn detached<S, F>(engine: &Engine, exchange: impl FnOnce(Waiting) -> F) -> Outcome<S>
+/// Runs an exchange so that a client that leaves does not cut it short, and a panic costs this answer alone.
+async fn detached<S, F>(engine: &Engine, exchange: F) -> Outcome<S>
 where
     S: InnerService,
     F: Future<Output = Outcome<S>> + Send + 'static,
 {
-    let (waiting, _client) = oneshot::channel();
-    let exchange = AssertUnwindSafe(exchange(Waiting(waiting))).catch_unwind();
-    match engine.drain.calls.spawn(exchange).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Err(Rejection::InnerPanicked.into()),
-        Err(_) => Err(Rejection::ShuttingDown.into()),
+    match Detach::new(exchange, &engine.drain.calls).await {
+        Ok(outcome) => outcome,
+        Err(Panicked) => Err(Rejection::InnerPanicked.into()),
     }
 }
 

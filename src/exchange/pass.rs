@@ -13,7 +13,7 @@ use crate::rejection::Rejection;
 
 impl<S: InnerService> Exchange<S> {
     /// Passes a request whose body was not looked at.
-    pub(crate) async fn pass_unread<B>(self, parts: Parts, body: B) -> Answered<S>
+    pub(crate) async fn pass_unread<B>(self, parts: Box<Parts>, body: B) -> Answered<S>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
@@ -27,15 +27,15 @@ impl<S: InnerService> Exchange<S> {
     }
 
     /// Passes a request whose body was looked at and found modern.
-    pub(crate) async fn pass_read(self, parts: Parts, body: Bytes) -> Answered<S> {
+    pub(crate) async fn pass_read(self, parts: Box<Parts>, body: Bytes) -> Answered<S> {
         self.pass(parts, RequestBody::whole(body), &Exceeded::default()).await
     }
 
-    async fn pass(mut self, mut parts: Parts, body: RequestBody, exceeded: &Exceeded) -> Answered<S> {
+    async fn pass(mut self, mut parts: Box<Parts>, body: RequestBody, exceeded: &Exceeded) -> Answered<S> {
         for name in [headers::SESSION_ID, headers::LAST_EVENT_ID, headers::RECONNECT_TOKEN] {
             parts.headers.remove(name);
         }
-        let mut response = self.inner.call(Request::from_parts(parts, body)).await?;
+        let mut response = self.inner.call(Request::from_parts(*parts, body)).await?;
         if exceeded.happened() {
             return Ok(Rejection::BodyTooLarge.answer(None));
         }

@@ -22,7 +22,7 @@ const NOT_FOUND_BODY_LIMIT: usize = 1 << 20;
 
 impl<S: InnerService> Exchange<S> {
     /// Answers a message that a client POSTs within its session.
-    pub(crate) async fn message(self, parts: Parts, body: Bytes, message: Message) -> Answered<S> {
+    pub(crate) async fn message(self, parts: Box<Parts>, body: Bytes, message: Message) -> Answered<S> {
         let purpose = Purpose::Call(message.id.clone());
         let outcome = match self.admit(&parts, message.is_batch).await {
             Ok(admission) => self.serve(admission, parts, body, purpose).await,
@@ -32,7 +32,7 @@ impl<S: InnerService> Exchange<S> {
     }
 
     /// Opens the session's stream for what the server has to say by itself, or resumes a stream.
-    pub(crate) async fn listen(self, parts: Parts) -> Answered<S> {
+    pub(crate) async fn listen(self, parts: Box<Parts>) -> Answered<S> {
         let outcome = match self.admit(&parts, false).await {
             Ok(_) if self.engine.drain.is_draining() => Err(Rejection::ShuttingDown.into()),
             Ok(admission) => self.serve(admission, parts, Bytes::new(), Purpose::Listen).await,
@@ -49,17 +49,17 @@ impl<S: InnerService> Exchange<S> {
         Ok(admission)
     }
 
-    async fn serve(self, admission: Admission, parts: Parts, body: Bytes, purpose: Purpose) -> Outcome<S> {
+    async fn serve(self, admission: Admission, parts: Box<Parts>, body: Bytes, purpose: Purpose) -> Outcome<S> {
         let engine = Arc::clone(&self.engine);
-        detached::<S, _>(&engine, |_| self.run(admission, parts, body, purpose)).await
+        detached::<S, _>(&engine, self.run(admission, parts, body, purpose)).await
     }
 
-    async fn run(mut self, admission: Admission, mut parts: Parts, body: Bytes, purpose: Purpose) -> Outcome<S> {
+    async fn run(mut self, admission: Admission, mut parts: Box<Parts>, body: Bytes, purpose: Purpose) -> Outcome<S> {
         let binding = self.engine.binding(&mut self.inner, &admission, &parts).await?;
         self.prepare(&mut parts, &admission, body.len());
         let response = match binding.inner_id() {
             None => self.inner.call(request(parts, None, body)).await.map_err(Failure::Inner)?,
-            Some(_) => self.call_bound(&admission, binding, parts, body).await?,
+            Some(_) => Box::pin(self.call_bound(&admission, binding, parts, body)).await?,
         };
         self.relay(admission, response, purpose).await
     }
@@ -69,7 +69,7 @@ impl<S: InnerService> Exchange<S> {
         &mut self,
         admission: &Admission,
         binding: Arc<Binding>,
-        parts: Parts,
+        parts: Box<Parts>,
         body: Bytes,
     ) -> Outcome<S> {
         let first = request(parts.clone(), binding.inner_id(), body.clone());
@@ -78,7 +78,7 @@ impl<S: InnerService> Exchange<S> {
             return Ok(response);
         }
         tracing::info!(session = %admission.record.key, "the inner service lost its session; replaying the handshake");
-        let renewed = self.engine.rebind(&mut self.inner, admission, &parts, Some(&binding)).await?;
+        let renewed = Box::pin(self.engine.rebind(&mut self.inner, admission, &parts, Some(&binding))).await?;
         self.inner.call(request(parts, renewed.inner_id(), body)).await.map_err(Failure::Inner)
     }
 
@@ -102,7 +102,7 @@ impl<S: InnerService> Exchange<S> {
             (StatusCode::NOT_FOUND, Purpose::Listen) if !admission.record.origin.inner_has_sessions => {
                 quiet::response()
             }
-            (StatusCode::NOT_FOUND, _) => not_found_is_not_session_gone(response).await?,
+            (StatusCode::NOT_FOUND, _) => Box::pin(not_found_is_not_session_gone(response)).await?,
             (_, _) => response,
         };
         response.headers_mut().remove(headers::SESSION_ID);
@@ -123,12 +123,12 @@ impl<S: InnerService> Exchange<S> {
 }
 
 /// The client's request with the inner service's id for the session, if it has one.
-fn request(mut parts: Parts, inner_id: Option<&HeaderValue>, body: Bytes) -> Request<RequestBody> {
+fn request(mut parts: Box<Parts>, inner_id: Option<&HeaderValue>, body: Bytes) -> Request<RequestBody> {
     if let Some(inner_id) = inner_id {
         parts.headers.insert(headers::SESSION_ID, inner_id.clone());
     }
     let body = if body.is_empty() { RequestBody::empty() } else { RequestBody::whole(body) };
-    Request::from_parts(parts, body)
+    Request::from_parts(*parts, body)
 }
 
 /// To a client a 404 means "session gone", and the session lives: an error in the body goes out as 200, nothing as 502.
