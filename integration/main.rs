@@ -1,3 +1,8 @@
-//! The tests, by subject. `integration/run` installs what they need and runs them all.
+//! Tests against real parts.
 
-fn main() {}
+mod harness {
+    pub(crate) mod eventually;
+    pub(crate) mod redis;
+}
+
+mod store_redis;

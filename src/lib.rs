@@ -1,5 +1,7 @@
 //! Sessions of MCP Streamable HTTP servers that any replica can serve.
 
+#![warn(missing_docs, unreachable_pub)]
+
 pub mod body;
 mod classify;
 mod engine;
@@ -28,3 +30,9 @@ pub use service::SessionService;
 pub use session::{
     ClientInfo, EndReason, NewSession, Principal, SessionOrigin, SessionRecord, SessionStatus, Timestamp, millis,
 };
+
+/// For authors of stores and of tests.
+#[cfg(feature = "testing")]
+pub mod testing {
+    pub use crate::store::contract;
+}

@@ -7,7 +7,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tower::Layer;
-use tower_mcp_sessions::store::MemoryStore;
+use tower_mcp_sessions::store::{MemoryStore, RedisStore};
 use tower_mcp_sessions::{Freshness, SessionLayer, SessionLayerBuilder};
 
 pub enum Variant {
@@ -40,10 +40,7 @@ impl Variant {
 }
 
 async fn in_redis(url: &str) -> SessionLayerBuilder {
-    {
-        let _ = url;
-        SessionLayer::builder(MemoryStore::new())
-    }
+    SessionLayer::builder(RedisStore::connect(url).await.expect("the private Redis answers"))
 }
 
 /// Stops when dropped.

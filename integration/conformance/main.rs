@@ -17,7 +17,10 @@
 //! here. That is the point of running two of them.
 
 #![forbid(unsafe_code)]
-#![expect(deprecated, reason = "2026-07-28 deprecates sampling, roots and logging; the suite still checks them")]
+#![expect(
+    deprecated,
+    reason = "2026-07-28 deprecates sampling, roots and logging; the suite still checks them"
+)]
 
 mod changes;
 mod handler;
@@ -36,7 +39,10 @@ use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
 };
 use tower::Layer;
-use tower_mcp_sessions::{Freshness, SessionLayer, store::MemoryStore};
+use tower_mcp_sessions::{
+    Freshness, SessionLayer,
+    store::{MemoryStore, RedisStore},
+};
 
 use crate::server::{ConformanceServer, Shared};
 
@@ -93,7 +99,7 @@ async fn app(options: &Options) -> Result<Router, Box<dyn Error>> {
     let builder = match options.sessions {
         Sessions::None => return Ok(Router::new().route_service("/mcp", mcp)),
         Sessions::Memory => SessionLayer::builder(MemoryStore::new()),
-        Sessions::Redis => return Err("no redis yet".into()),
+        Sessions::Redis => SessionLayer::builder(RedisStore::connect(&options.redis).await?),
     };
     let freshness = if options.strict { Freshness::Strict } else { Freshness::Cached };
     Ok(Router::new().route_service("/mcp", builder.freshness(freshness).build().layer(mcp)))

@@ -53,16 +53,16 @@ impl WhoAmI {
         Self {
             replica: replica.to_owned(),
             session: session.map(|session| session.key().to_string()),
-            client: session.and_then(introduced).or_else(|| claimed(context)),
+            client: session.map(introduced).or_else(|| claimed(context)),
             principal: session.and_then(|session| session.principal().map(|principal| principal.as_str().to_owned())),
         }
     }
 }
 
 /// The client of the session's handshake.
-fn introduced(session: &McpSession) -> Option<Client> {
-    let client = session.client()?;
-    Some(Client { name: client.name.clone(), version: client.version.clone() })
+fn introduced(session: &McpSession) -> Client {
+    let client = session.client();
+    Client { name: client.name.clone(), version: client.version.clone() }
 }
 
 /// The client that a modern request names in its `_meta`. Not `context.client_info()`: without sessions rmcp
