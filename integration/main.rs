@@ -1,3 +1,9 @@
 //! The tests, by subject. `integration/run` installs what they need and runs them all.
 
-fn main() {}
+mod harness;
+
+mod edge;
+mod inner;
+mod lifecycle;
+mod principals;
+mod secrets;
