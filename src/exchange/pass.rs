@@ -35,10 +35,12 @@ impl<S: InnerService> Exchange<S> {
         for name in [headers::SESSION_ID, headers::LAST_EVENT_ID, headers::RECONNECT_TOKEN] {
             parts.headers.remove(name);
         }
-        let mut response = self.inner.call(Request::from_parts(parts, body)).await?;
+        let answered = self.inner.call(Request::from_parts(parts, body)).await;
+        // The inner service may well have failed over the body it could not read: the reason is told, not the consequence.
         if exceeded.happened() {
             return Ok(Rejection::BodyTooLarge.answer(None));
         }
+        let mut response = answered?;
         response.headers_mut().remove(headers::SESSION_ID);
         Ok(response)
     }
