@@ -115,7 +115,9 @@ impl<S: InnerService> Exchange<S> {
         };
         let version = admission.record.origin.protocol_version;
         let relay = Relay { purpose, lease: admission.lease, leave, version };
-        let (head, body) = response.into_parts();
+        let (mut head, body) = response.into_parts();
+        // What goes out need not be as long as what came: priming events are kept from old clients, `retry` may be added.
+        head.headers.remove(header::CONTENT_LENGTH);
         let (body, pump) = relay.start(body);
         self.engine.drain.calls.spawn(pump);
         Ok(Response::from_parts(head, body))

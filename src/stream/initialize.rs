@@ -38,6 +38,7 @@ pub(crate) async fn read(response: Response<ResponseBody>) -> Result<Answer, Unr
         Found::Alone(message) => {
             if is_stream {
                 parts.headers.insert(header::CONTENT_TYPE, headers::JSON);
+                parts.headers.remove(header::CONTENT_LENGTH);
             }
             (message::negotiated_version(&message), ResponseBody::whole(message))
         }
