@@ -120,11 +120,12 @@ pub(crate) struct Template {
 
 impl Template {
     /// Headers that speak of the original message and of nothing else.
-    const NOT_COPIED: [HeaderName; 8] = [
+    const NOT_COPIED: [HeaderName; 9] = [
         header::CONTENT_LENGTH,
         header::CONTENT_ENCODING,
         header::TRANSFER_ENCODING,
         header::EXPECT,
+        header::ACCEPT_ENCODING,
         headers::SESSION_ID,
         headers::LAST_EVENT_ID,
         headers::RECONNECT_TOKEN,

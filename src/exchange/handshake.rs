@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, header};
 
 use super::{Answered, Exchange, Outcome, Waiting, answer, detached};
 use crate::body::{RequestBody, ResponseBody};
@@ -32,7 +32,8 @@ impl<S: InnerService> Exchange<S> {
     async fn run_handshake(mut self, mut parts: Parts, body: Bytes, waiting: Waiting) -> Outcome<S> {
         let principal = self.engine.config.principal_of(&parts);
         let peer = self.engine.config.peer_of(&parts);
-        for name in [headers::SESSION_ID, headers::LAST_EVENT_ID, headers::RECONNECT_TOKEN] {
+        // Its answer is read here, so it must not come compressed.
+        for name in [headers::SESSION_ID, headers::LAST_EVENT_ID, headers::RECONNECT_TOKEN, header::ACCEPT_ENCODING] {
             parts.headers.remove(name);
         }
         let template = Template::of(&parts);

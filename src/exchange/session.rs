@@ -86,6 +86,8 @@ impl<S: InnerService> Exchange<S> {
     fn prepare(&self, parts: &mut Parts, admission: &Admission, length: usize) {
         parts.headers.remove(headers::SESSION_ID);
         parts.headers.remove(headers::RECONNECT_TOKEN);
+        // Event streams are read on their way, so they must not come compressed.
+        parts.headers.remove(header::ACCEPT_ENCODING);
         if parts.headers.remove(header::TRANSFER_ENCODING).is_some() {
             parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
