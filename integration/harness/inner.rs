@@ -214,11 +214,13 @@ impl Scripted {
         if message["method"] == "initialize" {
             return self.answer_initialize(script.initialize, &message).await;
         }
+        if seen.http_method == Method::DELETE {
+            return self.close(&seen);
+        }
         if let Some(unknown) = self.refuse_unknown_id(&script, &seen, &message) {
             return unknown;
         }
         match seen.http_method {
-            Method::DELETE => self.close(&seen),
             Method::GET => self.listen(),
             _ => self.answer_message(&script, &seen, &message).await,
         }

@@ -85,6 +85,7 @@ impl Scripted {
             "panic-in-stream" => breaking_stream(event(&log("so far so good"))),
             "panic-in-message" => breaking_stream(Bytes::from_static(b"data: {\"jsonrpc\":")),
             "not-found" => error(StatusCode::NOT_FOUND, id, "no such thing"),
+            "not-found-in-words" => text(StatusCode::NOT_FOUND, "no such thing"),
             "session/put" => put(seen, id, params).await,
             "session/get" => get(seen, id, params).await,
             "session/remove" => remove(seen, id, params).await,
