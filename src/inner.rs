@@ -1,6 +1,8 @@
 //! The wrapped service as the layer uses it: the readied clone takes the first call, later ones wait their own turn.
 
 use std::future::Future;
+use std::pin::pin;
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
@@ -85,6 +87,16 @@ impl<S: InnerService> Inner<S> {
         if std::mem::take(&mut self.ready) {
             self.service = self.service.clone();
         }
+    }
+
+    /// Waits for something other than the service, giving up readiness unless it is there at once.
+    pub(crate) async fn aside<T>(&mut self, other: impl Future<Output = T>) -> T {
+        let mut other = pin!(other);
+        if let Poll::Ready(value) = futures::poll!(&mut other) {
+            return value;
+        }
+        self.release();
+        other.await
     }
 
     /// A clone to use after this request.
