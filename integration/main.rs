@@ -1,8 +1,8 @@
-//! Tests against real parts.
+//! The tests, by subject. `integration/run` installs what they need and runs them all.
 
-mod harness {
-    pub(crate) mod eventually;
-    pub(crate) mod redis;
-}
-
+mod edge;
+mod harness;
+mod lifecycle;
+mod principals;
+mod secrets;
 mod store_redis;

@@ -1,7 +1,9 @@
 //! The wrapped service as the layer uses it: the readied clone takes the first call, later ones wait their own turn.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
@@ -85,6 +87,15 @@ impl<S: InnerService> Inner<S> {
         self.ready = None;
     }
 
+    /// Waits for something other than the service, giving up readiness unless it is there at once.
+    pub(crate) async fn aside<T>(&mut self, mut other: Pin<&mut impl Future<Output = T>>) -> T {
+        if let Poll::Ready(value) = futures::poll!(&mut other) {
+            return value;
+        }
+        self.release();
+        other.await
+    }
+
     /// A clone to use after this request.
     pub(crate) fn later(&self) -> S {
         S::clone(&self.template)
@@ -118,11 +129,12 @@ pub(crate) struct Template {
 
 impl Template {
     /// Headers that speak of the original message and of nothing else.
-    const NOT_COPIED: [HeaderName; 8] = [
+    const NOT_COPIED: [HeaderName; 9] = [
         header::CONTENT_LENGTH,
         header::CONTENT_ENCODING,
         header::TRANSFER_ENCODING,
         header::EXPECT,
+        header::ACCEPT_ENCODING,
         headers::SESSION_ID,
         headers::LAST_EVENT_ID,
         headers::RECONNECT_TOKEN,

@@ -1,6 +1,7 @@
 //! [`SessionService`]: the hot path. A request is classified, then one `match` sends it on its way.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -90,13 +91,13 @@ where
     }
 }
 
-async fn respond_to_post<S, B>(exchange: Exchange<S>, parts: Box<Parts>, body: B) -> Answered<S>
+async fn respond_to_post<S, B>(mut exchange: Exchange<S>, parts: Box<Parts>, body: B) -> Answered<S>
 where
     S: InnerService,
     B: Body<Data = Bytes>,
 {
     let config = &exchange.engine.config;
-    let body = match read_whole(body, config.body_limit).await {
+    let body = match exchange.inner.aside(pin!(read_whole(body, config.body_limit))).await {
         Ok(body) => body,
         Err(Unreadable::TooLong) => return Ok(Rejection::BodyTooLarge.answer(None)),
         Err(Unreadable::Broken) => return Ok(Rejection::BodyBroken.answer(None)),

@@ -17,10 +17,7 @@
 //! here. That is the point of running two of them.
 
 #![forbid(unsafe_code)]
-#![expect(
-    deprecated,
-    reason = "2026-07-28 deprecates sampling, roots and logging; the suite still checks them"
-)]
+#![expect(deprecated, reason = "2026-07-28 deprecates sampling, roots and logging; the suite still checks them")]
 
 mod changes;
 mod handler;

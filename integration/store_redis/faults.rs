@@ -14,7 +14,7 @@ use tower_mcp_sessions::store::{
 use tower_mcp_sessions::{EndReason, SessionKey, SessionStatus};
 
 use super::fixture::{LIFETIMES, LIMITS, kind, live_once, opened, session, stream};
-use crate::harness::eventually::eventually;
+use crate::harness::eventually::found_within;
 use crate::harness::redis::RedisServer;
 
 /// Every kind of call, with how long it took and what it said.
@@ -58,7 +58,7 @@ async fn works_again(store: &RedisStore, within: Duration) {
         }
     };
     let started = Instant::now();
-    eventually("the store works again", within, works).await;
+    found_within("the store works again", within, works).await;
     println!("worked again after {:?}; the last error was {last:?}", started.elapsed());
 }
 
@@ -230,7 +230,7 @@ async fn the_bus_says_when_it_cannot_hear() {
     server.restart();
     assert_eq!(next().await, BusSignal::Restored);
     server.cli(&["PUBLISH", "mcp:bus", "from the future"]);
-    let key = eventually("the store works again", Duration::from_secs(3), async || {
+    let key = found_within("the store works again", Duration::from_secs(3), async || {
         let given = session();
         store.open(&given, &LIFETIMES).await.ok().map(|_| given.key)
     })

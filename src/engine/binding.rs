@@ -9,7 +9,8 @@ use http::HeaderValue;
 /// Closes the inner service's session. Runs at most once.
 pub(crate) type Close = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 
-/// What the inner service on this replica calls the session.
+/// What the inner service on this replica calls the session. Dropping it closes the inner session, so that a handshake that
+/// ends half-way, by an error or a panic, leaves none behind.
 pub(crate) struct Binding {
     inner_id: Option<HeaderValue>,
     close: Mutex<Option<Close>>,
@@ -36,6 +37,12 @@ impl Binding {
         if let (Some(close), Ok(runtime)) = (close, tokio::runtime::Handle::try_current()) {
             runtime.spawn(close());
         }
+    }
+}
+
+impl Drop for Binding {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode};
+use http::{Response, StatusCode};
 
 use crate::body::ResponseBody;
 use crate::engine::Engine;
@@ -70,19 +70,16 @@ impl Engine {
         let stored = self.store.handshake(key).await.map_err(|error| self.store_failed("handshake", key, &error))?;
         let handshake = stored.ok_or(Rejection::SessionNotFound)?;
         let template = self.replay_template(admission, parts);
-        let response = inner.call(template.post(handshake)).await.map_err(Failure::Inner)?;
+        let mut response = inner.call(template.post(handshake)).await.map_err(Failure::Inner)?;
+        let binding = bound_by(&mut response, inner, &template);
         let answer = initialize::read(accepted(response)?).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
         let Some(version) = answer.version else { return Err(Rejection::InnerLostSession.into()) };
-        let Some(inner_id) = answer.inner_id else { return Ok(Binding::sessionless()) };
-        let binding = bound_to(inner, &template, inner_id.clone());
+        let Some(inner_id) = binding.inner_id().cloned() else { return Ok(binding) };
         let mut initialized = template.post(Bytes::from_static(INITIALIZED));
         initialized.headers_mut().insert(headers::SESSION_ID, inner_id);
         initialized.headers_mut().insert(headers::PROTOCOL_VERSION, headers::version(version));
-        let confirmed = inner.call(initialized).await.map_err(Failure::Inner).and_then(accepted);
-        if confirmed.is_err() {
-            binding.close();
-        }
-        confirmed.map(|_| binding)
+        accepted(inner.call(initialized).await.map_err(Failure::Inner)?)?;
+        Ok(binding)
     }
 
     fn replay_template(&self, admission: &Admission, parts: &Parts) -> Template {
@@ -98,8 +95,10 @@ impl Engine {
     }
 }
 
-/// A binding that closes the inner session with a request like the one that opened it.
-pub(crate) fn bound_to<S: InnerService>(inner: &Inner<S>, template: &Template, inner_id: HeaderValue) -> Binding {
+/// The binding an answer to `initialize` makes, its id taken off the answer. It closes the inner session with a request like
+/// the one that opened it.
+pub(crate) fn bound_by<S: InnerService, B>(answer: &mut Response<B>, inner: &Inner<S>, template: &Template) -> Binding {
+    let Some(inner_id) = answer.headers_mut().remove(headers::SESSION_ID) else { return Binding::sessionless() };
     let service = inner.later();
     let farewell = template.delete(inner_id.clone());
     let close = Box::new(move || -> futures::future::BoxFuture<'static, ()> {
@@ -112,7 +111,8 @@ pub(crate) fn bound_to<S: InnerService>(inner: &Inner<S>, template: &Template, i
 }
 
 /// A refusal that concerns the caller (credentials, load) is the caller's to see; any other means the session is lost here.
-fn accepted<E>(response: Response<ResponseBody>) -> Result<Response<ResponseBody>, Failure<E>> {
+fn accepted<E>(mut response: Response<ResponseBody>) -> Result<Response<ResponseBody>, Failure<E>> {
+    response.headers_mut().remove(headers::SESSION_ID);
     match response.status() {
         status if status.is_success() => Ok(response),
         StatusCode::UNAUTHORIZED

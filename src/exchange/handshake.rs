@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, header};
 use tokio::sync::oneshot;
 
 use super::{Answered, Exchange, Outcome, answer, detached};
 use crate::body::{RequestBody, ResponseBody};
 use crate::engine::binding::Binding;
-use crate::engine::rehydrate::bound_to;
+use crate::engine::rehydrate::bound_by;
 use crate::inner::{Failure, InnerService, Template};
 use crate::protocol::headers;
 use crate::protocol::message::{self, RequestId};
@@ -37,17 +37,15 @@ impl<S: InnerService> Exchange<S> {
     async fn run_handshake(mut self, mut parts: Box<Parts>, body: Bytes, waiting: Waiting) -> Outcome<S> {
         let principal = self.engine.config.principal_of(&parts);
         let peer = self.engine.config.peer_of(&parts);
-        for name in [headers::SESSION_ID, headers::LAST_EVENT_ID, headers::RECONNECT_TOKEN] {
+        // Its answer is read here, so it must not come compressed.
+        for name in [headers::SESSION_ID, headers::LAST_EVENT_ID, headers::RECONNECT_TOKEN, header::ACCEPT_ENCODING] {
             parts.headers.remove(name);
         }
         let template = Template::of(&parts);
         let request = Request::from_parts(*parts, RequestBody::whole(body.clone()));
-        let response = self.inner.call(request).await.map_err(Failure::Inner)?;
+        let mut response = self.inner.call(request).await.map_err(Failure::Inner)?;
+        let binding = bound_by(&mut response, &self.inner, &template);
         let answer = initialize::read(response).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
-        let binding = match &answer.inner_id {
-            Some(inner_id) => bound_to(&self.inner, &template, inner_id.clone()),
-            None => Binding::sessionless(),
-        };
         match answer.version {
             Some(version) if !version.is_modern() => {
                 let origin = SessionOrigin {
@@ -55,15 +53,12 @@ impl<S: InnerService> Exchange<S> {
                     client: message::client_info(&body),
                     principal,
                     replica: Arc::clone(&self.engine.config.replica),
-                    inner_has_sessions: answer.inner_id.is_some(),
+                    inner_has_sessions: binding.inner_id().is_some(),
                 };
                 tracing::debug!(?peer, client = %origin.client.name, %version, "the inner service accepted initialize");
                 self.open(origin, body, binding, answer, &waiting).await
             }
-            Some(_) | None => {
-                binding.close();
-                Ok(Response::from_parts(answer.parts, answer.body))
-            }
+            Some(_) | None => Ok(Response::from_parts(answer.parts, answer.body)),
         }
     }
 
@@ -75,13 +70,7 @@ impl<S: InnerService> Exchange<S> {
         answer: initialize::Answer,
         waiting: &Waiting,
     ) -> Outcome<S> {
-        let opened = match self.engine.open(origin, handshake).await {
-            Ok(opened) => opened,
-            Err(rejection) => {
-                binding.close();
-                return Err(rejection.into());
-            }
-        };
+        let opened = self.engine.open(origin, handshake).await?;
         self.engine.bind(&opened.admission, binding);
         tracing::info!(
             session = %opened.id.key(),

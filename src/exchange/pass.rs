@@ -1,6 +1,9 @@
 //! Modern requests: everything stays inline, so that a client that leaves cancels its call (MCP 2026-07-28, Cancellation).
 
+use std::panic::AssertUnwindSafe;
+
 use bytes::Bytes;
+use futures::FutureExt;
 use http::Request;
 use http::request::Parts;
 use http_body::Body;
@@ -35,10 +38,13 @@ impl<S: InnerService> Exchange<S> {
         for name in [headers::SESSION_ID, headers::LAST_EVENT_ID, headers::RECONNECT_TOKEN] {
             parts.headers.remove(name);
         }
-        let mut response = self.inner.call(Request::from_parts(*parts, body)).await?;
+        let call = AssertUnwindSafe(self.inner.call(Request::from_parts(*parts, body)));
+        let Ok(answered) = call.catch_unwind().await else { return Ok(Rejection::InnerPanicked.answer(None)) };
+        // The inner service may well have failed over the body it could not read: the reason is told, not the consequence.
         if exceeded.happened() {
             return Ok(Rejection::BodyTooLarge.answer(None));
         }
+        let mut response = answered?;
         response.headers_mut().remove(headers::SESSION_ID);
         Ok(response)
     }

@@ -56,11 +56,13 @@ impl Relay {
     async fn pump(self, inner: ResponseBody, sender: mpsc::Sender<Result<Frame<Bytes>, BoxError>>) {
         let knows_retry = self.version >= ProtocolVersion::V2025_11_25;
         let filter = (!knows_retry).then(PrimingFilter::default);
+        let listener = sender.clone();
         let mut client = Client { sender: Some(sender), at_boundary: true, filter };
         tokio::select! {
             biased;
             () = self.lease.ended.cancelled() => {}
             () = self.leave.cancelled() => {}
+            () = listener.closed(), if matches!(self.purpose, Purpose::Listen) => return,
             () = self.forward(inner, &mut client) => return,
         }
         if self.leave.is_cancelled() && knows_retry && client.at_boundary {
@@ -74,9 +76,6 @@ impl Relay {
             match frame {
                 Ok(frame) => client.send(frame).await,
                 Err(error) => return self.report_broken(&error, client).await,
-            }
-            if matches!(self.purpose, Purpose::Listen) && client.has_left() {
-                return;
             }
         }
     }
@@ -118,9 +117,5 @@ impl Client {
         if sender.send(Ok(frame)).await.is_err() {
             self.sender = None;
         }
-    }
-
-    fn has_left(&self) -> bool {
-        self.sender.as_ref().is_none_or(mpsc::Sender::is_closed)
     }
 }

@@ -86,6 +86,8 @@ impl<S: InnerService> Exchange<S> {
     fn prepare(&self, parts: &mut Parts, admission: &Admission, length: usize) {
         parts.headers.remove(headers::SESSION_ID);
         parts.headers.remove(headers::RECONNECT_TOKEN);
+        // Event streams are read on their way, so they must not come compressed.
+        parts.headers.remove(header::ACCEPT_ENCODING);
         if parts.headers.remove(header::TRANSFER_ENCODING).is_some() {
             parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
@@ -115,7 +117,9 @@ impl<S: InnerService> Exchange<S> {
         };
         let version = admission.record.origin.protocol_version;
         let relay = Relay { purpose, lease: admission.lease, leave, version };
-        let (head, body) = response.into_parts();
+        let (mut head, body) = response.into_parts();
+        // What goes out need not be as long as what came: priming events are kept from old clients, `retry` may be added.
+        head.headers.remove(header::CONTENT_LENGTH);
         let (body, pump) = relay.start(body);
         self.engine.drain.calls.spawn(pump);
         Ok(Response::from_parts(head, body))

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use http::{HeaderValue, Response, StatusCode, header, response};
+use http::{Response, StatusCode, header, response};
 use http_body::Frame;
 use http_body_util::{BodyExt, BodyStream, StreamBody};
 
@@ -15,12 +15,10 @@ use crate::protocol::version::ProtocolVersion;
 /// Longest answer to `initialize` that is read.
 const LIMIT: usize = 4 << 20;
 
-/// An answer to `initialize`, its inner session id taken off.
+/// An answer to `initialize`.
 pub(crate) struct Answer {
     pub(crate) parts: response::Parts,
     pub(crate) body: ResponseBody,
-    /// The id the inner service minted.
-    pub(crate) inner_id: Option<HeaderValue>,
     /// What was settled on; `None` if the inner service refused.
     pub(crate) version: Option<ProtocolVersion>,
 }
@@ -28,9 +26,8 @@ pub(crate) struct Answer {
 /// Reads an answer until its JSON-RPC response is known.
 pub(crate) async fn read(response: Response<ResponseBody>) -> Result<Answer, Unreadable> {
     let (mut parts, body) = response.into_parts();
-    let inner_id = parts.headers.remove(headers::SESSION_ID);
     if parts.status != StatusCode::OK {
-        return Ok(Answer { parts, body, inner_id, version: None });
+        return Ok(Answer { parts, body, version: None });
     }
     let is_stream = headers::has_media_type(&parts.headers, &headers::EVENT_STREAM);
     let found = if is_stream { read_events(body).await? } else { Found::Alone(read_whole(body, LIMIT).await?) };
@@ -38,12 +35,13 @@ pub(crate) async fn read(response: Response<ResponseBody>) -> Result<Answer, Unr
         Found::Alone(message) => {
             if is_stream {
                 parts.headers.insert(header::CONTENT_TYPE, headers::JSON);
+                parts.headers.remove(header::CONTENT_LENGTH);
             }
             (message::negotiated_version(&message), ResponseBody::whole(message))
         }
         Found::Among { response, stream } => (message::negotiated_version(&response), stream),
     };
-    Ok(Answer { parts, body, inner_id, version })
+    Ok(Answer { parts, body, version })
 }
 
 /// The JSON-RPC response in an answer.

@@ -1,0 +1,130 @@
+//! `initialize`: only a successful answer of a revision with sessions opens one, in whatever form it comes.
+
+use http::StatusCode;
+use serde_json::json;
+
+use crate::harness::backend::{Backend, on_every_backend};
+use crate::harness::eventually::eventually;
+use crate::harness::inner::{OnInitialize, Scripted};
+use crate::harness::raw::{Client, LEGACY, SESSION_ID, initialize, request};
+use crate::harness::replica::Replica;
+
+on_every_backend! {
+    initialize_opens_a_session_in_every_revision_with_json_and_with_sse,
+    an_initialize_answer_with_other_messages_stays_a_stream,
+    a_refused_initialize_passes_through_and_opens_nothing,
+    a_modern_result_opens_no_session,
+    an_initialize_with_an_old_id_opens_a_new_session_and_leaves_the_old_one_alone,
+    the_layer_reads_its_inner_services_answers_and_asks_for_them_uncompressed,
+    a_session_less_inner_service_gets_sessions_and_sees_no_ids,
+}
+
+async fn initialize_opens_a_session_in_every_revision_with_json_and_with_sse(backend: Backend) {
+    for inner in [Scripted::with_sessions(), Scripted::without_sessions()] {
+        let store = backend.store().await;
+        let replica = Replica::of(&store, &inner).await;
+        for form in [OnInitialize::Json, OnInitialize::Sse, OnInitialize::SseWithLength] {
+            inner.script(|script| script.initialize = form);
+            for version in LEGACY {
+                let answer = Client::of(&replica).post(&initialize(version)).await.whole().await;
+                assert_eq!(answer.status, StatusCode::OK, "{form:?}");
+                assert_eq!(answer.headers["content-type"], "application/json", "{form:?}");
+                assert_eq!(answer.json()["result"]["protocolVersion"], version);
+                let id = answer.session_id().expect("a session id");
+                assert_eq!(id.len(), 43);
+                assert!(Client::of(&replica).open(version).await.works().await);
+            }
+        }
+        assert_eq!(store.counts().await, (18, 0));
+    }
+}
+
+async fn an_initialize_answer_with_other_messages_stays_a_stream(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let replica = Replica::of(&store, &inner).await;
+    inner.script(|script| script.initialize = OnInitialize::SseAfterNotification);
+    let answer = Client::of(&replica).post(&initialize("2025-11-25")).await;
+    assert!(answer.headers.contains_key(SESSION_ID));
+    let messages = answer.events().rest().await;
+    assert_eq!(messages[0]["params"]["data"], "starting");
+    assert_eq!(messages[1]["result"]["protocolVersion"], "2025-11-25");
+    assert_eq!((messages.len(), store.counts().await), (2, (1, 0)));
+}
+
+async fn a_refused_initialize_passes_through_and_opens_nothing(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let replica = Replica::of(&store, &inner).await;
+    for (refusal, status) in [
+        (OnInitialize::Error, 200),
+        (OnInitialize::Refuse(StatusCode::BAD_REQUEST), 400),
+        (OnInitialize::Refuse(StatusCode::FORBIDDEN), 403),
+        (OnInitialize::Refuse(StatusCode::NOT_FOUND), 404),
+        (OnInitialize::Refuse(StatusCode::ACCEPTED), 202),
+        (OnInitialize::BrokenOff, 502),
+        (OnInitialize::Panic, 500),
+    ] {
+        inner.script(|script| script.initialize = refusal);
+        let answer = Client::of(&replica).post(&initialize("2025-11-25")).await.whole().await;
+        assert_eq!((answer.status.as_u16(), answer.session_id()), (status, None), "{refusal:?}");
+        match refusal {
+            OnInitialize::Refuse(_) => assert_eq!(answer.text(), "no"),
+            _ => assert_eq!((answer.json()["id"].clone(), answer.json()["error"]["code"].is_i64()), (json!(0), true)),
+        }
+        eventually(&format!("no inner session after {refusal:?}"), async || inner.sessions() == 0).await;
+    }
+    assert_eq!(store.counts().await, (0, 0));
+}
+
+async fn a_modern_result_opens_no_session(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let replica = Replica::of(&store, &inner).await;
+    inner.script(|script| script.initialize = OnInitialize::Modern);
+    let answer = Client::of(&replica).post(&initialize("2026-07-28")).await.whole().await;
+    assert_eq!(answer.json()["result"]["protocolVersion"], "2026-07-28");
+    assert_eq!(answer.session_id(), None);
+    assert_eq!(store.counts().await, (0, 0));
+    eventually("the inner service's session is closed", async || inner.sessions() == 0).await;
+}
+
+async fn an_initialize_with_an_old_id_opens_a_new_session_and_leaves_the_old_one_alone(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let replica = Replica::of(&store, &inner).await;
+    let live = Client::of(&replica).open("2025-06-18").await;
+    let stale = Client::of(&replica).open("2025-06-18").await;
+    stale.delete().await;
+    for old in [live.id.as_str(), &stale.id, "garbage", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+        let answer = Client::of(&replica).with(SESSION_ID, old).post(&initialize("2025-11-25")).await.whole().await;
+        let id = answer.session_id().expect("a new session");
+        assert_ne!(id, old);
+        assert_eq!(inner.last("initialize").header("mcp-session-id"), None);
+    }
+    assert!(live.works().await);
+    assert_eq!(stale.status().await, StatusCode::NOT_FOUND);
+    assert_eq!(store.counts().await, (5, 0));
+}
+
+/// A compressed answer could not be read: neither the handshake's result nor where one event ends.
+async fn the_layer_reads_its_inner_services_answers_and_asks_for_them_uncompressed(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let here = Replica::of(&store, &inner).await;
+    let there = Replica::of(&store, &inner).await;
+    let session = Client::of(&here).with("accept-encoding", "gzip, br").open("2025-11-25").await;
+    assert!(session.at(&there).works().await);
+    session.client.post(&request(1, "echo", json!({}))).await;
+    for seen in inner.seen() {
+        assert_eq!(seen.header("accept-encoding"), None, "{}", seen.method());
+    }
+}
+
+async fn a_session_less_inner_service_gets_sessions_and_sees_no_ids(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::without_sessions());
+    let here = Replica::of(&store, &inner).await;
+    let there = Replica::of(&store, &inner).await;
+    let session = Client::of(&here).open("2025-11-25").await;
+    assert!(session.works().await && session.at(&there).works().await);
+    assert_eq!(session.at(&there).delete().await.status, StatusCode::NO_CONTENT);
+    assert_eq!(session.at(&there).status().await, StatusCode::NOT_FOUND);
+    assert_eq!(inner.asked("initialize"), 1, "there is nothing to replay");
+    assert!(inner.seen().iter().all(|seen| seen.header("mcp-session-id").is_none()));
+    assert!(inner.seen().iter().all(|seen| seen.http_method != http::Method::DELETE));
+}

@@ -1,0 +1,76 @@
+//! `Host` and `Origin`, over real HTTP: what is foreign is refused before anything else happens.
+
+use http::StatusCode;
+
+use crate::harness::backend::{Backend, on_every_backend};
+use crate::harness::inner::Scripted;
+use crate::harness::raw::{Client, initialize, modern};
+use crate::harness::replica::{Replica, layer};
+use tower::Layer;
+
+on_every_backend! {
+    a_foreign_host_or_origin_is_403_before_any_work,
+    loopback_and_allowed_hosts_and_origins_are_served,
+}
+
+async fn a_foreign_host_or_origin_is_403_before_any_work(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let replica = Replica::of(&store, &inner).await;
+    let client = Client::of(&replica);
+    let hosts = [
+        "evil.example",
+        "localhost.evil.com",
+        "localhost.",
+        "LOCALHOST.evil.com:80",
+        "user@localhost",
+        "127.0.0.1.nip.io",
+        "0.0.0.0",
+        "[::2]",
+        "2130706433",
+    ];
+    let origins = [
+        "https://evil.example",
+        "http://localhost.evil.com",
+        "http://localhost.",
+        "http://user@localhost",
+        "http://localhost:99999",
+        "null",
+        "localhost",
+        "file://",
+        "",
+        "http://evil.example, http://localhost",
+    ];
+    let refused = hosts
+        .iter()
+        .map(|host| (client.with("host", host), host))
+        .chain(origins.iter().map(|origin| (client.with("origin", origin), origin)));
+    for (client, what) in refused {
+        for body in [initialize("2025-11-25"), modern("echo")] {
+            let answer = client.post(&body).await.whole().await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{what}");
+            assert!(answer.json()["error"]["message"].as_str().is_some(), "{what}");
+        }
+        assert_eq!(client.get().await.status, StatusCode::FORBIDDEN, "{what}");
+        assert_eq!(client.delete().await.status, StatusCode::FORBIDDEN, "{what}");
+        assert_eq!(client.send(http::Method::OPTIONS, "").await.status, StatusCode::FORBIDDEN, "{what}");
+    }
+    for doubled in ["host: localhost\r\n", "origin: http://localhost\r\norigin: http://localhost\r\n"] {
+        let answer = client.bytes(format!("{}{doubled}\r\n", client.head("GET")).as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 403 ") || answer.starts_with("HTTP/1.1 400 "), "{doubled}: {answer}");
+    }
+    assert_eq!((store.commands(), inner.seen().len()), (0, 0));
+}
+
+async fn loopback_and_allowed_hosts_and_origins_are_served(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let open = layer(&store).allow_host("mcp.example.com").allow_origin("https://app.example.com").build();
+    let replica = Replica::start(open.layer(inner.clone())).await;
+    let client = Client::of(&replica);
+    for host in ["localhost", "LocalHost:80", "127.0.0.1:1", "127.1.2.3", "[::1]:9000", "mcp.example.com:443"] {
+        assert_eq!(client.with("host", host).post(&initialize("2025-11-25")).await.status, StatusCode::OK, "{host}");
+    }
+    for origin in ["http://localhost:3000", "https://127.0.0.1", "http://[::1]:5", "https://APP.example.com:443"] {
+        let answer = client.with("origin", origin).post(&initialize("2025-11-25")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{origin}");
+    }
+}

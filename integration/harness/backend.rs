@@ -1,0 +1,211 @@
+//! Where the sessions of a test live: each test runs on every [`Backend`].
+//!
+//! Whatever the backend, a test sees a [`SharedStore`]: it counts what the layer asks of it, keeps what the sweeps of all
+//! replicas found, and fails when told to.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use tower_mcp_sessions::store::{
+    Appended, Bus, BusSignal, Census, DataPut, Lifetimes, LogLimits, LogSlice, MemoryStore, Opening, RedisStore,
+    Revival, SessionStore, Store, StoreError, StoreErrorKind, StreamLog, StreamName, Swept, Touch, Touched,
+};
+use tower_mcp_sessions::{EndReason, NewSession, SessionKey, SessionRecord};
+
+use super::redis::RedisServer;
+
+/// A kind of store.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Backend {
+    Memory,
+    Redis,
+}
+
+impl Backend {
+    /// An empty store. Its clones share their sessions: give one to each replica.
+    pub(crate) async fn store(self) -> SharedStore {
+        match self {
+            Self::Memory => SharedStore::new(Arc::new(MemoryStore::new()), None),
+            Self::Redis => {
+                let server = RedisServer::start();
+                let store = RedisStore::connect(&server.url()).await.expect("the private Redis answers");
+                SharedStore::new(Arc::new(store), Some(server))
+            }
+        }
+    }
+}
+
+/// Makes a test of each scenario, an `async fn(Backend)`, for each backend.
+macro_rules! on_every_backend {
+    ($($scenario:ident),+ $(,)?) => {
+        mod memory {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $scenario() {
+                    super::$scenario(crate::harness::backend::Backend::Memory).await;
+                }
+            )+
+        }
+
+        mod redis {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $scenario() {
+                    super::$scenario(crate::harness::backend::Backend::Redis).await;
+                }
+            )+
+        }
+    };
+}
+
+pub(crate) use on_every_backend;
+
+/// A store under observation.
+#[derive(Clone)]
+pub(crate) struct SharedStore {
+    store: Arc<dyn Store>,
+    ledger: Arc<Ledger>,
+    /// Runs as long as somebody holds the store.
+    _server: Option<Arc<RedisServer>>,
+}
+
+#[derive(Default)]
+struct Ledger {
+    commands: AtomicU64,
+    down: AtomicBool,
+    disconnected: Mutex<Vec<SessionKey>>,
+    ended: Mutex<Vec<(SessionKey, EndReason)>>,
+}
+
+impl SharedStore {
+    fn new(store: Arc<dyn Store>, server: Option<RedisServer>) -> Self {
+        Self { store, ledger: Arc::default(), _server: server.map(Arc::new) }
+    }
+
+    /// How often requests made the layer ask the store. Its background sweeps are not counted.
+    pub(crate) fn commands(&self) -> u64 {
+        self.ledger.commands.load(Ordering::SeqCst)
+    }
+
+    /// Makes every operation fail, or work again.
+    pub(crate) fn set_down(&self, down: bool) {
+        self.ledger.down.store(down, Ordering::SeqCst);
+    }
+
+    /// Sessions that any replica's sweep found idle.
+    pub(crate) fn disconnected(&self) -> Vec<SessionKey> {
+        self.ledger.disconnected.lock().unwrap().clone()
+    }
+
+    /// Sessions that were ended, by whichever replica and for whatever reason.
+    pub(crate) fn ended(&self) -> Vec<(SessionKey, EndReason)> {
+        self.ledger.ended.lock().unwrap().clone()
+    }
+
+    /// Active and disconnected sessions.
+    pub(crate) async fn counts(&self) -> (u64, u64) {
+        let census = self.store.census().await.expect("the store answers the test itself");
+        (census.active, census.disconnected)
+    }
+
+    /// The store, unless it is down; the command is counted.
+    fn asked(&self) -> Result<&dyn Store, StoreError> {
+        self.ledger.commands.fetch_add(1, Ordering::SeqCst);
+        self.reached()
+    }
+
+    fn reached(&self) -> Result<&dyn Store, StoreError> {
+        match self.ledger.down.load(Ordering::SeqCst) {
+            true => Err(StoreErrorKind::Unavailable.into()),
+            false => Ok(&*self.store),
+        }
+    }
+}
+
+#[async_trait]
+impl SessionStore for SharedStore {
+    async fn open(&self, session: &NewSession, lifetimes: &Lifetimes) -> Result<Opening, StoreError> {
+        self.asked()?.open(session, lifetimes).await
+    }
+
+    async fn find(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
+        self.asked()?.find(key).await
+    }
+
+    async fn handshake(&self, key: &SessionKey) -> Result<Option<Bytes>, StoreError> {
+        self.asked()?.handshake(key).await
+    }
+
+    async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError> {
+        self.asked()?.touch(batch, lifetimes).await
+    }
+
+    async fn revive(&self, key: &SessionKey, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
+        self.asked()?.revive(key, lifetimes).await
+    }
+
+    async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError> {
+        let ended = self.asked()?.end(key, reason).await?;
+        if ended {
+            self.ledger.ended.lock().unwrap().push((*key, reason));
+        }
+        Ok(ended)
+    }
+
+    async fn sweep(&self, lifetimes: &Lifetimes, limit: usize) -> Result<Swept, StoreError> {
+        let swept = self.reached()?.sweep(lifetimes, limit).await?;
+        self.ledger.disconnected.lock().unwrap().extend(&swept.disconnected);
+        self.ledger.ended.lock().unwrap().extend(&swept.ended);
+        Ok(swept)
+    }
+
+    async fn data_get(&self, key: &SessionKey, name: &str) -> Result<Option<Bytes>, StoreError> {
+        self.asked()?.data_get(key, name).await
+    }
+
+    async fn data_put(&self, key: &SessionKey, name: &str, value: Bytes, limit: usize) -> Result<DataPut, StoreError> {
+        self.asked()?.data_put(key, name, value, limit).await
+    }
+
+    async fn data_remove(&self, key: &SessionKey, name: &str) -> Result<bool, StoreError> {
+        self.asked()?.data_remove(key, name).await
+    }
+
+    async fn census(&self) -> Result<Census, StoreError> {
+        self.reached()?.census().await
+    }
+}
+
+#[async_trait]
+impl StreamLog for SharedStore {
+    async fn append(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        stream: &StreamName,
+        messages: &[Bytes],
+        limits: &LogLimits,
+    ) -> Result<Appended, StoreError> {
+        self.asked()?.append(key, generation, stream, messages, limits).await
+    }
+
+    async fn read(
+        &self,
+        key: &SessionKey,
+        stream: &StreamName,
+        after: u64,
+        max: usize,
+    ) -> Result<LogSlice, StoreError> {
+        self.asked()?.read(key, stream, after, max).await
+    }
+}
+
+#[async_trait]
+impl Bus for SharedStore {
+    async fn subscribe(&self) -> Result<BoxStream<'static, BusSignal>, StoreError> {
+        self.reached()?.subscribe().await
+    }
+}

@@ -1,0 +1,202 @@
+//! The scripted service's answers, method by method.
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::{Value, json};
+use tower_mcp_sessions::body::BoxError;
+
+use super::{OnInitialize, Script, Scripted, Seen, accepted};
+use crate::harness::raw::SESSION_ID;
+
+type Chunk = Result<Bytes, BoxError>;
+
+impl Scripted {
+    pub(super) async fn answer_initialize(&self, how: OnInitialize, message: &Value) -> Response<Body> {
+        let running = self.begin();
+        match how {
+            OnInitialize::Refuse(status) => return self.with_id(text(status, "no")),
+            OnInitialize::Wait => self.wait().await,
+            OnInitialize::Panic => panic!("told to, at initialize"),
+            _ => {}
+        }
+        let result = accepted(&message["id"], &message["params"]["protocolVersion"]);
+        let response = match how {
+            OnInitialize::Sse => events(vec![Ok(event(&result))]),
+            OnInitialize::SseWithLength => with_length(event(&result)),
+            OnInitialize::SseAfterNotification => events(vec![Ok(event(&log("starting"))), Ok(event(&result))]),
+            OnInitialize::Error => error(StatusCode::OK, &message["id"], "not today"),
+            OnInitialize::Modern => json_body(&accepted(&message["id"], &json!("2026-07-28"))),
+            OnInitialize::BrokenOff => {
+                let mut response = events(vec![Ok(Bytes::from_static(b"data: {")), Err("cut".into())]);
+                response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                response
+            }
+            OnInitialize::Json | OnInitialize::Wait | OnInitialize::Refuse(_) | OnInitialize::Panic => {
+                json_body(&result)
+            }
+        };
+        running.finish();
+        self.with_id(response)
+    }
+
+    fn with_id(&self, mut response: Response<Body>) -> Response<Body> {
+        if self.shared.has_sessions {
+            response.headers_mut().insert(SESSION_ID, self.mint());
+        }
+        response
+    }
+
+    /// A stream that says nothing by itself and never ends.
+    pub(super) fn listen(&self) -> Response<Body> {
+        let running = self.begin();
+        let first = stream::once(async { Ok(event(&log("listening"))) });
+        let forever = stream::once(async move {
+            let _running = running;
+            std::future::pending::<Chunk>().await
+        });
+        event_stream(Body::from_stream(first.chain(forever)))
+    }
+
+    pub(super) async fn answer_message(&self, script: &Script, seen: &Seen, message: &Value) -> Response<Body> {
+        if message["id"].is_null() {
+            let is_initialized = seen.method() == "notifications/initialized";
+            assert!(!(is_initialized && script.initialized_panics), "told to, at initialized");
+            return status(if is_initialized { script.initialized } else { StatusCode::ACCEPTED });
+        }
+        let running = self.begin();
+        let response = self.answer_request(seen, message).await;
+        running.finish();
+        response
+    }
+
+    async fn answer_request(&self, seen: &Seen, message: &Value) -> Response<Body> {
+        let (id, params) = (&message["id"], &message["params"]);
+        match seen.method().as_str() {
+            "echo" => json_body(&result(id, params)),
+            "wait" => {
+                self.wait().await;
+                json_body(&result(id, params))
+            }
+            "stream" => self.stream_and_wait(id.clone()),
+            "slow-body" => self.body_and_wait(id.clone()),
+            "panic" => panic!("told to, before the head"),
+            "panic-in-stream" => breaking_stream(event(&log("so far so good"))),
+            "panic-in-message" => breaking_stream(Bytes::from_static(b"data: {\"jsonrpc\":")),
+            "not-found" => error(StatusCode::NOT_FOUND, id, "no such thing"),
+            "not-found-in-words" => text(StatusCode::NOT_FOUND, "no such thing"),
+            "session/put" => put(seen, id, params).await,
+            "session/get" => get(seen, id, params).await,
+            "session/remove" => remove(seen, id, params).await,
+            other => error(StatusCode::OK, id, &format!("no method {other}")),
+        }
+    }
+
+    /// A first message at once; a second and the result after the gate.
+    fn stream_and_wait(&self, id: Value) -> Response<Body> {
+        let (service, running) = (self.clone(), self.begin());
+        let first = stream::once(async { Ok::<_, BoxError>(event(&log("begun"))) });
+        let last = stream::once(async move {
+            service.wait().await;
+            running.finish();
+            Ok(event(&result(&id, &json!({ "done": true }))))
+        });
+        event_stream(Body::from_stream(first.chain(last)))
+    }
+
+    /// A JSON answer whose head comes at once and whose body waits for the gate.
+    fn body_and_wait(&self, id: Value) -> Response<Body> {
+        let (service, running) = (self.clone(), self.begin());
+        let body = stream::once(async move {
+            service.wait().await;
+            running.finish();
+            Ok::<_, BoxError>(Bytes::from(result(&id, &json!({ "done": true })).to_string()))
+        });
+        let mut response = Response::new(Body::from_stream(body));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+}
+
+async fn put(seen: &Seen, id: &Value, params: &Value) -> Response<Body> {
+    let session = seen.session.as_ref().expect("a request of a session");
+    match session.insert(params["name"].as_str().unwrap(), &params["value"]).await {
+        Ok(()) => json_body(&result(id, &json!({ "stored": true }))),
+        Err(refused) => {
+            let facts = json!({ "stored": false, "too_large": refused.is_too_large(), "ended": refused.is_ended() });
+            json_body(&result(id, &facts))
+        }
+    }
+}
+
+async fn get(seen: &Seen, id: &Value, params: &Value) -> Response<Body> {
+    let session = seen.session.as_ref().expect("a request of a session");
+    let value: Option<Value> = session.get(params["name"].as_str().unwrap()).await.expect("the store answers");
+    json_body(&result(id, &json!({ "value": value })))
+}
+
+async fn remove(seen: &Seen, id: &Value, params: &Value) -> Response<Body> {
+    let session = seen.session.as_ref().expect("a request of a session");
+    let removed = session.remove(params["name"].as_str().unwrap()).await.expect("the store answers");
+    json_body(&result(id, &json!({ "removed": removed })))
+}
+
+/// Some bytes, then a panic.
+fn breaking_stream(first: Bytes) -> Response<Body> {
+    let panics = stream::once(async { panic!("told to, after the first byte") });
+    event_stream(Body::from_stream(stream::once(async { Ok::<_, BoxError>(first) }).chain(panics)))
+}
+
+pub(super) fn status(status: StatusCode) -> Response<Body> {
+    text(status, "")
+}
+
+pub(super) fn text(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response
+}
+
+pub(super) fn error(status: StatusCode, id: &Value, text: &str) -> Response<Body> {
+    let error = json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32601, "message": text } });
+    let mut response = json_body(&error);
+    *response.status_mut() = status;
+    response
+}
+
+fn result(id: &Value, result: &Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "result": result })
+}
+
+fn log(text: &str) -> Value {
+    json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": { "level": "info", "data": text } })
+}
+
+fn event(message: &Value) -> Bytes {
+    format!("data: {message}\n\n").into()
+}
+
+fn json_body(message: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(message.to_string()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn events(chunks: Vec<Chunk>) -> Response<Body> {
+    event_stream(Body::from_stream(stream::iter(chunks)))
+}
+
+/// One event whose length is declared, as frameworks do that hold the whole body.
+fn with_length(event: Bytes) -> Response<Body> {
+    let length = HeaderValue::from(event.len());
+    let mut response = event_stream(Body::from(event));
+    response.headers_mut().insert(header::CONTENT_LENGTH, length);
+    response
+}
+
+fn event_stream(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response
+}

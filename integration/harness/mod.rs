@@ -1,0 +1,8 @@
+//! What the tests share: replicas in this process, raw HTTP, inner services that do as told, and waiting without sleeping.
+
+pub(crate) mod backend;
+pub(crate) mod eventually;
+pub(crate) mod inner;
+pub(crate) mod raw;
+pub(crate) mod redis;
+pub(crate) mod replica;

@@ -1,0 +1,339 @@
+//! HTTP as the tests speak it: every byte of a request is the test's own, and every byte of an answer is seen.
+
+use std::net::SocketAddr;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use super::eventually::soon;
+use super::replica::Replica;
+
+pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+pub(crate) const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+
+/// The revisions with sessions.
+pub(crate) const LEGACY: [&str; 3] = ["2025-03-26", "2025-06-18", "2025-11-25"];
+
+/// A client of one replica: an address, and the headers it always sends.
+#[derive(Clone)]
+pub(crate) struct Client {
+    address: SocketAddr,
+    headers: HeaderMap,
+}
+
+impl Client {
+    pub(crate) fn of(replica: &Replica) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::HOST, HeaderValue::from_str(&replica.address.to_string()).unwrap());
+        Self { address: replica.address, headers }
+    }
+
+    /// The same client, sending one more header, or another value of one.
+    pub(crate) fn with(&self, name: impl TryInto<HeaderName>, value: &str) -> Self {
+        let mut client = self.clone();
+        let name = name.try_into().unwrap_or_else(|_| panic!("a header name"));
+        client.headers.insert(name, HeaderValue::from_str(value).unwrap());
+        client
+    }
+
+    pub(crate) fn without(&self, name: impl Into<HeaderName>) -> Self {
+        let mut client = self.clone();
+        client.headers.remove(name.into());
+        client
+    }
+
+    /// The same client talking to another replica.
+    pub(crate) fn at(&self, replica: &Replica) -> Self {
+        Self { address: replica.address, ..self.clone() }.with(header::HOST, &replica.address.to_string())
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) async fn send(&self, method: Method, body: impl Into<Bytes>) -> Answer {
+        self.connect().await.send(method, body).await
+    }
+
+    pub(crate) async fn post(&self, body: &Value) -> Answer {
+        self.send(Method::POST, body.to_string()).await
+    }
+
+    pub(crate) async fn get(&self) -> Answer {
+        self.send(Method::GET, "").await
+    }
+
+    pub(crate) async fn delete(&self) -> Answer {
+        self.send(Method::DELETE, "").await
+    }
+
+    /// Calls a method and returns the whole answer.
+    pub(crate) async fn call(&self, method: &str, params: Value) -> Whole {
+        self.post(&request(1, method, params)).await.whole().await
+    }
+
+    /// Opens a session in a revision; the client it returns uses the session.
+    pub(crate) async fn open(&self, version: &str) -> Session {
+        let answer = self.post(&initialize(version)).await.whole().await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        let id = answer.session_id().expect("an accepted initialize carries a session id");
+        let client = self.with(SESSION_ID, &id).with(VERSION, version);
+        let confirmed = client.post(&notification("notifications/initialized")).await;
+        assert_eq!(confirmed.status, StatusCode::ACCEPTED);
+        Session { id, client }
+    }
+
+    /// A connection that stays open for many requests.
+    pub(crate) async fn connect(&self) -> Connection {
+        let socket = TcpStream::connect(self.address).await.expect("the replica listens");
+        let (sender, connection) = http1::handshake(TokioIo::new(socket)).await.expect("HTTP begins");
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let _ = connection.await;
+        });
+        Connection { sender, headers: self.headers.clone(), task }
+    }
+
+    /// Raw bytes out, raw bytes back, until the server closes the connection.
+    pub(crate) async fn bytes(&self, request: &[u8]) -> String {
+        let mut socket = self.dial().await;
+        let mut answer = Vec::new();
+        // A server that refuses early may close before it has read everything.
+        let _ = socket.write_all(request).await;
+        soon("the server closes the connection", async {
+            let _ = socket.read_to_end(&mut answer).await;
+        })
+        .await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// A bare TCP connection.
+    pub(crate) async fn dial(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.expect("the replica listens")
+    }
+
+    /// A request's head with this client's headers, to be sent as bytes; the caller adds the blank line.
+    pub(crate) fn head(&self, method: &str) -> String {
+        let mut head = format!("{method} /mcp HTTP/1.1\r\nconnection: close\r\n");
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap()));
+        }
+        head
+    }
+}
+
+/// One connection, used for one request after the other.
+pub(crate) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    headers: HeaderMap,
+    task: JoinSet<()>,
+}
+
+impl Connection {
+    pub(crate) async fn send(mut self, method: Method, body: impl Into<Bytes>) -> Answer {
+        let head = soon("the head of an answer", self.answer(method, body)).await;
+        let (parts, body) = head.into_parts();
+        Answer { status: parts.status, headers: parts.headers, body, _connection: self.task }
+    }
+
+    /// Sends a request and reads its answer to the end; the connection can then be used again.
+    pub(crate) async fn exchange(&mut self, method: Method, body: impl Into<Bytes>) -> Whole {
+        let (parts, body) = self.answer(method, body).await.into_parts();
+        let body = body.collect().await.expect("a whole body").to_bytes();
+        Whole { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub(crate) fn set(&mut self, name: HeaderName, value: &str) {
+        self.headers.insert(name, HeaderValue::from_str(value).unwrap());
+    }
+
+    async fn answer(&mut self, method: Method, body: impl Into<Bytes>) -> http::Response<Incoming> {
+        let mut request = Request::new(Full::new(body.into()));
+        *request.method_mut() = method;
+        *request.uri_mut() = "/mcp".parse().unwrap();
+        *request.headers_mut() = self.headers.clone();
+        self.sender.ready().await.expect("the connection is open");
+        self.sender.send_request(request).await.expect("an answer")
+    }
+}
+
+/// A client in its session.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(crate) id: String,
+    pub(crate) client: Client,
+}
+
+impl Session {
+    /// The session's public name.
+    pub(crate) fn key(&self) -> &str {
+        &self.id[..16]
+    }
+
+    pub(crate) fn at(&self, replica: &Replica) -> Self {
+        Self { id: self.id.clone(), client: self.client.at(replica) }
+    }
+
+    pub(crate) async fn call(&self, method: &str, params: Value) -> Whole {
+        self.client.call(method, params).await
+    }
+
+    /// `true` if a call is answered as it should be.
+    pub(crate) async fn works(&self) -> bool {
+        self.status().await == StatusCode::OK
+    }
+
+    /// The status of an ordinary call.
+    pub(crate) async fn status(&self) -> StatusCode {
+        let answer = self.call("echo", json!({ "text": "hello" })).await;
+        if answer.status == StatusCode::OK {
+            assert_eq!(answer.json()["result"]["text"], "hello", "{}", answer.text());
+        }
+        answer.status
+    }
+
+    /// Calls a method whose answer is a stream.
+    pub(crate) async fn stream(&self, method: &str) -> Events {
+        self.client.post(&request(1, method, json!({}))).await.events()
+    }
+
+    /// Opens the listening stream.
+    pub(crate) async fn listen(&self) -> Events {
+        self.client.get().await.events()
+    }
+
+    pub(crate) async fn delete(&self) -> Whole {
+        self.client.delete().await.whole().await
+    }
+}
+
+/// The beginning of an answer. Dropping it cuts the connection.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    body: Incoming,
+    _connection: JoinSet<()>,
+}
+
+impl Answer {
+    pub(crate) async fn whole(self) -> Whole {
+        let body = soon("the end of an answer", self.body.collect()).await.expect("a whole body").to_bytes();
+        Whole { status: self.status, headers: self.headers, body }
+    }
+
+    /// Whether the body breaks off instead of ending.
+    pub(crate) async fn breaks_off(self) -> bool {
+        soon("the end of an answer", self.body.collect()).await.is_err()
+    }
+
+    pub(crate) fn events(self) -> Events {
+        assert_eq!(self.status, StatusCode::OK);
+        assert_eq!(self.headers[header::CONTENT_TYPE], "text/event-stream");
+        Events { answer: self, pending: BytesMut::new() }
+    }
+}
+
+/// An answer, read to its end.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Whole {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Whole {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.text()))
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("UTF-8")
+    }
+
+    pub(crate) fn session_id(&self) -> Option<String> {
+        Some(self.headers.get(SESSION_ID)?.to_str().expect("a session id is visible ASCII").to_owned())
+    }
+
+    /// Everything a client can tell answers apart by; the date is the server's clock.
+    pub(crate) fn fingerprint(&self) -> (StatusCode, HeaderMap, Bytes) {
+        let mut headers = self.headers.clone();
+        headers.remove(header::DATE);
+        (self.status, headers, self.body.clone())
+    }
+}
+
+/// An event stream, message by message.
+pub(crate) struct Events {
+    answer: Answer,
+    pending: BytesMut,
+}
+
+impl Events {
+    /// The next message that carries JSON; `None` when the stream has ended.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        loop {
+            let message = self.next_raw().await?;
+            let data: Vec<&str> = message.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+            if !data.is_empty() {
+                return Some(serde_json::from_str(&data.join("\n")).expect("JSON in an event"));
+            }
+        }
+    }
+
+    /// The next message as it came, comments included.
+    pub(crate) async fn next_raw(&mut self) -> Option<String> {
+        loop {
+            if let Some(end) = self.pending.windows(2).position(|bytes| bytes == b"\n\n") {
+                let message = self.pending.split_to(end + 2);
+                return Some(String::from_utf8(message.to_vec()).expect("UTF-8"));
+            }
+            let frame = soon("another event, or the end of the stream", self.answer.body.frame()).await?.ok()?;
+            self.pending.extend_from_slice(&frame.into_data().unwrap_or_default());
+        }
+    }
+
+    /// Reads to the end of the stream.
+    pub(crate) async fn rest(mut self) -> Vec<Value> {
+        let mut messages = Vec::new();
+        while let Some(message) = self.next().await {
+            messages.push(message);
+        }
+        messages
+    }
+}
+
+pub(crate) fn request(id: u64, method: &str, params: Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
+}
+
+pub(crate) fn notification(method: &str) -> Value {
+    json!({ "jsonrpc": "2.0", "method": method })
+}
+
+pub(crate) fn initialize(version: &str) -> Value {
+    request(
+        0,
+        "initialize",
+        json!({
+            "protocolVersion": version,
+            "capabilities": { "roots": { "listChanged": true } },
+            "clientInfo": { "name": "raw", "version": "1.2.3" },
+        }),
+    )
+}
+
+/// A modern request, complete as its revision demands.
+pub(crate) fn modern(method: &str) -> Value {
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    request(1, method, json!({ "_meta": meta }))
+}

@@ -1,0 +1,85 @@
+//! A replica in this process: a layered service, served over real HTTP on a free loopback port.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::response::IntoResponse;
+use http::{HeaderMap, Request, Response};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tower::{Layer, Service};
+use tower_mcp_sessions::body::{BoxError, ResponseBody};
+use tower_mcp_sessions::{SessionLayer, SessionLayerBuilder};
+
+use super::backend::SharedStore;
+use super::inner::Scripted;
+
+/// A running server. Dropping it cuts all its connections and stops its layer, as the death of a process would.
+pub(crate) struct Replica {
+    pub(crate) address: SocketAddr,
+    _server: JoinSet<()>,
+}
+
+impl Replica {
+    /// A replica as most tests use it: the default layer around a scripted service.
+    pub(crate) async fn of(store: &SharedStore, inner: &Scripted) -> Self {
+        Self::start(layer(store).build().layer(inner.clone())).await
+    }
+
+    /// Serves with plain hyper.
+    pub(crate) async fn start<S>(service: S) -> Self
+    where
+        S: Service<Request<Incoming>, Response = Response<ResponseBody>> + Clone + Send + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
+        let (listener, address) = listen().await;
+        let mut server = JoinSet::new();
+        server.spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                let (socket, _) = listener.accept().await.expect("the listener works");
+                let service = TowerToHyperService::new(service.clone());
+                connections.spawn(async move {
+                    let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+                    // A client that leaves in the middle is what many tests are about.
+                    let _ = server.serve_connection(TokioIo::new(socket), service).await;
+                });
+            }
+        });
+        Self { address, _server: server }
+    }
+
+    /// Serves with axum, as the route `/mcp`.
+    pub(crate) async fn start_in_axum<S>(service: S) -> Self
+    where
+        S: Service<axum::extract::Request, Error = Infallible> + Clone + Send + Sync + 'static,
+        S::Response: IntoResponse,
+        S::Future: Send,
+    {
+        let app = Router::new().route_service("/mcp", service);
+        let (listener, address) = listen().await;
+        let mut server = JoinSet::new();
+        server.spawn(async move { axum::serve(listener, app).await.expect("the listener works") });
+        Self { address, _server: server }
+    }
+}
+
+async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("a bound socket has an address");
+    (listener, address)
+}
+
+/// The layer most tests use: the header `x-user` names the principal.
+pub(crate) fn layer(store: &SharedStore) -> SessionLayerBuilder {
+    SessionLayer::builder(store.clone()).principal(|parts| user(&parts.headers))
+}
+
+fn user(headers: &HeaderMap) -> Option<String> {
+    Some(headers.get("x-user")?.to_str().ok()?.to_owned())
+}
