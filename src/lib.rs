@@ -1,5 +1,4 @@
-//! Sessions of MCP Streamable HTTP servers that any replica can serve.
-
+#![doc = include_str!("guide.md")]
 #![warn(missing_docs, unreachable_pub)]
 
 pub mod body;
@@ -30,6 +29,11 @@ pub use service::SessionService;
 pub use session::{
     ClientInfo, EndReason, NewSession, Principal, SessionOrigin, SessionRecord, SessionStatus, Timestamp, millis,
 };
+
+/// The code of the README, compiled.
+#[cfg(all(doctest, feature = "redis"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 /// For authors of stores and of tests.
 #[cfg(feature = "testing")]

@@ -1,0 +1,177 @@
+//! A store of your own: one that wraps another and prints a line for every transition of a session.
+//!
+//! The trait's promises are checked by the contract suite: `cargo test --example custom_store --features testing`.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use bytes::Bytes;
+use clap::Parser;
+use futures::stream::BoxStream;
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use rmcp::{ServerHandler, schemars, tool, tool_handler, tool_router};
+use serde::Deserialize;
+use tower::Layer;
+use tower_mcp_sessions::store::{
+    Appended, Bus, BusSignal, Census, DataPut, Lifetimes, LogLimits, LogSlice, MemoryStore, Opening, Revival,
+    SessionStore, Store, StoreError, StreamLog, StreamName, Swept, Touch, Touched,
+};
+use tower_mcp_sessions::{EndReason, NewSession, SessionKey, SessionLayer, SessionRecord};
+
+#[path = "support/serve.rs"]
+mod serve;
+
+/// A store that does what the store inside does, and says so.
+struct Journal<S> {
+    inside: S,
+    line: fn(&str, &SessionKey),
+}
+
+#[async_trait]
+impl<S: Store> SessionStore for Journal<S> {
+    async fn open(&self, session: &NewSession, lifetimes: &Lifetimes) -> Result<Opening, StoreError> {
+        let opening = self.inside.open(session, lifetimes).await?;
+        if let Opening::Opened { .. } = opening {
+            (self.line)("opened", &session.key);
+        }
+        Ok(opening)
+    }
+
+    async fn find(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
+        self.inside.find(key).await
+    }
+
+    async fn handshake(&self, key: &SessionKey) -> Result<Option<Bytes>, StoreError> {
+        self.inside.handshake(key).await
+    }
+
+    async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError> {
+        self.inside.touch(batch, lifetimes).await
+    }
+
+    async fn revive(&self, key: &SessionKey, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
+        let revival = self.inside.revive(key, lifetimes).await?;
+        if let Revival::Revived { .. } = revival {
+            (self.line)("revived", key);
+        }
+        Ok(revival)
+    }
+
+    async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError> {
+        let ended = self.inside.end(key, reason).await?;
+        if ended {
+            (self.line)(reason.as_str(), key);
+        }
+        Ok(ended)
+    }
+
+    async fn sweep(&self, lifetimes: &Lifetimes, limit: usize) -> Result<Swept, StoreError> {
+        let swept = self.inside.sweep(lifetimes, limit).await?;
+        swept.disconnected.iter().for_each(|key| (self.line)("disconnected", key));
+        swept.ended.iter().for_each(|(key, reason)| (self.line)(reason.as_str(), key));
+        Ok(swept)
+    }
+
+    async fn data_get(&self, key: &SessionKey, name: &str) -> Result<Option<Bytes>, StoreError> {
+        self.inside.data_get(key, name).await
+    }
+
+    async fn data_put(&self, key: &SessionKey, name: &str, value: Bytes, limit: usize) -> Result<DataPut, StoreError> {
+        self.inside.data_put(key, name, value, limit).await
+    }
+
+    async fn data_remove(&self, key: &SessionKey, name: &str) -> Result<bool, StoreError> {
+        self.inside.data_remove(key, name).await
+    }
+
+    async fn census(&self) -> Result<Census, StoreError> {
+        self.inside.census().await
+    }
+}
+
+#[async_trait]
+impl<S: Store> StreamLog for Journal<S> {
+    async fn append(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        stream: &StreamName,
+        messages: &[Bytes],
+        limits: &LogLimits,
+    ) -> Result<Appended, StoreError> {
+        self.inside.append(key, generation, stream, messages, limits).await
+    }
+
+    async fn read(
+        &self,
+        key: &SessionKey,
+        stream: &StreamName,
+        after: u64,
+        max: usize,
+    ) -> Result<LogSlice, StoreError> {
+        self.inside.read(key, stream, after, max).await
+    }
+}
+
+#[async_trait]
+impl<S: Store> Bus for Journal<S> {
+    async fn subscribe(&self) -> Result<BoxStream<'static, BusSignal>, StoreError> {
+        self.inside.subscribe().await
+    }
+}
+
+/// An MCP server whose sessions live in a store of our own, which prints a line for each transition.
+#[derive(Parser)]
+struct Options {
+    /// Address to listen on.
+    #[arg(long, default_value = "127.0.0.1:8934")]
+    listen: std::net::SocketAddr,
+    /// How long a session may go unused before it is disconnected.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    idle_timeout: std::time::Duration,
+}
+
+#[derive(Deserialize, schemars::JsonSchema)]
+struct Echo {
+    text: String,
+}
+
+struct Tools;
+
+#[tool_router]
+impl Tools {
+    #[tool(description = "Says back what it is told")]
+    fn echo(&self, Parameters(Echo { text }): Parameters<Echo>) -> String {
+        text
+    }
+}
+
+#[tool_handler]
+impl ServerHandler for Tools {}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let options = Options::parse();
+    serve::log_to_stderr();
+    let store = Journal { inside: MemoryStore::new(), line: |what, key| println!("{key} {what}") };
+    let sessions = SessionLayer::builder(store).idle_timeout(options.idle_timeout).try_build()?;
+    let config = StreamableHttpServerConfig::default();
+    let mcp: StreamableHttpService<Tools, LocalSessionManager> =
+        StreamableHttpService::new(|| Ok(Tools), Arc::default(), config);
+    let app = Router::new().route_service("/mcp", sessions.layer(mcp));
+    serve::until_told_to_stop(options.listen, app, sessions).await
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::*;
+
+    async fn fresh() -> (Arc<dyn Store>, ()) {
+        (Arc::new(Journal { inside: MemoryStore::new(), line: |_, _| {} }), ())
+    }
+
+    tower_mcp_sessions::store_contract_tests!(fresh);
+}
