@@ -1,1 +1,8 @@
-fn main() {}
+//! Tests against real parts.
+
+mod harness {
+    pub(crate) mod eventually;
+    pub(crate) mod redis;
+}
+
+mod store_redis;

@@ -344,3 +344,27 @@ impl Bus for MemoryStore {
         Ok(signals.flat_map(stream::iter).boxed())
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    async fn fresh() -> (Arc<dyn Store>, ()) {
+        (Arc::new(MemoryStore::new()), ())
+    }
+
+    crate::store_contract_tests!(fresh);
+
+    #[tokio::test]
+    async fn the_bus_ends_with_the_last_clone() {
+        let one = MemoryStore::new();
+        let two = one.clone();
+        let mut news = two.subscribe().await.unwrap();
+        drop(one);
+        two.tell(BusMessage::Opened(SessionKey::parse("AAAAAAAAAAAAAAAA").unwrap()));
+        assert!(news.next().await.is_some());
+        drop(two);
+        assert_eq!(news.next().await, None);
+    }
+}

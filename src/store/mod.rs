@@ -5,9 +5,12 @@
 //! the same time on any replica. Time is the store's: callers send ages and spans, never clock readings. What a method
 //! promises stands with it; `testing::contract` checks every promise on any store.
 
+#[cfg(feature = "testing")]
+pub mod contract;
 mod error;
 mod memory;
-// mod redis;
+#[cfg(feature = "redis")]
+mod redis;
 
 use std::time::Duration;
 
@@ -20,7 +23,8 @@ use crate::session::{EndReason, NewSession, SessionRecord, Timestamp};
 
 pub use error::{StoreError, StoreErrorKind};
 pub use memory::MemoryStore;
-// pub use redis::{RedisStore, RedisStoreBuilder};
+#[cfg(feature = "redis")]
+pub use redis::{RedisStore, RedisStoreBuilder};
 
 /// All that the layer needs of a store. Implemented for everything that implements the three parts.
 pub trait Store: SessionStore + StreamLog + Bus {}

@@ -1,0 +1,7 @@
+//! `RedisStore` against real servers: what every store promises, and what happens when Redis does not keep its own.
+
+mod contract;
+mod faults;
+mod fixture;
+mod layout;
+mod opening;

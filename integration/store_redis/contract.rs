@@ -1,0 +1,27 @@
+//! The contract of all stores, on a server for each check.
+
+use std::sync::Arc;
+
+use tower_mcp_sessions::store::{RedisStore, Store};
+
+use crate::harness::redis::RedisServer;
+
+async fn fresh() -> (Arc<dyn Store>, RedisServer) {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(server.url()).await.expect("a fresh server can be used");
+    (Arc::new(store), server)
+}
+
+tower_mcp_sessions::store_contract_tests!(fresh);
+
+mod sharded {
+    use super::*;
+
+    async fn fresh() -> (Arc<dyn Store>, RedisServer) {
+        let server = RedisServer::start();
+        let store = RedisStore::builder(server.url()).shards(16).connect().await.expect("a fresh server can be used");
+        (Arc::new(store), server)
+    }
+
+    tower_mcp_sessions::store_contract_tests!(fresh);
+}

@@ -1,0 +1,72 @@
+//! What these tests are written with.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tower_mcp_sessions::store::{
+    Appended, Lifetimes, LogLimits, Opening, RedisStore, SessionStore, StoreError, StoreErrorKind, StreamLog,
+    StreamName, Touch, TouchOutcome,
+};
+use tower_mcp_sessions::{ClientInfo, EndReason, NewSession, ProtocolVersion, SessionId, SessionKey, SessionOrigin};
+
+pub(super) const LIFETIMES: Lifetimes = Lifetimes {
+    idle_timeout: Duration::from_secs(300),
+    expires_after: Duration::from_secs(24 * 3600),
+    max_lifetime: None,
+};
+
+pub(super) const LIMITS: LogLimits = LogLimits { messages: 1000, bytes: 1 << 20, ttl: Duration::from_secs(600) };
+
+pub(super) fn session() -> NewSession {
+    let id = SessionId::generate().unwrap();
+    let origin = SessionOrigin {
+        protocol_version: ProtocolVersion::V2025_11_25,
+        client: ClientInfo { name: "claude-ai".into(), version: "0.1.0".into() },
+        principal: Some("user-1234567890".into()),
+        replica: "mcp-7d9f4b5c6-x2x4z".into(),
+        inner_has_sessions: true,
+    };
+    let handshake = Bytes::from_static(
+        br#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"roots":{"listChanged":true},"sampling":{},"elicitation":{}},"clientInfo":{"name":"claude-ai","version":"0.1.0"}}}"#,
+    );
+    NewSession { key: id.key(), digest: id.digest(), origin, handshake }
+}
+
+pub(super) async fn opened(store: &impl SessionStore) -> SessionKey {
+    let session = session();
+    store.open(&session, &LIFETIMES).await.unwrap();
+    session.key
+}
+
+pub(super) fn stream(name: &str) -> StreamName {
+    StreamName::parse(name).unwrap()
+}
+
+pub(super) fn kind<T>(result: &Result<T, StoreError>) -> Option<StoreErrorKind> {
+    result.as_ref().err().map(StoreError::kind)
+}
+
+/// A life from open to end, with everything in between.
+pub(super) async fn live_once(store: &RedisStore) -> Result<(), StoreError> {
+    let given = session();
+    let key = given.key;
+    assert!(matches!(store.open(&given, &LIFETIMES).await?, Opening::Opened { .. }));
+    assert!(store.find(&key).await?.is_some());
+    assert_eq!(store.handshake(&key).await?.as_ref(), Some(&given.handshake));
+    store.data_put(&key, "name", Bytes::from_static(b"value"), 100).await?;
+    assert!(store.data_get(&key, "name").await?.is_some());
+    let appended = store.append(&key, 0, &stream("a"), &[Bytes::from_static(b"m")], &LIMITS).await?;
+    assert_eq!(appended, Appended::Stored { last: 1 });
+    assert_eq!(store.read(&key, &stream("a"), 0, 10).await?.messages.len(), 1);
+    let touched = store.touch(&[Touch { key, age: Duration::ZERO }], &LIFETIMES).await?;
+    assert_eq!(touched.outcomes, [TouchOutcome::Active]);
+    store.sweep(&LIFETIMES, 10).await?;
+    store.census().await?;
+    store.revive(&key, &LIFETIMES).await?;
+    let one = LogLimits { messages: 1, ..LIMITS };
+    store.append(&key, 0, &stream("b"), &[Bytes::from_static(b"m")], &one).await?;
+    assert!(store.read(&key, &stream("a"), 0, 10).await?.gap);
+    store.data_remove(&key, "name").await?;
+    assert!(store.end(&key, EndReason::ClosedByClient).await?);
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! What lies in Redis: keys with a TTL, records that other versions can rely on, not much memory.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tower_mcp_sessions::SessionStatus;
+use tower_mcp_sessions::store::{
+    Bus, Lifetimes, LogLimits, RedisStore, SessionStore, StoreErrorKind, StreamLog, Swept, Touch, TouchOutcome,
+};
+
+use super::fixture::{LIFETIMES, LIMITS, kind, opened, session, stream};
+use crate::harness::redis::RedisServer;
+
+fn at_once() -> Lifetimes {
+    Lifetimes { idle_timeout: Duration::ZERO, ..LIFETIMES }
+}
+
+#[tokio::test]
+async fn every_key_has_a_ttl_whatever_happened() {
+    let server = RedisServer::start();
+    let store = RedisStore::builder(server.url()).shards(4).connect().await.unwrap();
+    let _listener = store.subscribe().await.unwrap();
+    for i in 0..40 {
+        let key = opened(&store).await;
+        let lifetimes = if i % 2 == 0 { LIFETIMES } else { at_once() };
+        store.data_put(&key, "name", Bytes::from_static(b"value"), 100).await.unwrap();
+        store.append(&key, 0, &stream("a"), &[Bytes::from_static(b"m")], &LIMITS).await.unwrap();
+        store.sweep(&lifetimes, 100).await.unwrap();
+        store.touch(&[Touch { key, age: Duration::ZERO }], &LIFETIMES).await.unwrap();
+        store.data_put(&key, "other", Bytes::from_static(b"value"), 100).await.unwrap();
+        if i % 3 == 0 {
+            store.revive(&key, &LIFETIMES).await.unwrap();
+            store.data_remove(&key, "name").await.unwrap();
+        }
+        if i % 5 == 0 {
+            store.end(&key, tower_mcp_sessions::EndReason::ClosedByClient).await.unwrap();
+        }
+    }
+    let keys = server.keys();
+    assert!(keys.len() > 100, "the scenario left keys of all kinds: {keys:?}");
+    let longest = i64::try_from(LIFETIMES.key_ttl().as_millis()).unwrap();
+    for key in keys {
+        let ttl: i64 = server.cli(&["PTTL", &key]).parse().unwrap();
+        let most = if key.contains(":l:") { 600_000 } else { longest };
+        assert!((1..=most).contains(&ttl), "{key} has a ttl of {ttl} ms");
+        assert!(key.starts_with("mcp:{0"), "{key} is outside of its shard");
+    }
+}
+
+#[tokio::test]
+async fn use_keeps_all_keys_of_a_session_alive() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let key = opened(&store).await;
+    store.data_put(&key, "name", Bytes::from_static(b"value"), 100).await.unwrap();
+    store.append(&key, 0, &stream("a"), &[Bytes::from_static(b"m")], &LIMITS).await.unwrap();
+    let day = 24 * 3600 * 1000;
+    for round in 0..2 {
+        for key in server.keys() {
+            server.cli(&["PEXPIRE", &key, "100000"]);
+        }
+        if round == 0 {
+            store.touch(&[Touch { key, age: Duration::ZERO }], &LIFETIMES).await.unwrap();
+        } else {
+            store.sweep(&at_once(), 100).await.unwrap();
+            store.revive(&key, &LIFETIMES).await.unwrap();
+        }
+        for key in server.keys() {
+            let ttl: i64 = server.cli(&["PTTL", &key]).parse().unwrap();
+            let alive = ttl > day || key.contains(":l:") || key.ends_with(":gone");
+            assert!(alive, "{key} has a ttl of {ttl} ms after the session was used");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_lay_untouched_leaves_gaps_and_its_positions_are_not_used_again() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let key = opened(&store).await;
+    let append = async |name: &str, limits: &LogLimits| {
+        store.append(&key, 0, &stream(name), &[Bytes::from_static(b"m")], limits).await.unwrap()
+    };
+    for name in ["a", "b", "a"] {
+        append(name, &LIMITS).await;
+    }
+    let log = server.keys().into_iter().find(|key| key.contains(":l:")).unwrap();
+    server.cli(&["DEL", &log]);
+    let gap = async |name: &str, after: u64| store.read(&key, &stream(name), after, 10).await.unwrap().gap;
+    for _ in 0..2 {
+        assert!(gap("a", 0).await && gap("a", 2).await && gap("b", 1).await, "what was dropped is a gap");
+        assert!(!gap("a", 3).await && !gap("b", 2).await && !gap("c", 0).await, "what was read or never was is none");
+        let next = append("c", &LIMITS).await;
+        assert!(matches!(next, tower_mcp_sessions::store::Appended::Stored { last } if last > 3), "{next:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_long_session_remembers_of_its_streams_is_bounded() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let key = opened(&store).await;
+    let few = LogLimits { messages: 10, ..LIMITS };
+    for i in 0..500 {
+        store.append(&key, 0, &stream(&format!("s{i}")), &[Bytes::from_static(b"m")], &few).await.unwrap();
+    }
+    let meta = server.keys().into_iter().find(|key| key.contains(":m:")).unwrap();
+    let rows: usize = server.cli(&["HLEN", &meta]).parse().unwrap();
+    assert!(rows < 100, "{rows} rows are kept for 10 messages");
+    let read = async |name: &str, after: u64| store.read(&key, &stream(name), after, 10).await.unwrap();
+    assert!(read("s0", 1).await.gap, "a cursor of a forgotten stream is in doubt, so there is a gap");
+    assert!(!read("s499", 0).await.gap && read("s499", 0).await.messages.len() == 1);
+    assert!(!read("new", 0).await.gap, "a new stream lost nothing");
+}
+
+#[tokio::test]
+async fn a_record_of_a_newer_format_is_left_alone() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let (given, other) = (session(), opened(&store).await);
+    store.open(&given, &LIFETIMES).await.unwrap();
+    let (key, record) = (given.key, format!("mcp:{{00}}:s:{}", given.key));
+    server.cli_with_bytes(&["SETRANGE", &record, "0"], &[2]);
+    let before = (server.cli(&["--no-raw", "GET", &record]), server.cli(&["ZSCORE", "mcp:{00}:seen", key.as_str()]));
+
+    let newer = Some(StoreErrorKind::NewerFormat);
+    assert_eq!(kind(&store.find(&key).await), newer);
+    assert_eq!(kind(&store.revive(&key, &LIFETIMES).await), newer);
+    assert_eq!(kind(&store.end(&key, tower_mcp_sessions::EndReason::Terminated).await), newer);
+    assert_eq!(kind(&store.data_put(&key, "name", Bytes::new(), 100).await), newer);
+    assert_eq!(kind(&store.data_remove(&key, "name").await), newer);
+    assert_eq!(kind(&store.append(&key, 0, &stream("a"), &[Bytes::new()], &LIMITS).await), newer);
+    assert_eq!(kind(&store.read(&key, &stream("a"), 0, 1).await), newer);
+    let touches = [key, other].map(|key| Touch { key, age: Duration::ZERO });
+    let touched = store.touch(&touches, &LIFETIMES).await.unwrap();
+    assert_eq!(touched.outcomes, [TouchOutcome::Active; 2], "it lives, and does not stand in the others' way");
+    let opening = store.open(&given, &LIFETIMES).await.unwrap();
+    assert_eq!(opening, tower_mcp_sessions::store::Opening::KeyTaken);
+    let everything = Lifetimes { expires_after: Duration::ZERO, max_lifetime: Some(Duration::ZERO), ..at_once() };
+    let swept = store.sweep(&everything, 1).await.unwrap();
+    assert_eq!(swept.disconnected, [other], "a sweep passes over it, and gets at those behind it");
+    assert_eq!(store.sweep(&everything, 1).await.unwrap(), Swept::default());
+
+    let after = (server.cli(&["--no-raw", "GET", &record]), server.cli(&["ZSCORE", "mcp:{00}:seen", key.as_str()]));
+    assert_eq!(after, before, "nothing touched it");
+}
+
+#[tokio::test]
+async fn the_status_is_patched_in_place() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let key = opened(&store).await;
+    let before = store.find(&key).await.unwrap().unwrap();
+    store.sweep(&at_once(), 10).await.unwrap();
+    let after = store.find(&key).await.unwrap().unwrap();
+    assert_eq!(after.status, SessionStatus::Disconnected);
+    assert_eq!(tower_mcp_sessions::SessionRecord { status: SessionStatus::Active, ..after }, before);
+}
+
+#[tokio::test]
+async fn an_index_entry_without_a_session_is_swept_away_in_silence() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let key = opened(&store).await;
+    server.cli(&["DEL", &format!("mcp:{{00}}:s:{key}")]);
+    assert_eq!(store.sweep(&at_once(), 10).await.unwrap(), Swept::default());
+    assert_eq!(store.census().await.unwrap(), tower_mcp_sessions::store::Census::default());
+}
+
+#[tokio::test]
+async fn what_a_session_costs() {
+    const SESSIONS: u64 = 5000;
+    let server = RedisServer::start();
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let mut keys = Vec::new();
+    let empty = server.info("used_memory");
+    for _ in 0..SESSIONS {
+        keys.push(opened(&store).await);
+    }
+    let open = server.info("used_memory");
+    for key in &keys {
+        store.append(key, 0, &stream("s0-1"), &[Bytes::from(vec![b'x'; 200])], &LIMITS).await.unwrap();
+    }
+    let logged = server.info("used_memory");
+    for key in &keys {
+        store.data_put(key, "name", Bytes::from_static(b"some short value"), 1000).await.unwrap();
+    }
+    let with_data = server.info("used_memory");
+    let each = |from: u64, to: u64| to.saturating_sub(from) / SESSIONS;
+    println!("bytes per session: open {}", each(empty, open));
+    println!("  + a log of one message of 200 bytes {}", each(open, logged));
+    println!("  + one short value {}", each(logged, with_data));
+    assert!(each(empty, open) < 3000, "a session takes {} bytes", each(empty, open));
+}

@@ -1,0 +1,98 @@
+//! What `connect` makes sure of.
+
+use std::error::Error;
+use std::time::Duration;
+
+use tower_mcp_sessions::store::{Bus, RedisStore, StoreError, StoreErrorKind};
+
+use super::fixture::{kind, live_once, opened};
+use crate::harness::redis::RedisServer;
+
+/// All that an error and its causes say.
+fn everything(error: &StoreError) -> String {
+    let mut text = format!("{error} {error:?}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(" {error} {error:?}"));
+        cause = error.source();
+    }
+    text
+}
+
+#[tokio::test]
+async fn options_that_make_no_sense_are_refused() {
+    let url = "redis://127.0.0.1:1/";
+    for builder in [
+        RedisStore::builder("http://example.com/"),
+        RedisStore::builder("not a url"),
+        RedisStore::builder("rediss://127.0.0.1:1/"),
+        RedisStore::builder(url).prefix("a{b}"),
+        RedisStore::builder(url).shards(0),
+        RedisStore::builder(url).shards(65),
+        RedisStore::builder(url).pool_size(0),
+        RedisStore::builder(url).response_timeout(Duration::ZERO),
+    ] {
+        let text = format!("{builder:?}");
+        assert_eq!(kind(&builder.connect().await), Some(StoreErrorKind::Misconfigured), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_unavailable() {
+    let result = RedisStore::connect("redis://127.0.0.1:1/").await;
+    assert_eq!(kind(&result), Some(StoreErrorKind::Unavailable));
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_told_and_never_shown() {
+    let server = RedisServer::with(&["--requirepass", "s3cret-right"]);
+    let address = format!("127.0.0.1:{}", server.port());
+    let with = |secret: &str| RedisStore::builder(format!("redis://:{secret}@{address}/"));
+    for refused in [with("s3cret-wrong").connect().await, RedisStore::connect(server.url()).await] {
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{}", everything(&error));
+        assert!(!everything(&error).contains("s3cret"), "{}", everything(&error));
+    }
+    let unreadable = RedisStore::connect(format!("redis://:s3cret@{address}/not-a-number")).await.unwrap_err();
+    assert!(!everything(&unreadable).contains("s3cret"), "{}", everything(&unreadable));
+    let store = with("s3cret-right").connect().await.unwrap();
+    assert!(!format!("{store:?} {:?}", with("s3cret-right")).contains("s3cret"));
+    opened(&store).await;
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_writes_is_refused() {
+    let server = RedisServer::start();
+    server.cli(&["REPLICAOF", "127.0.0.1", "1"]);
+    let result = RedisStore::connect(server.url()).await;
+    assert_eq!(kind(&result), Some(StoreErrorKind::Refused));
+}
+
+#[tokio::test]
+async fn a_user_with_no_more_rights_than_needed_can_do_everything() {
+    let server = RedisServer::start();
+    let commands = "ping unwatch eval evalsha time publish subscribe get set del exists getrange setrange pttl pexpire \
+        zadd zrem zscore zcard zrangebyscore hget hset hmget hgetall hexists hstrlen hincrby hlen hdel rpush lpop llen \
+        lrange";
+    let mut rule = vec!["ACL", "SETUSER", "layer", "on", ">pw", "~mcp:*", "&mcp:bus", "-@all"];
+    let commands: Vec<String> = commands.split_whitespace().map(|command| format!("+{command}")).collect();
+    rule.extend(commands.iter().map(String::as_str));
+    assert_eq!(server.cli(&rule), "OK");
+    let store = RedisStore::connect(format!("redis://layer:pw@127.0.0.1:{}/", server.port())).await.unwrap();
+    let _listener = store.subscribe().await.unwrap();
+    live_once(&store).await.unwrap();
+    let other = RedisStore::builder(format!("redis://layer:pw@127.0.0.1:{}/", server.port())).prefix("other");
+    assert_eq!(kind(&other.connect().await), Some(StoreErrorKind::Misconfigured));
+}
+
+#[tokio::test]
+async fn a_server_that_answers_no_command_does_not_keep_connect_waiting() {
+    let server = RedisServer::start();
+    server.pause();
+    let started = std::time::Instant::now();
+    let result = RedisStore::connect(server.url()).await;
+    assert_eq!(kind(&result), Some(StoreErrorKind::Unavailable));
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    server.resume();
+    RedisStore::connect(server.url()).await.unwrap();
+}

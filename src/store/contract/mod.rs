@@ -1,0 +1,139 @@
+//! What every [`Store`] promises, as checks that run on any of them.
+//!
+//! Each check gets a store without sessions and panics with a sentence that says which promise was broken. Run all of them
+//! with [`check_all`], or make each a test of its own:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use tower_mcp_sessions::store::{MemoryStore, Store};
+//!
+//! /// An empty store, and whatever must live as long as it does (a server, a directory).
+//! async fn fresh() -> (Arc<dyn Store>, ()) {
+//!     (Arc::new(MemoryStore::new()), ())
+//! }
+//!
+//! tower_mcp_sessions::store_contract_tests!(fresh);
+//! # fn main() {}
+//! ```
+//!
+//! Verdicts about time use the store's own clock, so a slow machine makes a run longer, not red.
+
+mod bus;
+mod data;
+mod ending;
+mod fixture;
+mod opening;
+mod streams;
+mod sweeping;
+mod touching;
+mod trimming;
+
+use std::sync::Arc;
+
+use super::Store;
+
+pub use bus::*;
+pub use data::*;
+pub use ending::*;
+pub use opening::*;
+pub use streams::*;
+pub use sweeping::*;
+pub use touching::*;
+pub use trimming::*;
+
+/// Calls a macro with the names of all checks.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __each_store_check {
+    ($then:ident!($($args:tt)*)) => {
+        $crate::$then! { ($($args)*)
+            an_opened_session_is_found_as_it_was_given
+            a_taken_key_is_refused_and_its_session_untouched
+            of_many_openings_of_one_key_one_wins
+            what_was_never_opened_is_nowhere
+            the_handshake_comes_back_byte_for_byte
+            the_census_counts_by_status
+            touches_are_answered_in_order
+            a_touch_says_when_a_session_was_seen
+            last_seen_never_moves_back
+            a_touch_does_not_wake_a_disconnected_session
+            a_revived_session_is_active_and_seen_now
+            of_many_revivals_one_wins
+            a_session_past_its_retention_is_not_revived
+            nothing_of_an_ended_session_is_left
+            of_many_ends_one_wins
+            nothing_late_brings_an_ended_session_back
+            a_key_opened_again_inherits_nothing
+            an_idle_session_becomes_disconnected_and_not_early
+            an_unseen_session_ends_and_not_early
+            an_old_session_ends_even_if_it_is_used
+            a_sweep_leaves_alone_what_is_not_due
+            several_sweepers_report_each_transition_once
+            sweeps_with_a_limit_get_through
+            a_sweep_racing_a_touch_loses_nothing
+            values_are_kept_replaced_and_forgotten
+            values_belong_to_their_session
+            values_stay_while_the_session_lives
+            data_stays_within_its_limit
+            concurrent_writers_stay_within_the_limit
+            a_stream_is_read_as_it_was_written
+            a_read_begins_after_its_position_and_ends_at_its_maximum
+            positions_rise_over_the_whole_session
+            concurrent_appends_get_positions_of_their_own
+            a_reader_that_follows_misses_nothing
+            another_generation_writes_nothing
+            an_ended_session_takes_no_messages
+            the_oldest_messages_of_whichever_stream_make_room
+            bytes_are_limited_too
+            a_message_over_the_limit_is_kept_alone
+            a_gap_is_told_of_the_streams_that_have_one
+            positions_go_on_after_trimming
+            the_bus_tells_of_each_change
+            the_bus_tells_every_listener
+            a_listener_that_falls_behind_is_told_so
+        }
+    };
+}
+
+/// Makes each check a test of its own, in the module it is called in. Takes the name of an `async fn` without arguments that
+/// returns an empty store as `Arc<dyn Store>`, and what must outlive it.
+#[macro_export]
+macro_rules! store_contract_tests {
+    ($fresh:path) => {
+        $crate::__each_store_check! { __store_check_tests!($fresh) }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_check_tests {
+    (($fresh:path) $($check:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $check() {
+                let (store, _keep) = $fresh().await;
+                $crate::testing::contract::$check(store).await;
+            }
+        )*
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __run_store_checks {
+    (($fresh:ident) $($check:ident)*) => {
+        $(
+            let (store, _keep) = $fresh().await;
+            $crate::testing::contract::$check(store).await;
+        )*
+    };
+}
+
+/// Runs all checks, one after the other, each on a store of its own. `fresh` returns the store and what must outlive it.
+///
+/// # Panics
+///
+/// If the store breaks a promise.
+pub async fn check_all<T>(fresh: impl AsyncFn() -> (Arc<dyn Store>, T)) {
+    crate::__each_store_check! { __run_store_checks!(fresh) }
+}

@@ -1,0 +1,117 @@
+//! Sessions are opened once and found as they are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::fixture::{MANY, ROOMY, Subject, at_once, long, session};
+use crate::session::{SessionRecord, SessionStatus};
+use crate::store::{Appended, Census, DataPut, LogSlice, Opening, Revival, Store, Touch, TouchOutcome};
+
+/// A record says what the session was opened with; it is active, of generation 0, and opened when `open` said.
+pub async fn an_opened_session_is_found_as_it_was_given(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let mut anonymous = session();
+    anonymous.origin.principal = None;
+    anonymous.origin.inner_has_sessions = false;
+    for given in [session(), anonymous] {
+        let before = subject.now().await;
+        let created_at = subject.open_this(&given).await;
+        assert!(before <= created_at && created_at <= subject.now().await, "open tells the time by the store's clock");
+        let expected = SessionRecord {
+            key: given.key,
+            digest: given.digest,
+            generation: 0,
+            status: SessionStatus::Active,
+            created_at,
+            origin: given.origin,
+        };
+        assert_eq!(subject.find(&given.key).await, Some(expected), "find returns what was opened");
+    }
+}
+
+/// Opening a taken key changes nothing.
+pub async fn a_taken_key_is_refused_and_its_session_untouched(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let first = session();
+    subject.open_this(&first).await;
+    let record = subject.find(&first.key).await;
+    let mut second = session();
+    second.key = first.key;
+    second.handshake = Bytes::from_static(b"another");
+    let opening = subject.0.open(&second, &long()).await.unwrap();
+    assert_eq!(opening, Opening::KeyTaken, "a taken key is refused");
+    assert_eq!(subject.find(&first.key).await, record, "the session on a taken key stays as it was");
+    assert_eq!(subject.0.handshake(&first.key).await.unwrap(), Some(first.handshake), "and so does its handshake");
+    subject.disconnect_all().await;
+    let opening = subject.0.open(&second, &long()).await.unwrap();
+    assert_eq!(opening, Opening::KeyTaken, "the key of a disconnected session is taken too");
+    assert_eq!(
+        subject.status(&first.key).await,
+        Some(SessionStatus::Disconnected),
+        "and the session stays disconnected"
+    );
+}
+
+/// Concurrent openings of one key have one winner, and its session is the one that is found.
+pub async fn of_many_openings_of_one_key_one_wins(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let key = session().key;
+    let openings = at_once(MANY, |_| {
+        let (subject, mut mine) = (subject.clone(), session());
+        mine.key = key;
+        async move { (mine.digest, subject.0.open(&mine, &long()).await.unwrap()) }
+    })
+    .await;
+    let winners: Vec<_> = openings.iter().filter(|(_, opening)| *opening != Opening::KeyTaken).collect();
+    assert_eq!(winners.len(), 1, "of concurrent openings of one key exactly one wins");
+    assert_eq!(subject.find(&key).await.map(|record| record.digest), Some(winners[0].0), "the winner's session lives");
+    assert_eq!(subject.0.census().await.unwrap().active, 1, "and it is one session");
+}
+
+/// A session that was never opened looks like nothing to every method, and is not made by asking.
+pub async fn what_was_never_opened_is_nowhere(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let key = session().key;
+    assert_eq!(subject.find(&key).await, None, "find invents no session");
+    assert_eq!(subject.0.handshake(&key).await.unwrap(), None, "handshake invents no session");
+    let touched = subject.0.touch(&[Touch { key, age: Duration::ZERO }], &long()).await.unwrap();
+    assert_eq!(touched.outcomes, [TouchOutcome::Gone], "a touch makes no session");
+    assert_eq!(subject.revive(&key).await, Revival::Gone, "revive makes no session");
+    assert_eq!(subject.put(&key, "name", b"value", 100).await, DataPut::Gone, "data_put makes no session");
+    assert_eq!(subject.get(&key, "name").await, None, "data_get invents no value");
+    assert!(!subject.0.data_remove(&key, "name").await.unwrap(), "data_remove finds no value");
+    let appended = subject.append_all(&key, "s", &[Bytes::from_static(b"m")], &ROOMY).await;
+    assert_eq!(appended, Appended::Gone, "append makes no session");
+    assert_eq!(subject.read(&key, "s", 0).await, LogSlice::default(), "read invents no message and no gap");
+    assert!(!subject.end(&key).await, "there is nothing to end");
+    subject.disconnect_all().await;
+    assert_eq!(subject.0.census().await.unwrap(), Census::default(), "nothing of all this made a session");
+}
+
+/// A handshake of any bytes and some size is returned as it was.
+pub async fn the_handshake_comes_back_byte_for_byte(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    for handshake in [Vec::new(), b"\0\r\n\xff{}".to_vec(), vec![b'x'; 300_000]] {
+        let given = crate::session::NewSession { handshake: handshake.into(), ..session() };
+        subject.open_this(&given).await;
+        let found = subject.0.handshake(&given.key).await.unwrap();
+        assert_eq!(found, Some(given.handshake), "the handshake comes back byte for byte");
+    }
+}
+
+/// The census is the number of sessions that live, by status.
+pub async fn the_census_counts_by_status(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let gone = subject.open_many(3).await;
+    subject.disconnect_all().await;
+    let used = subject.open_many(2).await;
+    let census = subject.0.census().await.unwrap();
+    assert_eq!(census, Census { active: 2, disconnected: 3 }, "the census counts by status");
+    subject.revive(&gone[0]).await;
+    subject.end(&gone[1]).await;
+    subject.end(&used[0]).await;
+    let census = subject.0.census().await.unwrap();
+    assert_eq!(census, Census { active: 2, disconnected: 1 }, "the census follows revivals and ends");
+}

@@ -1,0 +1,156 @@
+//! What is due is noticed: not early, by one, and all of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::fixture::{Subject, at_once, eventually, idle_at_once, long, session};
+use crate::id::SessionKey;
+use crate::session::{EndReason, SessionStatus, millis};
+use crate::store::{Census, Lifetimes, Store, Swept};
+
+const SOON: Duration = Duration::from_millis(150);
+
+fn idle_soon() -> Lifetimes {
+    Lifetimes { idle_timeout: SOON, ..long() }
+}
+
+/// An active session unseen for the idle timeout becomes disconnected.
+pub async fn an_idle_session_becomes_disconnected_and_not_early(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let given = session();
+    let opened = subject.open_this(&given).await;
+    let swept = eventually("an idle session becomes disconnected", async || {
+        let swept = subject.sweep(&idle_soon()).await;
+        (swept != Swept::default()).then_some(swept)
+    })
+    .await;
+    let span = subject.now().await.since(opened);
+    assert!(span >= SOON, "no session is idle early; this one after {} ms", millis(span));
+    assert_eq!(swept, Swept { disconnected: vec![given.key], ..Swept::default() }, "a sweep reports the idle session");
+    assert_eq!(subject.status(&given.key).await, Some(SessionStatus::Disconnected), "an idle session is disconnected");
+    assert_eq!(subject.sweep(&idle_soon()).await, Swept::default(), "a transition is reported once");
+}
+
+/// A session unseen for its retention ends, and leaves nothing.
+pub async fn an_unseen_session_ends_and_not_early(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let lifetimes = Lifetimes { idle_timeout: SOON / 2, expires_after: SOON, max_lifetime: None };
+    let given = session();
+    let opened = subject.open_this(&given).await;
+    let mut all = Swept::default();
+    eventually("an unseen session ends", async || {
+        let swept = subject.sweep(&lifetimes).await;
+        all.disconnected.extend(swept.disconnected);
+        all.ended.extend(swept.ended);
+        (!all.ended.is_empty()).then_some(())
+    })
+    .await;
+    let span = subject.now().await.since(opened);
+    assert!(span >= SOON, "no session expires early; this one after {} ms", millis(span));
+    assert_eq!(all.disconnected, [given.key], "it became disconnected first, once");
+    assert_eq!(all.ended, [(given.key, EndReason::Expired)], "it ended once, because it expired");
+    assert_eq!(subject.find(&given.key).await, None, "an expired session is gone");
+    assert_eq!(subject.0.census().await.unwrap(), Census::default(), "an expired session is not counted");
+}
+
+/// The maximum lifetime counts from the opening, for active and disconnected sessions alike.
+pub async fn an_old_session_ends_even_if_it_is_used(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let lifetimes = Lifetimes { max_lifetime: Some(SOON), ..long() };
+    let disconnected = subject.open().await;
+    subject.disconnect_all().await;
+    let given = session();
+    let opened = subject.open_this(&given).await;
+    let mut ended = Vec::new();
+    eventually("an old session ends", async || {
+        subject.touch(&given.key, Duration::ZERO).await;
+        ended.extend(subject.sweep(&lifetimes).await.ended);
+        (ended.len() == 2).then_some(())
+    })
+    .await;
+    assert!(subject.now().await.since(opened) >= SOON, "no session is too old early");
+    ended.sort_by_key(|(key, _)| *key != disconnected);
+    let expected = [disconnected, given.key].map(|key| (key, EndReason::MaxLifetime));
+    assert_eq!(ended, expected, "both ended once, because of their age");
+    assert_eq!(subject.find(&given.key).await, None, "a session that is too old is gone");
+}
+
+/// Sessions that are used, or not idle yet, or within their retention stay as they are.
+pub async fn a_sweep_leaves_alone_what_is_not_due(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let disconnected = subject.open().await;
+    subject.disconnect_all().await;
+    let active = subject.open().await;
+    let lifetimes = Lifetimes { max_lifetime: Some(long().idle_timeout), ..long() };
+    assert_eq!(subject.sweep(&lifetimes).await, Swept::default(), "a sweep reports nothing when nothing is due");
+    assert_eq!(subject.status(&active).await, Some(SessionStatus::Active), "what is not due stays active");
+    assert_eq!(subject.status(&disconnected).await, Some(SessionStatus::Disconnected), "what is kept stays kept");
+}
+
+/// Whoever sweeps, each transition has one reporter.
+pub async fn several_sweepers_report_each_transition_once(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let keys = subject.open_many(200).await;
+    let all_at_once = |lifetimes: Lifetimes, limit: usize| {
+        let subject = subject.clone();
+        at_once(10, move |_| {
+            let subject = subject.clone();
+            async move { sweep_until_done(&subject, &lifetimes, limit).await }
+        })
+    };
+    let idle: Vec<Swept> = all_at_once(idle_at_once(), 30).await;
+    let mut disconnected: Vec<SessionKey> = idle.iter().flat_map(|swept| swept.disconnected.clone()).collect();
+    disconnected.sort();
+    assert_eq!(disconnected, keys, "each idle session is reported by exactly one of several sweepers");
+    let expired = Lifetimes { expires_after: Duration::ZERO, max_lifetime: Some(Duration::ZERO), ..long() };
+    let ends: Vec<Swept> = all_at_once(expired, 30).await;
+    let mut ended: Vec<SessionKey> = ends.iter().flat_map(|swept| swept.ended.iter().map(|(key, _)| *key)).collect();
+    ended.sort();
+    assert_eq!(ended, keys, "each end is reported by exactly one of several sweepers");
+}
+
+async fn sweep_until_done(subject: &Subject, lifetimes: &Lifetimes, limit: usize) -> Swept {
+    let mut all = Swept::default();
+    loop {
+        let swept = subject.0.sweep(lifetimes, limit).await.expect("sweep works");
+        all.disconnected.extend(swept.disconnected);
+        all.ended.extend(swept.ended);
+        if !swept.more {
+            return all;
+        }
+    }
+}
+
+/// `more` leads through everything that is due, in sweeps that stay near their limit.
+pub async fn sweeps_with_a_limit_get_through(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let keys = subject.open_many(25).await;
+    let first = subject.0.sweep(&idle_at_once(), 10).await.unwrap();
+    assert!((1..25).contains(&first.disconnected.len()), "a sweep stays near its limit of 10: {first:?}");
+    assert!(first.more, "a sweep that leaves some says so");
+    let rest = sweep_until_done(&subject, &idle_at_once(), 10).await;
+    let mut all = [first.disconnected, rest.disconnected].concat();
+    all.sort();
+    assert_eq!(all, keys, "sweeping on gets through all of them");
+}
+
+/// A session that is touched while others sweep is either found idle or not, and is in the store either way.
+pub async fn a_sweep_racing_a_touch_loses_nothing(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let keys = subject.open_many(20).await;
+    let reported: usize = at_once(20, |i| {
+        let (subject, key) = (subject.clone(), keys[i]);
+        async move {
+            subject.touch(&key, Duration::ZERO).await;
+            let reported = subject.sweep(&idle_at_once()).await.disconnected.len();
+            subject.touch(&key, Duration::ZERO).await;
+            reported
+        }
+    })
+    .await
+    .iter()
+    .sum();
+    assert_eq!(reported, keys.len(), "each session is found idle once, touched or not");
+    let census = subject.0.census().await.unwrap();
+    assert_eq!(census, Census { active: 0, disconnected: 20 }, "each session is in exactly one place");
+}

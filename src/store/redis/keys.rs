@@ -1,0 +1,138 @@
+//! Every key in Redis, and nothing else builds one.
+//!
+//! Sessions are spread over shards. All keys of a shard carry the same hash tag, `{00}`, `{01}`, …, so a Cluster keeps
+//! them in one slot and one script may touch them all. Changing the number of shards moves sessions to other keys: all
+//! replicas of a deployment must agree on it.
+
+use crate::id::SessionKey;
+
+/// Names for everything that lies in Redis.
+#[derive(Clone, Debug)]
+pub(super) struct Keys {
+    prefix: String,
+    shards: u16,
+}
+
+impl Keys {
+    pub(super) const MAX_SHARDS: u16 = 64;
+
+    pub(super) const fn new(prefix: String, shards: u16) -> Self {
+        Self { prefix, shards }
+    }
+
+    /// A prefix that Redis takes as it is: visible ASCII, and no brace that would make another hash tag.
+    pub(super) fn is_prefix(text: &str) -> bool {
+        let fits = |c: u8| c.is_ascii_graphic() && c != b'{' && c != b'}';
+        (1..=64).contains(&text.len()) && text.bytes().all(fits)
+    }
+
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    pub(super) fn shards(&self) -> std::ops::Range<u16> {
+        0..self.shards
+    }
+
+    /// The shard a session lies in: FNV-1a of its key, the same on every replica and in every release.
+    pub(super) fn shard_of(&self, key: &SessionKey) -> u16 {
+        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        let hash = key.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, step);
+        u16::try_from(hash % u64::from(self.shards)).unwrap_or_default()
+    }
+
+    fn in_shard(&self, shard: u16, name: &str) -> String {
+        format!("{}:{{{shard:02}}}:{name}", self.prefix)
+    }
+
+    fn of_session(&self, kind: char, key: &SessionKey) -> String {
+        format!("{}:{{{:02}}}:{kind}:{key}", self.prefix, self.shard_of(key))
+    }
+
+    pub(super) fn seen(&self, shard: u16) -> String {
+        self.in_shard(shard, "seen") // zset: active sessions by when they were last seen, in ms
+    }
+
+    pub(super) fn gone(&self, shard: u16) -> String {
+        self.in_shard(shard, "gone") // zset: disconnected sessions by when they were last seen, in ms
+    }
+
+    pub(super) fn born(&self, shard: u16) -> String {
+        self.in_shard(shard, "born") // zset: all sessions by when they were opened, in ms
+    }
+
+    pub(super) fn record(&self, key: &SessionKey) -> String {
+        self.of_session('s', key) // string: see `record.rs`
+    }
+
+    pub(super) fn handshake(&self, key: &SessionKey) -> String {
+        self.of_session('h', key) // string: the `initialize` message
+    }
+
+    pub(super) fn data(&self, key: &SessionKey) -> String {
+        self.of_session('d', key) // hash: ":name" -> value, "#" -> bytes of names and values
+    }
+
+    fn log(&self, key: &SessionKey) -> String {
+        self.of_session('l', key) // list: length of the stream's name (a byte), stream, message; made by the first append
+    }
+
+    fn meta(&self, key: &SessionKey) -> String {
+        self.of_session('m', key) // hash: ":stream" -> "last:lost", "#last", "#bytes", "#fold"; made by the first append
+    }
+
+    /// The pub/sub channel of the deployment.
+    pub(super) fn channel(&self) -> String {
+        format!("{}:bus", self.prefix)
+    }
+
+    /// A key that never exists, to try writing with.
+    pub(super) fn probe(&self) -> String {
+        self.in_shard(0, "probe")
+    }
+
+    /// The indexes of a shard, in the order of the scripts' KEYS.
+    pub(super) fn of_shard(&self, shard: u16) -> [String; 3] {
+        [self.seen(shard), self.gone(shard), self.born(shard)]
+    }
+
+    /// All keys of a session, in the order of the scripts' KEYS.
+    pub(super) fn of(&self, key: &SessionKey) -> [String; 5] {
+        [self.record(key), self.handshake(key), self.data(key), self.log(key), self.meta(key)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session() -> SessionKey {
+        SessionKey::parse("AAAAAAAAAAAAAAAA").unwrap()
+    }
+
+    #[test]
+    fn keys_are_where_every_release_looks_for_them() {
+        let keys = Keys::new("mcp".into(), 1);
+        assert_eq!(keys.seen(0), "mcp:{00}:seen");
+        assert_eq!(keys.record(&session()), "mcp:{00}:s:AAAAAAAAAAAAAAAA");
+        assert_eq!(Keys::new("mcp".into(), 16).record(&session()), "mcp:{05}:s:AAAAAAAAAAAAAAAA");
+    }
+
+    #[test]
+    fn all_keys_of_a_shard_share_its_hash_tag() {
+        let keys = Keys::new("a:b".into(), 64);
+        let tag = format!("{{{:02}}}", keys.shard_of(&session()));
+        for key in keys.of(&session()).into_iter().chain(keys.of_shard(keys.shard_of(&session()))) {
+            assert!(key.contains(&tag), "{key} has not the tag {tag}");
+            assert_eq!(key.matches('{').count(), 1, "{key}");
+        }
+    }
+
+    #[test]
+    fn prefixes_with_braces_or_blanks_are_refused() {
+        assert!(Keys::is_prefix("mcp") && Keys::is_prefix("team-a:mcp"));
+        for text in ["", "a{b", "a}b", "a b", "ä"] {
+            assert!(!Keys::is_prefix(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+#!lua flags=allow-oom
+-- Ends a session: nothing of it is left.
+-- ARGV: channel, key, reason. Returns 1, or 0 if there was no such session.
+local s = session(1)
+if not known(s) then return 0 end
+close(s, ARGV[2], ARGV[3])
+return 1

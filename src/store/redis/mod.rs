@@ -1,0 +1,108 @@
+//! [`RedisStore`]: sessions that all replicas share, in one Redis 7 (or newer) server.
+//!
+//! | question | file |
+//! |---|---|
+//! | which keys there are | `keys.rs` |
+//! | what a session's record looks like | `record.rs` |
+//! | what a transition does | `lua/*.lua`, called through `scripts.rs` |
+//! | how sessions and sweeps use them | `sessions.rs`, `sweep.rs` |
+//! | how streams are kept | `streams.rs` |
+//! | how replicas hear of changes | `bus.rs`, in the words of `news.rs` |
+//! | which connection does what, and when it is replaced | `link.rs` (reads), `pool.rs` (transitions), `bus.rs` |
+//! | what an error of Redis means | `failure.rs` |
+//! | what is checked before the first session | `builder.rs` |
+//!
+//! Each transition is one script, so it happens as a whole or not at all, by Redis's clock. Every key has a TTL.
+//!
+//! A Redis user for it needs the keys `~mcp:*`, the channel `&mcp:bus` and the commands `ping unwatch eval evalsha time
+//! publish subscribe get set del exists getrange setrange pttl pexpire zadd zrem zscore zcard zrangebyscore hget hset hmget
+//! hgetall hexists hstrlen hincrby hlen hdel rpush lpop llen lrange`; with `config|get` it can warn of an evicting policy.
+
+mod builder;
+mod bus;
+mod failure;
+mod keys;
+mod link;
+mod news;
+mod pool;
+mod record;
+mod scripts;
+mod sessions;
+mod streams;
+mod sweep;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use deadpool_redis::redis::Client;
+
+use self::bus::Bell;
+use self::keys::Keys;
+use self::link::Link;
+use self::pool::{Connections, Lease};
+use super::{StoreError, StoreErrorKind};
+
+pub use self::builder::RedisStoreBuilder;
+
+/// Sessions in Redis, shared by all replicas that connect to it with the same prefix and number of shards.
+///
+/// Clones share their connections. Every operation answers within twice the response timeout (500 ms by default), with an
+/// error if need be; what Redis cannot answer at the moment is [`Unavailable`](StoreErrorKind::Unavailable) or
+/// [`Refused`](StoreErrorKind::Refused), and works again without a restart once Redis does.
+#[derive(Clone)]
+pub struct RedisStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    keys: Keys,
+    client: Client,
+    connect_timeout: Duration,
+    connections: Connections,
+    bell: OnceLock<Bell>,
+}
+
+impl RedisStore {
+    /// Connects with the default options; see [`builder`](Self::builder).
+    ///
+    /// # Errors
+    ///
+    /// See [`RedisStoreBuilder::connect`].
+    pub async fn connect(url: impl Into<String>) -> Result<Self, StoreError> {
+        Self::builder(url).connect().await
+    }
+
+    /// Options for a store at an address such as `redis://user:password@host:6379/0`. The address is a secret and never
+    /// shown.
+    #[must_use]
+    pub fn builder(url: impl Into<String>) -> RedisStoreBuilder {
+        RedisStoreBuilder::new(url.into())
+    }
+
+    fn keys(&self) -> &Keys {
+        &self.inner.keys
+    }
+
+    fn link(&self) -> &Arc<Link> {
+        &self.inner.connections.link
+    }
+
+    async fn lease(&self) -> Result<Lease<'_>, StoreError> {
+        self.inner.connections.lease().await
+    }
+
+    fn patience(&self) -> Duration {
+        self.inner.connections.patience
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("address", &self.inner.client.get_connection_info().addr().to_string())
+            .field("prefix", &self.keys().prefix())
+            .field("shards", &self.keys().shards().len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,124 @@
+//! The value a session's record is kept as, format 1. One plain `GET` brings all that a verdict needs.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0 | format version: 1 |
+//! | 1 | status: `A` active, `D` disconnected; patched in place by the scripts |
+//! | 2..6 | generation, big-endian |
+//! | 6..14 | created at, ms since the epoch, big-endian |
+//! | 14..46 | digest of the secret |
+//! | 46.. | [`SessionOrigin`] as JSON |
+//!
+//! A value whose first byte is greater was written by a newer version: it is neither read nor written here.
+
+use crate::id::{SecretDigest, SessionKey};
+use crate::session::{NewSession, SessionOrigin, SessionRecord, SessionStatus, Timestamp};
+use crate::store::{StoreError, StoreErrorKind};
+
+const FORMAT: u8 = 1;
+const HEADER: usize = 46;
+
+/// What stands before created-at in a new session's record. The store's clock is put in by the script.
+pub(super) const NEW_HEAD: [u8; 6] = [FORMAT, b'A', 0, 0, 0, 0];
+
+/// What stands after created-at.
+pub(super) fn tail(session: &NewSession) -> Result<Vec<u8>, StoreError> {
+    let mut tail = session.digest.as_bytes().to_vec();
+    serde_json::to_writer(&mut tail, &session.origin).map_err(|e| StoreError::new(StoreErrorKind::Misconfigured, e))?;
+    Ok(tail)
+}
+
+/// Reads a record.
+pub(super) fn decode(key: SessionKey, value: &[u8]) -> Result<SessionRecord, StoreError> {
+    match value.first() {
+        Some(&FORMAT) => {}
+        Some(&format) if format > FORMAT => return Err(StoreErrorKind::NewerFormat.into()),
+        _ => return Err(corrupt("a record without a format version")),
+    }
+    let header: &[u8; HEADER] = value.first_chunk().ok_or_else(|| corrupt("a record that is cut short"))?;
+    let origin: SessionOrigin =
+        serde_json::from_slice(&value[HEADER..]).map_err(|e| StoreError::new(StoreErrorKind::Corrupt, e))?;
+    Ok(SessionRecord {
+        key,
+        digest: SecretDigest::from_bytes(part(header, 14)),
+        generation: u32::from_be_bytes(part(header, 2)),
+        status: status(header[1])?,
+        created_at: Timestamp(u64::from_be_bytes(part(header, 6))),
+        origin,
+    })
+}
+
+fn status(letter: u8) -> Result<SessionStatus, StoreError> {
+    match letter {
+        b'A' => Ok(SessionStatus::Active),
+        b'D' => Ok(SessionStatus::Disconnected),
+        _ => Err(corrupt("a record with a status of its own")),
+    }
+}
+
+fn part<const N: usize>(header: &[u8; HEADER], at: usize) -> [u8; N] {
+    std::array::from_fn(|i| header[at + i])
+}
+
+fn corrupt(what: &'static str) -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::version::ProtocolVersion;
+    use crate::session::ClientInfo;
+
+    /// What version 0.1.0 wrote. These bytes never change; a new format gets a test of its own.
+    fn golden() -> Vec<u8> {
+        let mut bytes = vec![1, b'D', 0, 0, 1, 2, 0, 0, 1, 0x99, 0x1f, 0x2e, 0x3d, 0x4c];
+        bytes.extend((0..32).map(|i| 0xe0 | i));
+        bytes.extend(br#"{"v":"2025-11-25","c":{"name":"cursor","version":"1.2"},"p":"alice","r":"a-1","i":true}"#);
+        bytes
+    }
+
+    fn key() -> SessionKey {
+        SessionKey::parse("AAAAAAAAAAAAAAAA").unwrap()
+    }
+
+    fn expected() -> SessionRecord {
+        SessionRecord {
+            key: key(),
+            digest: SecretDigest::from_bytes(std::array::from_fn(|i| 0xe0 | u8::try_from(i).unwrap())),
+            generation: 258,
+            status: SessionStatus::Disconnected,
+            created_at: Timestamp(0x0199_1f2e_3d4c),
+            origin: SessionOrigin {
+                protocol_version: ProtocolVersion::V2025_11_25,
+                client: ClientInfo { name: "cursor".into(), version: "1.2".into() },
+                principal: Some("alice".into()),
+                replica: "a-1".into(),
+                inner_has_sessions: true,
+            },
+        }
+    }
+
+    #[test]
+    fn golden_bytes_of_format_1_decode() {
+        assert_eq!(decode(key(), &golden()).unwrap(), expected());
+    }
+
+    #[test]
+    fn a_new_session_is_written_in_format_1() {
+        let SessionRecord { digest, origin, .. } = expected();
+        let new = NewSession { key: key(), digest, origin, handshake: bytes::Bytes::new() };
+        assert_eq!(NEW_HEAD, [1, b'A', 0, 0, 0, 0]);
+        assert_eq!(tail(&new).unwrap(), golden()[14..]);
+    }
+
+    #[test]
+    fn a_newer_format_is_told_from_rubbish() {
+        let kind = |value: &[u8]| decode(key(), value).unwrap_err().kind();
+        assert_eq!(kind(&[2]), StoreErrorKind::NewerFormat);
+        assert_eq!(kind(b""), StoreErrorKind::Corrupt);
+        assert_eq!(kind(&[0; 60]), StoreErrorKind::Corrupt);
+        assert_eq!(kind(&golden()[..45]), StoreErrorKind::Corrupt);
+        assert_eq!(kind(&golden()[..60]), StoreErrorKind::Corrupt);
+    }
+}

@@ -1,0 +1,116 @@
+//! The Lua scripts, one per transition, and the one way to call them.
+//!
+//! A script is asked for by its hash. Where Redis does not know it (restarted, `SCRIPT FLUSH`), the same call is made with
+//! the source; loading it first and asking again would lose the race with the next flush.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use deadpool_redis::redis::aio::ConnectionLike;
+use deadpool_redis::redis::{self, Cmd, ErrorKind, FromRedisValue, RedisResult, ServerErrorKind};
+
+use super::keys::Keys;
+use super::link::Request;
+use crate::id::SessionKey;
+
+pub(super) struct Script {
+    source: String,
+    hash: String,
+}
+
+impl Script {
+    /// A script's first line tells Redis what it may do and must stay the first; the prelude follows it.
+    fn new(text: &str) -> Self {
+        let (flags, body) = text.split_once('\n').unwrap_or((text, ""));
+        let source = format!("{flags}\n{}\n{body}", include_str!("lua/prelude.lua"));
+        let hash = redis::Script::new(&source).get_hash().to_owned();
+        Self { source, hash }
+    }
+}
+
+macro_rules! scripts {
+    ($($name:ident: $file:literal,)*) => {
+        $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!($file)));)*
+    };
+}
+
+scripts! {
+    PROBE: "lua/probe.lua",
+    OPEN: "lua/open.lua",
+    TOUCH: "lua/touch.lua",
+    REVIVE: "lua/revive.lua",
+    END: "lua/end.lua",
+    DUE: "lua/due.lua",
+    SWEEP: "lua/sweep.lua",
+    DATA_PUT: "lua/data_put.lua",
+    DATA_REMOVE: "lua/data_remove.lua",
+    APPEND: "lua/append.lua",
+    READ: "lua/read.lua",
+}
+
+/// A script with its keys and arguments.
+pub(super) struct Call<'a> {
+    script: &'static Script,
+    keys: Vec<String>,
+    args: Vec<Cow<'a, [u8]>>,
+}
+
+impl<'a> Call<'a> {
+    /// For sessions of one shard; the order is that of the prelude.
+    pub(super) fn new(script: &'static Script, keys: &Keys, shard: u16, sessions: &[SessionKey]) -> Self {
+        let sessions = sessions.iter().flat_map(|key| keys.of(key));
+        let all = keys.of_shard(shard).into_iter().chain(sessions).collect();
+        Self { script, keys: all, args: vec![keys.channel().into_bytes().into()] }
+    }
+
+    /// For one session.
+    pub(super) fn on(script: &'static Script, keys: &Keys, session: &SessionKey) -> Self {
+        Self::new(script, keys, keys.shard_of(session), std::slice::from_ref(session))
+    }
+
+    pub(super) fn arg(mut self, value: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
+        self.args.push(value.as_ref().into());
+        self
+    }
+
+    pub(super) fn owned(mut self, value: Vec<u8>) -> Self {
+        self.args.push(value.into());
+        self
+    }
+
+    pub(super) fn number(self, value: impl ToString) -> Self {
+        self.owned(value.to_string().into_bytes())
+    }
+
+    fn command(&self, verb: &str, script: &str) -> Cmd {
+        let mut command = redis::cmd(verb);
+        command.arg(script).arg(self.keys.len()).arg(&self.keys);
+        self.args.iter().for_each(|arg| {
+            command.arg(arg.as_ref());
+        });
+        command
+    }
+}
+
+impl Request for Call<'_> {
+    async fn send<T: FromRedisValue + Send>(&self, to: &mut (impl ConnectionLike + Send)) -> RedisResult<T> {
+        match self.command("EVALSHA", &self.script.hash).query_async(to).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                self.command("EVAL", &self.script.source).query_async(to).await
+            }
+            answer => answer,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_keep_their_flags_on_the_first_line() {
+        for script in [&PROBE, &OPEN, &TOUCH, &REVIVE, &END, &DUE, &SWEEP, &DATA_PUT, &DATA_REMOVE, &APPEND, &READ] {
+            assert!(script.source.starts_with("#!lua"), "{}", script.source);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! [`SessionStore`] on Redis: reads are plain commands on the held connection, transitions are scripts through the pool.
+//!
+//! A session's record tells its format; its handshake and values do not, and are returned whatever the format.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use deadpool_redis::redis::{self, Cmd};
+
+use super::pool::Lease;
+use super::scripts::{self, Call};
+use super::{RedisStore, record, sweep};
+use crate::id::SessionKey;
+use crate::session::{EndReason, NewSession, SessionRecord, Timestamp, millis};
+use crate::store::{
+    Census, DataPut, Lifetimes, Opening, Revival, SessionStore, StoreError, StoreErrorKind, Swept, Touch, TouchOutcome,
+    Touched,
+};
+
+/// Touches that go into one call of the script; it runs for about a millisecond then.
+const TOUCHES_AT_ONCE: usize = 200;
+
+/// A span as the scripts take it. A century is for ever; beyond, Redis refuses it as a TTL.
+pub(super) fn span(span: Duration) -> u64 {
+    const CENTURY: u64 = 100 * 365 * 24 * 3600 * 1000;
+    millis(span).min(CENTURY)
+}
+
+#[async_trait]
+impl SessionStore for RedisStore {
+    async fn open(&self, session: &NewSession, lifetimes: &Lifetimes) -> Result<Opening, StoreError> {
+        let call = Call::on(&scripts::OPEN, self.keys(), &session.key)
+            .arg(session.key.as_str())
+            .number(span(lifetimes.key_ttl()))
+            .arg(&record::NEW_HEAD)
+            .owned(record::tail(session)?)
+            .arg(&session.handshake);
+        let opened: Option<u64> = self.lease().await?.ask(&call).await?;
+        Ok(opened.map_or(Opening::KeyTaken, |at| Opening::Opened { at: Timestamp(at) }))
+    }
+
+    async fn find(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
+        let value: Option<Vec<u8>> = self.link().ask(&Cmd::get(self.keys().record(key))).await?;
+        value.map(|value| record::decode(*key, &value)).transpose()
+    }
+
+    async fn handshake(&self, key: &SessionKey) -> Result<Option<Bytes>, StoreError> {
+        let value: Option<Vec<u8>> = self.link().ask(&Cmd::get(self.keys().handshake(key))).await?;
+        Ok(value.map(Bytes::from))
+    }
+
+    async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError> {
+        let mut lease = self.lease().await?;
+        let mut touched = Touched { now: Timestamp(0), outcomes: vec![TouchOutcome::Gone; batch.len()] };
+        for shard in self.keys().shards() {
+            let here = |place: &usize| self.keys().shard_of(&batch[*place].key) == shard;
+            let places: Vec<usize> = (0..batch.len()).filter(here).collect();
+            for places in places.chunks(TOUCHES_AT_ONCE) {
+                self.touch_some(&mut lease, shard, batch, places, lifetimes, &mut touched).await?;
+            }
+        }
+        if batch.is_empty() {
+            self.touch_some(&mut lease, 0, batch, &[], lifetimes, &mut touched).await?;
+        }
+        Ok(touched)
+    }
+
+    async fn revive(&self, key: &SessionKey, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
+        let call = Call::on(&scripts::REVIVE, self.keys(), key)
+            .arg(key.as_str())
+            .number(span(lifetimes.key_ttl()))
+            .number(span(lifetimes.expires_after));
+        match self.lease().await?.ask::<i64>(&call).await? {
+            -1 => Ok(Revival::AlreadyActive),
+            gap => {
+                Ok(u64::try_from(gap).map_or(Revival::Gone, |gap| Revival::Revived { gap: Duration::from_millis(gap) }))
+            }
+        }
+    }
+
+    async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError> {
+        let call = Call::on(&scripts::END, self.keys(), key).arg(key.as_str()).arg(reason.as_str());
+        self.lease().await?.ask(&call).await
+    }
+
+    async fn sweep(&self, lifetimes: &Lifetimes, limit: usize) -> Result<Swept, StoreError> {
+        sweep::sweep(self, lifetimes, limit).await
+    }
+
+    async fn data_get(&self, key: &SessionKey, name: &str) -> Result<Option<Bytes>, StoreError> {
+        let value: Option<Vec<u8>> = self.link().ask(&Cmd::hget(self.keys().data(key), format!(":{name}"))).await?;
+        Ok(value.map(Bytes::from))
+    }
+
+    async fn data_put(&self, key: &SessionKey, name: &str, value: Bytes, limit: usize) -> Result<DataPut, StoreError> {
+        let call = Call::on(&scripts::DATA_PUT, self.keys(), key).arg(name).arg(&value).number(limit);
+        match self.lease().await?.ask::<i64>(&call).await? {
+            1 => Ok(DataPut::Stored),
+            0 => Ok(DataPut::TooLarge),
+            _ => Ok(DataPut::Gone),
+        }
+    }
+
+    async fn data_remove(&self, key: &SessionKey, name: &str) -> Result<bool, StoreError> {
+        let call = Call::on(&scripts::DATA_REMOVE, self.keys(), key).arg(name);
+        self.lease().await?.ask(&call).await
+    }
+
+    async fn census(&self) -> Result<Census, StoreError> {
+        let mut counts = redis::pipe();
+        for shard in self.keys().shards() {
+            counts.zcard(self.keys().seen(shard)).zcard(self.keys().gone(shard));
+        }
+        let counts: Vec<u64> = self.link().ask(&counts).await?;
+        let sum = |parity: usize| counts.iter().skip(parity).step_by(2).sum();
+        Ok(Census { active: sum(0), disconnected: sum(1) })
+    }
+}
+
+impl RedisStore {
+    /// Touches the sessions of one shard that stand at these places in the batch.
+    async fn touch_some(
+        &self,
+        lease: &mut Lease<'_>,
+        shard: u16,
+        batch: &[Touch],
+        places: &[usize],
+        lifetimes: &Lifetimes,
+        touched: &mut Touched,
+    ) -> Result<(), StoreError> {
+        let sessions: Vec<SessionKey> = places.iter().map(|place| batch[*place].key).collect();
+        let call = Call::new(&scripts::TOUCH, self.keys(), shard, &sessions).number(span(lifetimes.key_ttl()));
+        let call = places
+            .iter()
+            .fold(call, |call, place| call.arg(batch[*place].key.as_str()).number(span(batch[*place].age)));
+        let (now, letters): (u64, String) = lease.ask(&call).await?;
+        touched.now = touched.now.max(Timestamp(now));
+        for (place, letter) in places.iter().zip(letters.chars()) {
+            touched.outcomes[*place] = outcome(letter)?;
+        }
+        Ok(())
+    }
+}
+
+/// A session of a newer format is left to the replicas that know it. It lives, so it is not called gone.
+fn outcome(letter: char) -> Result<TouchOutcome, StoreError> {
+    match letter {
+        'A' | 'N' => Ok(TouchOutcome::Active),
+        'D' => Ok(TouchOutcome::Disconnected),
+        'G' => Ok(TouchOutcome::Gone),
+        _ => Err(StoreErrorKind::Corrupt.into()),
+    }
+}

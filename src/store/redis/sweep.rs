@@ -1,0 +1,115 @@
+//! The sweep: one script finds who may be due, another judges them again and acts.
+//!
+//! A script may only touch keys it was given, and which sessions are due is not known before. So the first script names
+//! candidates from the indexes, and the second gets their keys and decides for each, atomically, by what it is then: of
+//! several sweepers one does it and reports it. If Redis fails half-way, what was done is still reported.
+
+use super::RedisStore;
+use super::pool::Lease;
+use super::scripts::{self, Call};
+use super::sessions::span;
+use crate::id::SessionKey;
+use crate::session::EndReason;
+use crate::store::{Lifetimes, StoreError, StoreErrorKind, Swept};
+
+/// Sessions that one call of the script judges; it runs for about a millisecond then.
+const JUDGED_AT_ONCE: usize = 100;
+
+pub(super) async fn sweep(store: &RedisStore, lifetimes: &Lifetimes, limit: usize) -> Result<Swept, StoreError> {
+    let mut lease = store.lease().await?;
+    let limit = limit.div_ceil(store.keys().shards().len()).max(1);
+    let mut swept = Swept::default();
+    for shard in store.keys().shards() {
+        let mut round = Round { store, shard, lifetimes, limit, lease: &mut lease, swept: &mut swept };
+        match round.run().await {
+            Ok(()) => {}
+            Err(error) if swept.disconnected.is_empty() && swept.ended.is_empty() => return Err(error),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a sweep was cut short");
+                swept.more = true;
+                break;
+            }
+        }
+    }
+    Ok(swept)
+}
+
+/// One shard's part of a sweep.
+struct Round<'a, 'p> {
+    store: &'a RedisStore,
+    shard: u16,
+    lifetimes: &'a Lifetimes,
+    limit: usize,
+    lease: &'a mut Lease<'p>,
+    swept: &'a mut Swept,
+}
+
+impl Round<'_, '_> {
+    /// Sessions of a newer format stay due for ever, as far as this version can tell; they must not hide the others.
+    async fn run(&mut self) -> Result<(), StoreError> {
+        let mut skip = [0; 3];
+        loop {
+            let due = self.due(skip).await?;
+            let newer = self.judge(&due).await?;
+            if newer.is_empty() {
+                self.swept.more |= due.iter().any(|index| index.len() >= self.limit);
+                return Ok(());
+            }
+            for (skip, index) in skip.iter_mut().zip(&due) {
+                *skip += index.iter().filter(|key| newer.contains(key)).count();
+            }
+        }
+    }
+
+    /// Who may be due: idle, expired, too old.
+    async fn due(&mut self, skip: [usize; 3]) -> Result<[Vec<SessionKey>; 3], StoreError> {
+        let lifetime = self.lifetimes.max_lifetime.map_or_else(|| "-1".to_owned(), |max| span(max).to_string());
+        let call = Call::new(&scripts::DUE, self.store.keys(), self.shard, &[])
+            .number(span(self.lifetimes.idle_timeout))
+            .number(span(self.lifetimes.expires_after))
+            .arg(&lifetime)
+            .number(self.limit);
+        let call = skip.iter().fold(call, |call, skip| call.number(skip));
+        let (idle, expired, too_old): (Vec<String>, Vec<String>, Vec<String>) = self.lease.ask(&call).await?;
+        Ok([keys(&idle)?, keys(&expired)?, keys(&too_old)?])
+    }
+
+    /// Does what is due, and returns the sessions that a newer version wrote.
+    async fn judge(&mut self, due: &[Vec<SessionKey>; 3]) -> Result<Vec<SessionKey>, StoreError> {
+        let mut candidates = due.concat();
+        candidates.sort_unstable();
+        candidates.dedup();
+        let mut newer = Vec::new();
+        for some in candidates.chunks(JUDGED_AT_ONCE) {
+            let verdicts = self.judge_some(some).await?;
+            for (key, letter) in some.iter().zip(&verdicts).flat_map(|(key, word)| word.chars().map(move |c| (*key, c)))
+            {
+                match letter {
+                    'd' => self.swept.disconnected.push(key),
+                    'e' => self.swept.ended.push((key, EndReason::Expired)),
+                    'm' => self.swept.ended.push((key, EndReason::MaxLifetime)),
+                    _ => newer.push(key),
+                }
+            }
+        }
+        Ok(newer)
+    }
+
+    async fn judge_some(&mut self, sessions: &[SessionKey]) -> Result<Vec<String>, StoreError> {
+        let lifetime = self.lifetimes.max_lifetime.map_or_else(|| "-1".to_owned(), |max| span(max).to_string());
+        let call = Call::new(&scripts::SWEEP, self.store.keys(), self.shard, sessions)
+            .number(span(self.lifetimes.key_ttl()))
+            .number(span(self.lifetimes.idle_timeout))
+            .number(span(self.lifetimes.expires_after))
+            .arg(&lifetime);
+        let call = sessions.iter().fold(call, |call, key| call.arg(key.as_str()));
+        self.lease.ask(&call).await
+    }
+}
+
+fn keys(members: &[String]) -> Result<Vec<SessionKey>, StoreError> {
+    let parse = |member: &String| {
+        SessionKey::parse(member).ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, "an index names no session"))
+    };
+    members.iter().map(parse).collect()
+}
