@@ -95,7 +95,7 @@ pub async fn several_sweepers_report_each_transition_once(store: Arc<dyn Store>)
         let subject = subject.clone();
         at_once(10, move |_| {
             let subject = subject.clone();
-            async move { sweep_until_done(&subject, &lifetimes, limit).await }
+            async move { subject.sweep_until_done(&lifetimes, limit).await }
         })
     };
     let idle: Vec<Swept> = all_at_once(idle_at_once(), 30).await;
@@ -109,18 +109,6 @@ pub async fn several_sweepers_report_each_transition_once(store: Arc<dyn Store>)
     assert_eq!(ended, keys, "each end is reported by exactly one of several sweepers");
 }
 
-async fn sweep_until_done(subject: &Subject, lifetimes: &Lifetimes, limit: usize) -> Swept {
-    let mut all = Swept::default();
-    loop {
-        let swept = subject.0.sweep(lifetimes, limit).await.expect("sweep works");
-        all.disconnected.extend(swept.disconnected);
-        all.ended.extend(swept.ended);
-        if !swept.more {
-            return all;
-        }
-    }
-}
-
 /// `more` leads through everything that is due, in sweeps that stay near their limit.
 pub async fn sweeps_with_a_limit_get_through(store: Arc<dyn Store>) {
     let subject = Subject(store);
@@ -128,7 +116,7 @@ pub async fn sweeps_with_a_limit_get_through(store: Arc<dyn Store>) {
     let first = subject.0.sweep(&idle_at_once(), 10).await.unwrap();
     assert!((1..25).contains(&first.disconnected.len()), "a sweep stays near its limit of 10: {first:?}");
     assert!(first.more, "a sweep that leaves some says so");
-    let rest = sweep_until_done(&subject, &idle_at_once(), 10).await;
+    let rest = subject.sweep_until_done(&idle_at_once(), 10).await;
     let mut all = [first.disconnected, rest.disconnected].concat();
     all.sort();
     assert_eq!(all, keys, "sweeping on gets through all of them");
