@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::fixture::{Subject, at_once, eventually, idle_at_once, long, session};
 use crate::id::SessionKey;
 use crate::session::{EndReason, SessionStatus, millis};
-use crate::store::{Census, Lifetimes, Store, Swept};
+use crate::store::{Census, Lifetimes, Store, Swept, Touch, TouchOutcome};
 
 const SOON: Duration = Duration::from_millis(150);
 
@@ -141,4 +141,33 @@ pub async fn a_sweep_racing_a_touch_loses_nothing(store: Arc<dyn Store>) {
     assert_eq!(reported, keys.len(), "each session is found idle once, touched or not");
     let census = subject.0.census().await.unwrap();
     assert_eq!(census, Census { active: 0, disconnected: 20 }, "each session is in exactly one place");
+}
+
+/// A session that was due and is touched before the sweep gets to it is not idle any more.
+pub async fn a_touch_in_time_keeps_a_session_active(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let lifetimes = Lifetimes { idle_timeout: 3 * SOON, ..long() };
+    let keys = Arc::new(subject.open_many(200).await);
+    subject.pass(lifetimes.idle_timeout).await;
+    let touched = at_once(204, |i| {
+        let (subject, keys) = (subject.clone(), Arc::clone(&keys));
+        async move {
+            let Some(key) = keys.get(i) else {
+                subject.sweep_until_done(&lifetimes, 20).await;
+                return None;
+            };
+            let touched =
+                subject.0.touch(&[Touch { key: *key, age: Duration::ZERO }], &long()).await.expect("touch works");
+            (touched.outcomes == [TouchOutcome::Active]).then_some((*key, touched.now))
+        }
+    })
+    .await;
+    for (key, seen) in touched.into_iter().flatten() {
+        let status = subject.status(&key).await;
+        let idle = subject.now().await.since(seen) >= lifetimes.idle_timeout;
+        assert!(
+            idle || status == Some(SessionStatus::Active),
+            "a touch in time keeps a session active, not {status:?}"
+        );
+    }
 }
