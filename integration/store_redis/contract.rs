@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use tower_mcp_sessions::store::{RedisStore, Store};
+use tower_mcp_sessions::store::Store;
 
+use super::fixture::patient;
 use crate::harness::redis::RedisServer;
 
 async fn fresh() -> (Arc<dyn Store>, RedisServer) {
     let server = RedisServer::start();
-    let store = RedisStore::connect(server.url()).await.expect("a fresh server can be used");
+    let store = patient(server.url()).connect().await.expect("a fresh server can be used");
     (Arc::new(store), server)
 }
 
@@ -19,7 +20,7 @@ mod sharded {
 
     async fn fresh() -> (Arc<dyn Store>, RedisServer) {
         let server = RedisServer::start();
-        let store = RedisStore::builder(server.url()).shards(16).connect().await.expect("a fresh server can be used");
+        let store = patient(server.url()).shards(16).connect().await.expect("a fresh server can be used");
         (Arc::new(store), server)
     }
 

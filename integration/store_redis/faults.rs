@@ -8,12 +8,11 @@ use bytes::Bytes;
 use futures::StreamExt;
 use tokio::time::{sleep, timeout};
 use tower_mcp_sessions::store::{
-    Appended, Bus, BusMessage, BusSignal, Opening, RedisStore, SessionStore, StoreError, StoreErrorKind, StreamLog,
-    Touch, TouchOutcome,
+    Bus, BusMessage, BusSignal, RedisStore, SessionStore, StoreErrorKind, StreamLog, Touch, TouchOutcome,
 };
 use tower_mcp_sessions::{EndReason, SessionKey, SessionStatus};
 
-use super::fixture::{LIFETIMES, LIMITS, kind, live_once, opened, session, stream};
+use super::fixture::{LIFETIMES, LIMITS, kind, live_once, opened, patient, session, stream};
 use crate::harness::eventually::found_within;
 use crate::harness::redis::RedisServer;
 
@@ -68,7 +67,7 @@ const BOUND: Duration = Duration::from_millis(900);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scripts_that_are_flushed_all_the_time_make_no_error() {
     let server = RedisServer::start();
-    let store = RedisStore::connect(server.url()).await.unwrap();
+    let store = patient(server.url()).connect().await.unwrap();
     let (done, lives) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let clients: Vec<_> = (0..8)
         .map(|_| {
@@ -200,7 +199,7 @@ async fn a_full_server_keeps_what_it_has_and_takes_no_more() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_redis_closes_are_replaced_unnoticed() {
     let server = RedisServer::start();
-    let store = RedisStore::connect(server.url()).await.unwrap();
+    let store = patient(server.url()).connect().await.unwrap();
     for _ in 0..20 {
         server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
         live_once(&store).await.expect("closed connections make no error");
@@ -244,9 +243,9 @@ async fn the_bus_says_when_it_cannot_hear() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_hear_of_each_other() {
     let server = RedisServer::start();
-    let one = RedisStore::connect(server.url()).await.unwrap();
-    let two = RedisStore::connect(server.url()).await.unwrap();
-    let elsewhere = RedisStore::builder(server.url()).prefix("elsewhere").connect().await.unwrap();
+    let one = patient(server.url()).connect().await.unwrap();
+    let two = patient(server.url()).connect().await.unwrap();
+    let elsewhere = patient(server.url()).prefix("elsewhere").connect().await.unwrap();
     let (mut news, mut other_news) = (two.subscribe().await.unwrap(), elsewhere.subscribe().await.unwrap());
     let key = opened(&one).await;
     let heard = timeout(Duration::from_secs(5), news.next()).await.unwrap();

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tower_mcp_sessions::store::{
-    Appended, Lifetimes, LogLimits, Opening, RedisStore, SessionStore, StoreError, StoreErrorKind, StreamLog,
-    StreamName, Touch, TouchOutcome,
+    Appended, Lifetimes, LogLimits, Opening, RedisStore, RedisStoreBuilder, SessionStore, StoreError, StoreErrorKind,
+    StreamLog, StreamName, Touch, TouchOutcome,
 };
 use tower_mcp_sessions::{ClientInfo, EndReason, NewSession, ProtocolVersion, SessionId, SessionKey, SessionOrigin};
 
@@ -16,6 +16,11 @@ pub(super) const LIFETIMES: Lifetimes = Lifetimes {
 };
 
 pub(super) const LIMITS: LogLimits = LogLimits { messages: 1000, bytes: 1 << 20, ttl: Duration::from_secs(600) };
+
+/// For tests in which Redis is well: a machine that is busy with other things must not fail them.
+pub(super) fn patient(url: impl Into<String>) -> RedisStoreBuilder {
+    RedisStore::builder(url).connect_timeout(Duration::from_secs(10)).response_timeout(Duration::from_secs(10))
+}
 
 pub(super) fn session() -> NewSession {
     let id = SessionId::generate().unwrap();

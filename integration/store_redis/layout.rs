@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tower_mcp_sessions::SessionStatus;
 use tower_mcp_sessions::store::{
-    Bus, Lifetimes, LogLimits, RedisStore, SessionStore, StoreErrorKind, StreamLog, Swept, Touch, TouchOutcome,
+    Bus, Lifetimes, LogLimits, SessionStore, StoreErrorKind, StreamLog, Swept, Touch, TouchOutcome,
 };
 
-use super::fixture::{LIFETIMES, LIMITS, kind, opened, session, stream};
+use super::fixture::{LIFETIMES, LIMITS, kind, opened, patient, session, stream};
 use crate::harness::redis::RedisServer;
 
 fn at_once() -> Lifetimes {
@@ -18,7 +18,7 @@ fn at_once() -> Lifetimes {
 #[tokio::test]
 async fn every_key_has_a_ttl_whatever_happened() {
     let server = RedisServer::start();
-    let store = RedisStore::builder(server.url()).shards(4).connect().await.unwrap();
+    let store = patient(server.url()).shards(4).connect().await.unwrap();
     let _listener = store.subscribe().await.unwrap();
     for i in 0..40 {
         let key = opened(&store).await;
@@ -50,7 +50,7 @@ async fn every_key_has_a_ttl_whatever_happened() {
 #[tokio::test]
 async fn use_keeps_all_keys_of_a_session_alive() {
     let server = RedisServer::start();
-    let store = RedisStore::connect(server.url()).await.unwrap();
+    let store = patient(server.url()).connect().await.unwrap();
     let key = opened(&store).await;
     store.data_put(&key, "name", Bytes::from_static(b"value"), 100).await.unwrap();
     store.append(&key, 0, &stream("a"), &[Bytes::from_static(b"m")], &LIMITS).await.unwrap();
@@ -76,7 +76,7 @@ async fn use_keeps_all_keys_of_a_session_alive() {
 #[tokio::test]
 async fn a_log_that_lay_untouched_leaves_gaps_and_its_positions_are_not_used_again() {
     let server = RedisServer::start();
-    let store = RedisStore::connect(server.url()).await.unwrap();
+    let store = patient(server.url()).connect().await.unwrap();
     let key = opened(&store).await;
     let append = async |name: &str, limits: &LogLimits| {
         store.append(&key, 0, &stream(name), &[Bytes::from_static(b"m")], limits).await.unwrap()
@@ -98,7 +98,7 @@ async fn a_log_that_lay_untouched_leaves_gaps_and_its_positions_are_not_used_aga
 #[tokio::test]
 async fn what_a_long_session_remembers_of_its_streams_is_bounded() {
     let server = RedisServer::start();
-    let store = RedisStore::connect(server.url()).await.unwrap();
+    let store = patient(server.url()).connect().await.unwrap();
     let key = opened(&store).await;
     let few = LogLimits { messages: 10, ..LIMITS };
     for i in 0..500 {
@@ -116,7 +116,7 @@ async fn what_a_long_session_remembers_of_its_streams_is_bounded() {
 #[tokio::test]
 async fn a_record_of_a_newer_format_is_left_alone() {
     let server = RedisServer::start();
-    let store = RedisStore::connect(server.url()).await.unwrap();
+    let store = patient(server.url()).connect().await.unwrap();
     let (given, other) = (session(), opened(&store).await);
     store.open(&given, &LIFETIMES).await.unwrap();
     let (key, record) = (given.key, format!("mcp:{{00}}:s:{}", given.key));
@@ -148,7 +148,7 @@ async fn a_record_of_a_newer_format_is_left_alone() {
 #[tokio::test]
 async fn the_status_is_patched_in_place() {
     let server = RedisServer::start();
-    let store = RedisStore::connect(server.url()).await.unwrap();
+    let store = patient(server.url()).connect().await.unwrap();
     let key = opened(&store).await;
     let before = store.find(&key).await.unwrap().unwrap();
     store.sweep(&at_once(), 10).await.unwrap();
@@ -160,7 +160,7 @@ async fn the_status_is_patched_in_place() {
 #[tokio::test]
 async fn an_index_entry_without_a_session_is_swept_away_in_silence() {
     let server = RedisServer::start();
-    let store = RedisStore::connect(server.url()).await.unwrap();
+    let store = patient(server.url()).connect().await.unwrap();
     let key = opened(&store).await;
     server.cli(&["DEL", &format!("mcp:{{00}}:s:{key}")]);
     assert_eq!(store.sweep(&at_once(), 10).await.unwrap(), Swept::default());
@@ -171,7 +171,7 @@ async fn an_index_entry_without_a_session_is_swept_away_in_silence() {
 async fn what_a_session_costs() {
     const SESSIONS: u64 = 5000;
     let server = RedisServer::start();
-    let store = RedisStore::connect(server.url()).await.unwrap();
+    let store = patient(server.url()).connect().await.unwrap();
     let mut keys = Vec::new();
     let empty = server.info("used_memory");
     for _ in 0..SESSIONS {

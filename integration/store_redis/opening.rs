@@ -1,6 +1,8 @@
 //! What `connect` makes sure of.
 
 use std::error::Error;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tower_mcp_sessions::store::{Bus, RedisStore, StoreError, StoreErrorKind};
@@ -95,4 +97,42 @@ async fn a_server_that_answers_no_command_does_not_keep_connect_waiting() {
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     server.resume();
     RedisStore::connect(server.url()).await.unwrap();
+}
+
+/// What is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(line)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn listen(&self) -> impl Drop {
+        let log = self.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || log.clone()).with_ansi(false).finish();
+        tracing_subscriber::util::SubscriberInitExt::set_default(subscriber)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_would_evict_sessions_is_warned_of() {
+    let log = Log::default();
+    let _listening = log.listen();
+    let server = RedisServer::start();
+    RedisStore::connect(server.url()).await.unwrap();
+    assert!(!log.text().contains("WARN"), "{}", log.text());
+    server.cli(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    RedisStore::connect(server.url()).await.unwrap();
+    assert!(log.text().contains("WARN") && log.text().contains("allkeys-lru"), "{}", log.text());
 }

@@ -47,7 +47,7 @@ impl Lifetimes {
     /// this is longer than any of them should last.
     #[must_use]
     pub fn key_ttl(&self) -> Duration {
-        self.expires_after + Duration::from_secs(300)
+        self.expires_after.saturating_add(Duration::from_secs(300))
     }
 }
 
@@ -260,7 +260,9 @@ pub enum Appended {
 pub struct LogSlice {
     /// Messages with their positions, in order.
     pub messages: Vec<(u64, Bytes)>,
-    /// Messages of this stream after the asked position were dropped to make room: there is a gap before the first one.
+    /// Messages of this stream after the asked position were dropped, to make room or because the log lay untouched: there
+    /// is a gap before the first one. A store need not remember for ever what each stream lost: in doubt, for a stream all
+    /// of whose messages are long gone, it says gap; only from position 0 it then cannot tell that stream from a new one.
     pub gap: bool,
 }
 

@@ -71,6 +71,7 @@ macro_rules! __each_store_check {
             several_sweepers_report_each_transition_once
             sweeps_with_a_limit_get_through
             a_sweep_racing_a_touch_loses_nothing
+            a_touch_in_time_keeps_a_session_active
             values_are_kept_replaced_and_forgotten
             values_belong_to_their_session
             values_stay_while_the_session_lives

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::fixture::{Subject, at_once, eventually, idle_at_once, long, session};
 use crate::id::SessionKey;
 use crate::session::{EndReason, SessionStatus, millis};
-use crate::store::{Census, Lifetimes, Store, Swept};
+use crate::store::{Census, Lifetimes, Store, Swept, Touch, TouchOutcome};
 
 const SOON: Duration = Duration::from_millis(150);
 
@@ -95,7 +95,7 @@ pub async fn several_sweepers_report_each_transition_once(store: Arc<dyn Store>)
         let subject = subject.clone();
         at_once(10, move |_| {
             let subject = subject.clone();
-            async move { sweep_until_done(&subject, &lifetimes, limit).await }
+            async move { subject.sweep_until_done(&lifetimes, limit).await }
         })
     };
     let idle: Vec<Swept> = all_at_once(idle_at_once(), 30).await;
@@ -109,18 +109,6 @@ pub async fn several_sweepers_report_each_transition_once(store: Arc<dyn Store>)
     assert_eq!(ended, keys, "each end is reported by exactly one of several sweepers");
 }
 
-async fn sweep_until_done(subject: &Subject, lifetimes: &Lifetimes, limit: usize) -> Swept {
-    let mut all = Swept::default();
-    loop {
-        let swept = subject.0.sweep(lifetimes, limit).await.expect("sweep works");
-        all.disconnected.extend(swept.disconnected);
-        all.ended.extend(swept.ended);
-        if !swept.more {
-            return all;
-        }
-    }
-}
-
 /// `more` leads through everything that is due, in sweeps that stay near their limit.
 pub async fn sweeps_with_a_limit_get_through(store: Arc<dyn Store>) {
     let subject = Subject(store);
@@ -128,7 +116,7 @@ pub async fn sweeps_with_a_limit_get_through(store: Arc<dyn Store>) {
     let first = subject.0.sweep(&idle_at_once(), 10).await.unwrap();
     assert!((1..25).contains(&first.disconnected.len()), "a sweep stays near its limit of 10: {first:?}");
     assert!(first.more, "a sweep that leaves some says so");
-    let rest = sweep_until_done(&subject, &idle_at_once(), 10).await;
+    let rest = subject.sweep_until_done(&idle_at_once(), 10).await;
     let mut all = [first.disconnected, rest.disconnected].concat();
     all.sort();
     assert_eq!(all, keys, "sweeping on gets through all of them");
@@ -153,4 +141,33 @@ pub async fn a_sweep_racing_a_touch_loses_nothing(store: Arc<dyn Store>) {
     assert_eq!(reported, keys.len(), "each session is found idle once, touched or not");
     let census = subject.0.census().await.unwrap();
     assert_eq!(census, Census { active: 0, disconnected: 20 }, "each session is in exactly one place");
+}
+
+/// A session that was due and is touched before the sweep gets to it is not idle any more.
+pub async fn a_touch_in_time_keeps_a_session_active(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let lifetimes = Lifetimes { idle_timeout: 3 * SOON, ..long() };
+    let keys = Arc::new(subject.open_many(200).await);
+    subject.pass(lifetimes.idle_timeout).await;
+    let touched = at_once(204, |i| {
+        let (subject, keys) = (subject.clone(), Arc::clone(&keys));
+        async move {
+            let Some(key) = keys.get(i) else {
+                subject.sweep_until_done(&lifetimes, 20).await;
+                return None;
+            };
+            let touched =
+                subject.0.touch(&[Touch { key: *key, age: Duration::ZERO }], &long()).await.expect("touch works");
+            (touched.outcomes == [TouchOutcome::Active]).then_some((*key, touched.now))
+        }
+    })
+    .await;
+    for (key, seen) in touched.into_iter().flatten() {
+        let status = subject.status(&key).await;
+        let idle = subject.now().await.since(seen) >= lifetimes.idle_timeout;
+        assert!(
+            idle || status == Some(SessionStatus::Active),
+            "a touch in time keeps a session active, not {status:?}"
+        );
+    }
 }

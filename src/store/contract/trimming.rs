@@ -43,6 +43,11 @@ pub async fn bytes_are_limited_too(store: Arc<dyn Store>) {
     subject.append(&key, "b", "ffff", &limits).await;
     let kept = subject.texts(&key, "b").await;
     assert_eq!(kept.0, ["d", "eee", "ffff"], "dropped bytes do not count any more");
+    for _ in 0..20 {
+        subject.append(&key, "a-longer-name", "gggg", &limits).await;
+    }
+    let kept = subject.texts(&key, "a-longer-name").await;
+    assert_eq!(kept.0, ["gggg", "gggg"], "and the count stays right however many are dropped");
 }
 
 /// A message too large for the log is not lost: it is what the log holds.

@@ -8,36 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use deadpool_redis::redis::aio::{ConnectionLike, MultiplexedConnection};
-use deadpool_redis::redis::{
-    self, AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError, RedisResult,
-};
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::{self, AsyncConnectionConfig, Client, FromRedisValue, RedisError, RedisResult};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::{spoils, store_error, too_late};
+use super::request::Request;
 use crate::store::StoreError;
-
-/// Something to ask Redis.
-pub(super) trait Request: Sync {
-    /// Asks, and reads the answer.
-    fn send<T: FromRedisValue + Send>(
-        &self,
-        to: &mut (impl ConnectionLike + Send),
-    ) -> impl Future<Output = RedisResult<T>> + Send;
-}
-
-impl Request for Cmd {
-    async fn send<T: FromRedisValue + Send>(&self, to: &mut (impl ConnectionLike + Send)) -> RedisResult<T> {
-        self.query_async(to).await
-    }
-}
-
-impl Request for Pipeline {
-    async fn send<T: FromRedisValue + Send>(&self, to: &mut (impl ConnectionLike + Send)) -> RedisResult<T> {
-        self.query_async(to).await
-    }
-}
 
 /// How a connection is made.
 #[derive(Clone)]

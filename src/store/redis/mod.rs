@@ -26,6 +26,7 @@ mod link;
 mod news;
 mod pool;
 mod record;
+mod request;
 mod scripts;
 mod sessions;
 mod streams;

@@ -11,7 +11,8 @@ use deadpool_redis::{Connection, Pool};
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::{pool_error, spoils, store_error, too_late, turned_away};
-use super::link::{Link, Request};
+use super::link::Link;
+use super::request::Request;
 use crate::store::StoreError;
 
 /// The pool, and the link that has to hear when the server has changed its role.

@@ -10,7 +10,7 @@ use deadpool_redis::redis::aio::ConnectionLike;
 use deadpool_redis::redis::{self, Cmd, ErrorKind, FromRedisValue, RedisResult, ServerErrorKind};
 
 use super::keys::Keys;
-use super::link::Request;
+use super::request::Request;
 use crate::id::SessionKey;
 
 pub(super) struct Script {
@@ -78,7 +78,7 @@ impl<'a> Call<'a> {
         self
     }
 
-    pub(super) fn number(self, value: impl ToString) -> Self {
+    pub(super) fn number(self, value: u64) -> Self {
         self.owned(value.to_string().into_bytes())
     }
 

@@ -94,7 +94,7 @@ impl SessionStore for RedisStore {
     }
 
     async fn data_put(&self, key: &SessionKey, name: &str, value: Bytes, limit: usize) -> Result<DataPut, StoreError> {
-        let call = Call::on(&scripts::DATA_PUT, self.keys(), key).arg(name).arg(&value).number(limit);
+        let call = Call::on(&scripts::DATA_PUT, self.keys(), key).arg(name).arg(&value).number(limit as u64);
         match self.lease().await?.ask::<i64>(&call).await? {
             1 => Ok(DataPut::Stored),
             0 => Ok(DataPut::TooLarge),

@@ -27,10 +27,10 @@ impl StreamLog for RedisStore {
     ) -> Result<Appended, StoreError> {
         let call = Call::on(&scripts::APPEND, self.keys(), key)
             .arg(key.as_str())
-            .number(generation)
+            .number(generation.into())
             .arg(stream.as_str())
-            .number(limits.messages)
-            .number(limits.bytes)
+            .number(limits.messages as u64)
+            .number(limits.bytes as u64)
             .number(span(limits.ttl).max(1));
         let call = messages.iter().fold(call, |call, message| call.arg(message));
         match self.lease().await?.ask::<i64>(&call).await? {
@@ -46,7 +46,7 @@ impl StreamLog for RedisStore {
         after: u64,
         max: usize,
     ) -> Result<LogSlice, StoreError> {
-        let call = Call::on(&scripts::READ, self.keys(), key).arg(stream.as_str()).number(after).number(max);
+        let call = Call::on(&scripts::READ, self.keys(), key).arg(stream.as_str()).number(after).number(max as u64);
         let mut answer = self.link().ask::<Vec<Value>>(&call).await?.into_iter();
         let gap = part::<u8>(answer.next())? == 1;
         let mut messages = Vec::with_capacity(answer.len() / 2);

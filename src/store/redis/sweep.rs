@@ -68,8 +68,8 @@ impl Round<'_, '_> {
             .number(span(self.lifetimes.idle_timeout))
             .number(span(self.lifetimes.expires_after))
             .arg(&lifetime)
-            .number(self.limit);
-        let call = skip.iter().fold(call, |call, skip| call.number(skip));
+            .number(self.limit as u64);
+        let call = skip.iter().fold(call, |call, skip| call.number(*skip as u64));
         let (idle, expired, too_old): (Vec<String>, Vec<String>, Vec<String>) = self.lease.ask(&call).await?;
         Ok([keys(&idle)?, keys(&expired)?, keys(&too_old)?])
     }
