@@ -114,6 +114,13 @@ impl Client {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
+    /// Whether the streamed answer to a message breaks off instead of ending.
+    pub(crate) async fn sees_break(&self, message: &Value) -> bool {
+        let message = message.to_string();
+        let request = format!("{}content-length: {}\r\n\r\n{message}", self.head("POST"), message.len());
+        !self.bytes(request.as_bytes()).await.ends_with("\r\n0\r\n\r\n")
+    }
+
     /// A bare TCP connection.
     pub(crate) async fn dial(&self) -> TcpStream {
         TcpStream::connect(self.address).await.expect("the replica listens")
@@ -226,11 +233,6 @@ impl Answer {
     pub(crate) async fn whole(self) -> Whole {
         let body = soon("the end of an answer", self.body.collect()).await.expect("a whole body").to_bytes();
         Whole { status: self.status, headers: self.headers, body }
-    }
-
-    /// Whether the body breaks off instead of ending.
-    pub(crate) async fn breaks_off(self) -> bool {
-        soon("the end of an answer", self.body.collect()).await.is_err()
     }
 
     pub(crate) fn events(self) -> Events {
