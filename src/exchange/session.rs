@@ -89,7 +89,9 @@ impl<S: InnerService> Exchange<S> {
         parts.headers.remove(headers::RECONNECT_TOKEN);
         // Event streams are read on their way, so they must not come compressed.
         parts.headers.remove(header::ACCEPT_ENCODING);
-        if parts.headers.remove(header::TRANSFER_ENCODING).is_some() {
+        // A GET may have declared a body, which goes no further than this.
+        let framing = [header::TRANSFER_ENCODING, header::CONTENT_LENGTH].map(|name| parts.headers.remove(name));
+        if framing.iter().any(Option::is_some) {
             parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
         if !parts.headers.contains_key(headers::PROTOCOL_VERSION) {
