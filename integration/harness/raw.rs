@@ -311,8 +311,8 @@ impl Events {
     }
 }
 
-pub(crate) fn request(id: u64, method: &str, params: Value) -> Value {
-    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
+pub(crate) fn request(id: u64, method: &str, params: impl Into<Value>) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params.into() })
 }
 
 pub(crate) fn notification(method: &str) -> Value {

@@ -42,7 +42,8 @@ async fn an_idle_session_is_disconnected_once_by_three_replicas_on_time(backend:
     assert!(last_use.elapsed() < IDLE + LATE, "late: {:?}", last_use.elapsed());
     throughout(Duration::from_millis(600), "nothing else happens", async || store.counts().await == (0, 9)).await;
     let mut reported: Vec<_> = store.disconnected().iter().map(ToString::to_string).collect();
-    (reported.sort(), keys.sort());
+    reported.sort();
+    keys.sort();
     assert_eq!(reported, keys, "each once");
     eventually("the replicas let go of what they held for them", async || inner.sessions() == 0).await;
 }

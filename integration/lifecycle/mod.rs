@@ -3,6 +3,7 @@
 mod data;
 mod ending;
 mod idle;
+mod leaving;
 mod usage;
 
 use std::time::Duration;
