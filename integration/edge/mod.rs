@@ -7,3 +7,4 @@ mod hosts;
 mod ids;
 mod mounts;
 mod probes;
+mod streams;

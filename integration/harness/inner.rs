@@ -62,6 +62,8 @@ pub(crate) struct Script {
     /// The service panics when it is told `initialized`.
     pub(crate) initialized_panics: bool,
     pub(crate) unknown_id: OnUnknownId,
+    /// GET is answered with a stream, not with 405.
+    pub(crate) listens: bool,
     /// Every id is unknown, even a new one.
     pub(crate) amnesia: bool,
 }
@@ -123,6 +125,7 @@ impl Scripted {
             initialized: StatusCode::ACCEPTED,
             initialized_panics: false,
             unknown_id: OnUnknownId::PlainText,
+            listens: true,
             amnesia: false,
         };
         let shared = Shared {
@@ -221,7 +224,8 @@ impl Scripted {
             return unknown;
         }
         match seen.http_method {
-            Method::GET => self.listen(),
+            Method::GET if script.listens => self.listen(),
+            Method::GET => answers::status(StatusCode::METHOD_NOT_ALLOWED),
             _ => self.answer_message(&script, &seen, &message).await,
         }
     }

@@ -114,6 +114,13 @@ impl Client {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
+    /// Whether the streamed answer to a message breaks off instead of ending.
+    pub(crate) async fn sees_break(&self, message: &Value) -> bool {
+        let message = message.to_string();
+        let request = format!("{}content-length: {}\r\n\r\n{message}", self.head("POST"), message.len());
+        !self.bytes(request.as_bytes()).await.ends_with("\r\n0\r\n\r\n")
+    }
+
     /// A bare TCP connection.
     pub(crate) async fn dial(&self) -> TcpStream {
         TcpStream::connect(self.address).await.expect("the replica listens")
@@ -228,11 +235,6 @@ impl Answer {
         Whole { status: self.status, headers: self.headers, body }
     }
 
-    /// Whether the body breaks off instead of ending.
-    pub(crate) async fn breaks_off(self) -> bool {
-        soon("the end of an answer", self.body.collect()).await.is_err()
-    }
-
     pub(crate) fn events(self) -> Events {
         assert_eq!(self.status, StatusCode::OK);
         assert_eq!(self.headers[header::CONTENT_TYPE], "text/event-stream");
@@ -309,8 +311,8 @@ impl Events {
     }
 }
 
-pub(crate) fn request(id: u64, method: &str, params: Value) -> Value {
-    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
+pub(crate) fn request(id: u64, method: &str, params: impl Into<Value>) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params.into() })
 }
 
 pub(crate) fn notification(method: &str) -> Value {

@@ -18,7 +18,7 @@ use tower_mcp_sessions::{SessionLayer, SessionLayerBuilder};
 use super::backend::SharedStore;
 use super::inner::Scripted;
 
-/// A running server. Dropping it cuts all its connections and stops its layer, as the death of a process would.
+/// A running server. Dropping it cuts all its connections and, with the last handle, stops its layer.
 pub(crate) struct Replica {
     pub(crate) address: SocketAddr,
     _server: JoinSet<()>,

@@ -1,4 +1,4 @@
-//! Event streams on their way to the client, each pumped by a task of its own.
+//! Event streams, and other answers that take their time, on their way to the client, each pumped by a task of its own.
 //!
 //! The task outlives the client where it must: a call goes on when its client disconnects (MCP 2025-11-25, "Disconnection …
 //! SHOULD NOT be interpreted as the client cancelling its request"). It ends when the session ends, and says `retry` first
@@ -30,13 +30,15 @@ const COME_BACK: Duration = Duration::from_millis(500);
 pub(crate) enum Purpose {
     /// The client's GET. Ends with its client.
     Listen,
-    /// The answer to a request. Is read to its end, whether its client is there or not.
+    /// The answer to a request, or whatever else a POST gets. Is read to its end, whether its client is there or not.
     Call(Option<RequestId>),
 }
 
 /// One stream being relayed.
 pub(crate) struct Relay {
     pub(crate) purpose: Purpose,
+    /// It is made of messages; otherwise it is one answer that takes its time.
+    pub(crate) is_event_stream: bool,
     /// Keeps the session active.
     pub(crate) lease: Lease,
     /// Cancelled when this replica wants the stream to end.
@@ -54,10 +56,15 @@ impl Relay {
     }
 
     async fn pump(self, inner: ResponseBody, sender: mpsc::Sender<Result<Frame<Bytes>, BoxError>>) {
-        let knows_retry = self.version >= ProtocolVersion::V2025_11_25;
-        let filter = (!knows_retry).then(PrimingFilter::default);
+        let knows_retry = self.is_event_stream && self.version >= ProtocolVersion::V2025_11_25;
+        let filter = (self.is_event_stream && !knows_retry).then(PrimingFilter::default);
         let listener = sender.clone();
-        let mut client = Client { sender: Some(sender), at_boundary: true, filter };
+        let mut client = Client {
+            sender: Some(sender),
+            is_event_stream: self.is_event_stream,
+            at_boundary: self.is_event_stream,
+            filter,
+        };
         tokio::select! {
             biased;
             () = self.lease.ended.cancelled() => {}
@@ -65,8 +72,10 @@ impl Relay {
             () = listener.closed(), if matches!(self.purpose, Purpose::Listen) => return,
             () = self.forward(inner, &mut client) => return,
         }
-        if self.leave.is_cancelled() && knows_retry && client.at_boundary {
-            client.send(Frame::data(sse::retry(COME_BACK))).await;
+        match client.at_boundary {
+            true if self.leave.is_cancelled() && knows_retry => client.send(Frame::data(sse::retry(COME_BACK))).await,
+            true => {}
+            false => client.cut("the answer is not finished here".into()).await,
         }
     }
 
@@ -75,18 +84,21 @@ impl Relay {
         while let Some(frame) = inner.frame().await {
             match frame {
                 Ok(frame) => client.send(frame).await,
-                Err(error) => return self.report_broken(&error, client).await,
+                Err(error) => return self.report_broken(error, client).await,
             }
         }
     }
 
-    /// The inner stream broke off: whoever waits for an answer is told that none will come.
-    async fn report_broken(&self, error: &BoxError, client: &mut Client) {
+    /// The inner stream broke off: whoever waits for an answer is told that none will come. Half a message cannot be taken
+    /// back; then the connection is cut, so that the stream does not look complete.
+    async fn report_broken(&self, error: BoxError, client: &mut Client) {
         tracing::warn!(session = %self.lease.key, %error, "the inner service's event stream broke off");
-        if let Purpose::Call(Some(id)) = &self.purpose
-            && client.at_boundary
-        {
-            client.send(Frame::data(sse::message(&rejection::broken_stream_message(id)))).await;
+        match &self.purpose {
+            _ if !client.at_boundary => client.cut(error).await,
+            Purpose::Call(Some(id)) => {
+                client.send(Frame::data(sse::message(&rejection::broken_stream_message(id)))).await;
+            }
+            Purpose::Call(None) | Purpose::Listen => {}
         }
     }
 }
@@ -95,7 +107,8 @@ impl Relay {
 struct Client {
     /// `None` once the client has left.
     sender: Option<mpsc::Sender<Result<Frame<Bytes>, BoxError>>>,
-    /// No message is half sent.
+    is_event_stream: bool,
+    /// No message is half sent: the stream may end here.
     at_boundary: bool,
     /// For clients that do not know priming events.
     filter: Option<PrimingFilter>,
@@ -111,11 +124,21 @@ impl Client {
             }
             frame = Frame::data(passed);
         }
-        if let Some(data) = frame.data_ref() {
+        if let Some(data) = frame.data_ref()
+            && self.is_event_stream
+        {
             self.at_boundary = [&b"\n\n"[..], b"\r\n\r\n", b"\r\r"].iter().any(|end| data.ends_with(end));
         }
         if sender.send(Ok(frame)).await.is_err() {
             self.sender = None;
+        }
+    }
+
+    /// Breaks the answer off.
+    async fn cut(&mut self, error: BoxError) {
+        if let Some(sender) = self.sender.take() {
+            // A client that has left misses nothing.
+            let _ = sender.send(Err(error)).await;
         }
     }
 }

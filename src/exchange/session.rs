@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body::Body;
 
 use super::relay::{Purpose, Relay};
 use super::{Answered, Exchange, Outcome, answer, detached};
@@ -88,7 +89,9 @@ impl<S: InnerService> Exchange<S> {
         parts.headers.remove(headers::RECONNECT_TOKEN);
         // Event streams are read on their way, so they must not come compressed.
         parts.headers.remove(header::ACCEPT_ENCODING);
-        if parts.headers.remove(header::TRANSFER_ENCODING).is_some() {
+        // A GET may have declared a body, which goes no further than this.
+        let framing = [header::TRANSFER_ENCODING, header::CONTENT_LENGTH].map(|name| parts.headers.remove(name));
+        if framing.iter().any(Option::is_some) {
             parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
         if !parts.headers.contains_key(headers::PROTOCOL_VERSION) {
@@ -108,7 +111,8 @@ impl<S: InnerService> Exchange<S> {
             (_, _) => response,
         };
         response.headers_mut().remove(headers::SESSION_ID);
-        if !headers::has_media_type(response.headers(), &headers::EVENT_STREAM) {
+        let is_event_stream = headers::has_media_type(response.headers(), &headers::EVENT_STREAM);
+        if !is_event_stream && response.body().size_hint().exact().is_some() {
             return Ok(response);
         }
         let leave = match &purpose {
@@ -116,10 +120,12 @@ impl<S: InnerService> Exchange<S> {
             Purpose::Call(_) => self.engine.drain.calls_end.clone(),
         };
         let version = admission.record.origin.protocol_version;
-        let relay = Relay { purpose, lease: admission.lease, leave, version };
+        let relay = Relay { purpose, is_event_stream, lease: admission.lease, leave, version };
         let (mut head, body) = response.into_parts();
-        // What goes out need not be as long as what came: priming events are kept from old clients, `retry` may be added.
-        head.headers.remove(header::CONTENT_LENGTH);
+        if is_event_stream {
+            // It need not stay as long as it was: priming events are kept from old clients, `retry` may be added.
+            head.headers.remove(header::CONTENT_LENGTH);
+        }
         let (body, pump) = relay.start(body);
         self.engine.drain.calls.spawn(pump);
         Ok(Response::from_parts(head, body))

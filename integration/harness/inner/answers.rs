@@ -80,6 +80,9 @@ impl Scripted {
                 json_body(&result(id, params))
             }
             "stream" => self.stream_and_wait(id.clone()),
+            "primed" => {
+                with_length(["id: 1\nretry: 3000\ndata:\n\n".as_bytes(), &event(&result(id, params))].concat().into())
+            }
             "slow-body" => self.body_and_wait(id.clone()),
             "panic" => panic!("told to, before the head"),
             "panic-in-stream" => breaking_stream(event(&log("so far so good"))),
@@ -187,10 +190,10 @@ fn events(chunks: Vec<Chunk>) -> Response<Body> {
     event_stream(Body::from_stream(stream::iter(chunks)))
 }
 
-/// One event whose length is declared, as frameworks do that hold the whole body.
-fn with_length(event: Bytes) -> Response<Body> {
-    let length = HeaderValue::from(event.len());
-    let mut response = event_stream(Body::from(event));
+/// Events whose length is declared, as frameworks do that hold the whole body.
+fn with_length(events: Bytes) -> Response<Body> {
+    let length = HeaderValue::from(events.len());
+    let mut response = event_stream(Body::from(events));
     response.headers_mut().insert(header::CONTENT_LENGTH, length);
     response
 }

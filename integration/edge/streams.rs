@@ -1,0 +1,62 @@
+//! Event streams on their way out: what a revision does not know is kept from its clients.
+
+use http::Method;
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+
+use crate::harness::backend::{Backend, on_every_backend};
+use crate::harness::eventually::eventually;
+use crate::harness::inner::Scripted;
+use crate::harness::raw::{Client, LEGACY, request};
+use crate::harness::replica::Replica;
+
+on_every_backend! {
+    priming_events_reach_only_clients_that_know_them,
+    a_message_on_a_get_is_not_for_the_inner_service,
+    the_layer_listens_for_an_inner_service_that_does_not,
+}
+
+async fn priming_events_reach_only_clients_that_know_them(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let replica = Replica::of(&store, &inner).await;
+    for version in LEGACY {
+        let session = Client::of(&replica).open(version).await;
+        let answer = session.client.post(&request(1, "primed", json!({}))).await;
+        assert!(!answer.headers.contains_key("content-length"), "it may get shorter or longer");
+        let mut events = answer.events();
+        if version == "2025-11-25" {
+            assert_eq!(events.next_raw().await.unwrap(), "id: 1\nretry: 3000\ndata:\n\n");
+        }
+        assert!(events.next_raw().await.unwrap().starts_with("data: {"), "{version}");
+        assert_eq!(events.next_raw().await, None);
+    }
+}
+
+/// A body on a GET means nothing; the inner service must not be promised one that is not sent.
+async fn a_message_on_a_get_is_not_for_the_inner_service(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let replica = Replica::of(&store, &inner).await;
+    let session = Client::of(&replica).open("2025-11-25").await;
+    for framing in ["content-length: 2\r\n\r\n{}", "transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"] {
+        let before = inner.seen().len();
+        let mut socket = session.client.dial().await;
+        socket.write_all(format!("{}{framing}", session.client.head("GET")).as_bytes()).await.unwrap();
+        eventually("the GET arrives", async || inner.seen().len() == before + 1).await;
+        let seen = inner.seen().pop().unwrap();
+        assert_eq!((seen.http_method.clone(), seen.body.len()), (Method::GET, 0));
+        assert!(matches!(seen.header("content-length"), None | Some("0")), "{:?}", seen.headers);
+        assert_eq!(seen.header("transfer-encoding"), None);
+    }
+}
+
+async fn the_layer_listens_for_an_inner_service_that_does_not(backend: Backend) {
+    for inner in [Scripted::with_sessions(), Scripted::without_sessions()] {
+        inner.script(|script| script.listens = false);
+        let replica = Replica::of(&backend.store().await, &inner).await;
+        let session = Client::of(&replica).open("2025-03-26").await;
+        let mut listening = session.listen().await;
+        assert_eq!(listening.next_raw().await.unwrap(), ":\n\n");
+        session.delete().await;
+        assert_eq!(listening.rest().await.len(), 0, "it ends with its session");
+    }
+}

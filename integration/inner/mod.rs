@@ -1,0 +1,8 @@
+//! The layer and the service inside of it: handshakes replayed once and wholly, calls that outlive their clients, panics
+//! that cost one answer.
+
+mod cancellation;
+mod concurrency;
+mod panics;
+mod rehydration;
+mod rmcp;
