@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::harness::clients::{PySdk, TsSdk, drive_py, drive_ts};
-use crate::harness::eventually::eventually;
+use crate::harness::eventually::within;
 use crate::harness::process::Process;
 use crate::harness::proxy::Proxy;
 use crate::harness::redis::RedisServer;
@@ -71,8 +71,7 @@ async fn a_session_ended_on_one_is_over_on_the_other() {
 
     assert!(matches!(deleted.as_u16(), 200 | 204), "{deleted}");
     assert_eq!(on_b.status().await, 404);
-    let over = async || (on_a.status().await == 404).then_some(());
-    eventually("the session is over on the other replica", KNOWN_WITHIN, over).await;
+    within(KNOWN_WITHIN, "the session is over on the other replica", async || on_a.status().await == 404).await;
 }
 
 #[tokio::test]
