@@ -8,8 +8,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use tokio::time::{sleep, timeout};
 use tower_mcp_sessions::store::{
-    Appended, Bus, BusMessage, BusSignal, Opening, RedisStore, SessionStore, StoreError, StoreErrorKind, StreamLog,
-    Touch, TouchOutcome,
+    Bus, BusMessage, BusSignal, RedisStore, SessionStore, StoreErrorKind, StreamLog, Touch, TouchOutcome,
 };
 use tower_mcp_sessions::{EndReason, SessionKey, SessionStatus};
 

@@ -78,6 +78,7 @@ impl<'a> Call<'a> {
         self
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "numbers are passed by value")]
     pub(super) fn number(self, value: impl ToString) -> Self {
         self.owned(value.to_string().into_bytes())
     }
