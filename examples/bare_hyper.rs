@@ -30,7 +30,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = Options::parse();
     let sessions = SessionLayer::builder(MemoryStore::new()).build();
     let service = ServiceBuilder::new().layer(sessions.clone()).service_fn(answer);
-    let listener = tokio::net::TcpListener::bind(options.listen).await?;
+    let listener = tokio::net::TcpListener::bind(options.listen).await;
+    let listener = listener.map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     println!("listening on http://{}", listener.local_addr()?);
     loop {
         let (connection, peer) = tokio::select! {

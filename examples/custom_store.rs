@@ -2,6 +2,7 @@
 //!
 //! The trait's promises are checked by the contract suite: `cargo test --example custom_store --features testing`.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -153,16 +154,20 @@ impl Tools {
 impl ServerHandler for Tools {}
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let options = Options::parse();
+async fn main() -> ExitCode {
     serve::log_to_stderr();
+    serve::exit_code(run(Options::parse()).await)
+}
+
+async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
+    let listener = serve::bind(options.listen).await?;
     let store = Journal { inside: MemoryStore::new(), line: |what, key| println!("{key} {what}") };
     let sessions = SessionLayer::builder(store).idle_timeout(options.idle_timeout).try_build()?;
     let config = StreamableHttpServerConfig::default();
     let mcp: StreamableHttpService<Tools, LocalSessionManager> =
         StreamableHttpService::new(|| Ok(Tools), Arc::default(), config);
     let app = Router::new().route_service("/mcp", sessions.layer(mcp));
-    serve::until_told_to_stop(options.listen, app, sessions).await
+    serve::until_told_to_stop(listener, app, sessions).await
 }
 
 #[cfg(all(test, feature = "testing"))]

@@ -55,7 +55,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sessions = SessionLayer::builder(MemoryStore::new()).build();
     let app = Router::new().route_service("/mcp", sessions.layer(mcp));
 
-    let listener = tokio::net::TcpListener::bind(options.listen).await?;
+    let listener = tokio::net::TcpListener::bind(options.listen).await;
+    let listener = listener.map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     println!("listening on http://{}", listener.local_addr()?);
     println!("MCP endpoint: http://{}/mcp — try:\n", listener.local_addr()?);
     println!("  npx @modelcontextprotocol/inspector --cli http://{}/mcp --method tools/list", listener.local_addr()?);

@@ -1,8 +1,15 @@
 //! The tests, by subject. `integration/run` installs what they need and runs them all.
 
+mod conformance;
 mod edge;
+mod examples;
 mod harness;
+mod inner;
 mod lifecycle;
 mod principals;
+mod quickstart;
+mod replicas;
+mod sdk;
 mod secrets;
+mod shutdown;
 mod store_redis;

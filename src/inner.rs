@@ -52,11 +52,8 @@ where
         async move { Ok(answer.await?.map(ResponseBody::stream)) }
     }
 
-    fn call_when_ready(
-        self,
-        request: Request<RequestBody>,
-    ) -> impl Future<Output = Result<Response<ResponseBody>, S::Error>> + Send + 'static {
-        async move { Ok(self.oneshot(request).await?.map(ResponseBody::stream)) }
+    async fn call_when_ready(self, request: Request<RequestBody>) -> Result<Response<ResponseBody>, S::Error> {
+        Ok(self.oneshot(request).await?.map(ResponseBody::stream))
     }
 }
 

@@ -163,7 +163,8 @@ impl SessionLayerBuilder {
     /// Answers requests whose `Host` is this name too: `mcp.example.com` (any port) or `mcp.example.com:8443`. Loopback names
     /// are always answered, any other host is refused with 403.
     pub fn allow_host(mut self, host: &str) -> Self {
-        self.problems.extend(self.config.origins.allow_host(host).err());
+        let refused = self.config.origins.allow_host(host).err();
+        self.problems.extend(refused.map(|why| format!("allow_host: {why}")));
         self
     }
 
@@ -177,7 +178,8 @@ impl SessionLayerBuilder {
     /// Accepts browser requests from this origin too, such as `https://app.example.com`. Loopback origins are always
     /// accepted, any other origin is refused with 403; a request without `Origin` comes from no browser and is accepted.
     pub fn allow_origin(mut self, origin: &str) -> Self {
-        self.problems.extend(self.config.origins.allow_origin(origin).err());
+        let refused = self.config.origins.allow_origin(origin).err();
+        self.problems.extend(refused.map(|why| format!("allow_origin: {why}")));
         self
     }
 
@@ -295,7 +297,7 @@ mod tests {
             .try_build()
             .unwrap_err()
             .to_string();
-        for part in ["idle_timeout", "https://x", "no origin"] {
+        for part in ["idle_timeout", "allow_host: \"https://x\"", "allow_origin: \"x\" is no origin"] {
             assert!(error.contains(part), "{error}");
         }
     }

@@ -10,6 +10,7 @@ mod tools;
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use axum::Router;
@@ -18,31 +19,38 @@ use clap::Parser;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tower::Layer;
-use tower_mcp_sessions::store::{MemoryStore, RedisStore};
+use tower_mcp_sessions::store::MemoryStore;
 use tower_mcp_sessions::{Freshness, SessionLayer, SessionLayerBuilder};
 
 use crate::options::Options;
 use crate::tools::Tools;
 
+#[path = "../support/redis.rs"]
+mod redis;
 #[path = "../support/serve.rs"]
 mod serve;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
     let options = Options::parse();
     serve::log_to_stderr();
+    serve::exit_code(run(options).await)
+}
+
+async fn run(options: Options) -> Result<(), Box<dyn Error>> {
+    let listener = serve::bind(options.listen).await?;
+    let replica = options.replica(listener.local_addr()?);
     let builder = match &options.redis {
-        Some(url) => SessionLayer::builder(RedisStore::connect(url).await?),
+        Some(url) => SessionLayer::builder(redis::connect(url).await?),
         None => SessionLayer::builder(MemoryStore::new()),
     };
-    let sessions = configure(builder, &options).try_build()?;
-    let app = Router::new().route_service("/mcp", sessions.layer(mcp(&options)));
-    serve::until_told_to_stop(options.listen, app, sessions).await
+    let sessions = configure(builder, &options).replica(Arc::clone(&replica)).try_build()?;
+    let app = Router::new().route_service("/mcp", sessions.layer(mcp(&options, replica)));
+    serve::until_told_to_stop(listener, app, sessions).await
 }
 
 /// The inner service. The layer in front has checked the host already.
-fn mcp(options: &Options) -> StreamableHttpService<Tools, LocalSessionManager> {
-    let replica: Arc<str> = options.replica().into();
+fn mcp(options: &Options, replica: Arc<str>) -> StreamableHttpService<Tools, LocalSessionManager> {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(!options.stateless)
         .with_json_response(options.stateless)
@@ -56,7 +64,6 @@ fn configure(mut builder: SessionLayerBuilder, options: &Options) -> SessionLaye
         .expires_after(options.expires_after)
         .on_return(options.on_return.into())
         .freshness(if options.strict { Freshness::Strict } else { Freshness::Cached })
-        .replica(options.replica())
         .peer(|parts| parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0));
     if let Some(name) = options.principal_header.clone() {
         let subject = move |parts: &http::request::Parts| Some(parts.headers.get(&name)?.to_str().ok()?.to_owned());

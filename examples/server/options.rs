@@ -1,6 +1,7 @@
 //! What can be said on the command line.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
@@ -59,8 +60,8 @@ pub struct Options {
 
 impl Options {
     /// The replica's name, given or made.
-    pub fn replica(&self) -> String {
-        self.replica.clone().unwrap_or_else(|| self.listen.to_string())
+    pub fn replica(&self, listening: SocketAddr) -> Arc<str> {
+        self.replica.clone().unwrap_or_else(|| listening.to_string()).into()
     }
 }
 

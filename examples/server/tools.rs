@@ -63,6 +63,7 @@ impl Tools {
     }
 
     #[tool(description = "Tells which replica served this call and whom it sees")]
+    #[expect(clippy::needless_pass_by_value, reason = "rmcp hands it over")]
     fn whoami(&self, context: RequestContext<RoleServer>) -> Json<WhoAmI> {
         Json(WhoAmI::of(&self.replica, &context))
     }
@@ -70,18 +71,19 @@ impl Tools {
     #[tool(description = "Keeps a note in the session's data")]
     async fn note_put(&self, Parameters(note): Parameters<Note>, context: RequestContext<RoleServer>) -> Answer {
         let session = required_session(&context)?;
-        session.insert(&note.name, &note.value).await.map_err(data_error)?;
+        session.insert(&note.name, &note.value).await.map_err(|error| data_error(&error))?;
         Ok(format!("noted {:?}", note.name))
     }
 
     #[tool(description = "Reads a note from the session's data")]
     async fn note_get(&self, Parameters(note): Parameters<NoteName>, context: RequestContext<RoleServer>) -> Answer {
         let session = required_session(&context)?;
-        let value: Option<String> = session.get(&note.name).await.map_err(data_error)?;
+        let value: Option<String> = session.get(&note.name).await.map_err(|error| data_error(&error))?;
         value.ok_or_else(|| format!("there is no note named {:?}", note.name))
     }
 
     #[tool(description = "Counts its calls in memory that stays on one replica")]
+    #[expect(clippy::needless_pass_by_value, reason = "rmcp hands it over")]
     fn counter(&self, context: RequestContext<RoleServer>) -> Answer {
         required_session(&context)?;
         Ok((self.calls.fetch_add(1, Ordering::Relaxed) + 1).to_string())

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::Router;
@@ -20,14 +21,33 @@ pub fn log_to_stderr() {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
+/// What a process ends with: if it failed, why, with all causes.
+pub fn exit_code(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    eprintln!("error: {}", with_causes(&*error));
+    ExitCode::FAILURE
+}
+
+/// An error and what it comes from, in one line. Some errors tell their cause themselves.
+pub fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |&error| error.source());
+    causes
+        .map(ToString::to_string)
+        .fold(error.to_string(), |told, cause| if told.ends_with(&cause) { told } else { format!("{told}: {cause}") })
+}
+
+/// Takes the address, before anything else is begun.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))
+}
+
 /// Serves `app` until Ctrl-C or SIGTERM; then calls in flight are answered, open streams are told to retry elsewhere, and
 /// the function returns within ten seconds.
 pub async fn until_told_to_stop(
-    address: SocketAddr,
+    listener: TcpListener,
     app: Router,
     sessions: SessionLayer,
 ) -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
     let mut stdout = std::io::stdout();
     writeln!(stdout, "listening on http://{}", listener.local_addr()?)?;
     stdout.flush()?;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::process::Command;
 
-pub use self::report::{DriveReport, DriveStep};
+pub(crate) use self::report::DriveReport;
 
 /// What a driver is given when the test does not say; the drivers' own default.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
@@ -22,7 +22,7 @@ const GRACE: Duration = Duration::from_secs(15);
 
 /// An official TypeScript SDK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TsSdk {
+pub(crate) enum TsSdk {
     /// `@modelcontextprotocol/sdk` 1.32.2
     V1,
     /// `@modelcontextprotocol/client` 2.4.0
@@ -31,7 +31,7 @@ pub enum TsSdk {
 
 impl TsSdk {
     /// Both, oldest first.
-    pub const ALL: [Self; 2] = [Self::V1, Self::V2];
+    pub(crate) const ALL: [Self; 2] = [Self::V1, Self::V2];
 
     fn argument(self) -> &'static str {
         match self {
@@ -43,7 +43,7 @@ impl TsSdk {
 
 /// A version of the official Python SDK, `mcp`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PySdk {
+pub(crate) enum PySdk {
     /// mcp 1.9.4: revision 2025-03-26, no version header, no elicitation.
     V1_9_4,
     /// mcp 1.30.0: the last of the 1.x line.
@@ -54,7 +54,7 @@ pub enum PySdk {
 
 impl PySdk {
     /// All of them, oldest first.
-    pub const ALL: [Self; 3] = [Self::V1_9_4, Self::V1_30_0, Self::V2_3_0];
+    pub(crate) const ALL: [Self; 3] = [Self::V1_9_4, Self::V1_30_0, Self::V2_3_0];
 
     fn version(self) -> &'static str {
         match self {
@@ -71,7 +71,7 @@ impl PySdk {
 ///
 /// When the client is not installed, does not end in time or prints no report. A failed step is no panic: it is in
 /// the report.
-pub async fn drive_ts(sdk: TsSdk, url: &str, scenario: &str, options: Value) -> DriveReport {
+pub(crate) async fn drive_ts(sdk: TsSdk, url: &str, scenario: &str, options: Value) -> DriveReport {
     let node = installed("node_modules/node/bin/node");
     let mut command = Command::new(node);
     command.arg(clients().join("drive.mjs"));
@@ -84,7 +84,7 @@ pub async fn drive_ts(sdk: TsSdk, url: &str, scenario: &str, options: Value) -> 
 /// # Panics
 ///
 /// As [`drive_ts`].
-pub async fn drive_py(sdk: PySdk, url: &str, scenario: &str, options: Value) -> DriveReport {
+pub(crate) async fn drive_py(sdk: PySdk, url: &str, scenario: &str, options: Value) -> DriveReport {
     let python = installed(&format!(".venv-{}/bin/python", sdk.version()));
     let mut command = Command::new(python);
     command.arg(clients().join("drive.py"));
@@ -99,11 +99,7 @@ fn clients() -> PathBuf {
 /// The path of an installed runtime.
 fn installed(path: &str) -> PathBuf {
     let path = clients().join(path);
-    assert!(
-        path.exists(),
-        "{} is missing: run integration/run once, it installs them",
-        path.display()
-    );
+    assert!(path.exists(), "{} is missing: run integration/run once, it installs them", path.display());
     path
 }
 

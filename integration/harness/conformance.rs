@@ -28,15 +28,15 @@ const SUFFIX: usize = 25;
 
 /// What a run of the suite found.
 #[derive(Debug, Default)]
-pub struct SuiteResult {
+pub(crate) struct SuiteResult {
     /// How many checks passed.
-    pub passed: usize,
+    pub(crate) passed: usize,
     /// How many checks failed.
-    pub failed: usize,
+    pub(crate) failed: usize,
     /// Each failed check, as `scenario/check: message`.
-    pub failures: Vec<String>,
+    pub(crate) failures: Vec<String>,
     /// What the server should do and did not, in the same form. No failure by the spec.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl SuiteResult {
@@ -86,7 +86,7 @@ enum Status {
 /// # Panics
 ///
 /// If the suite is not installed or has left files that cannot be read.
-pub async fn run_suite(url: &str, requirements: &str) -> SuiteResult {
+pub(crate) async fn run_suite(url: &str, requirements: &str) -> SuiteResult {
     let results = tempfile::tempdir().expect("a directory for the suite's results");
     let run = command(url, requirements, results.path()).output();
     let output = timeout(TIME_LIMIT, run).await;
@@ -96,11 +96,7 @@ pub async fn run_suite(url: &str, requirements: &str) -> SuiteResult {
         Err(_) => found.fail(format!("suite/time: not done within {TIME_LIMIT:?}")),
         Ok(Err(error)) => found.fail(format!("suite/start: {error}")),
         Ok(Ok(output)) if !output.status.success() && found.failed == 0 => {
-            found.fail(format!(
-                "suite/exit: {}: {}",
-                output.status,
-                last_words(&output)
-            ));
+            found.fail(format!("suite/exit: {}: {}", output.status, last_words(&output)));
         }
         Ok(Ok(_)) => {}
     }
@@ -121,22 +117,14 @@ fn command(url: &str, requirements: &str, results: &Path) -> Command {
 
 fn installed(file: &str) -> PathBuf {
     let path = Path::new(NODE_MODULES).join(file);
-    assert!(
-        path.exists(),
-        "{} is missing: run integration/run once, it installs them",
-        path.display()
-    );
+    assert!(path.exists(), "{} is missing: run integration/run once, it installs them", path.display());
     path
 }
 
 fn read_results(results: &Path) -> SuiteResult {
     let mut found = SuiteResult::default();
     let mut scenarios = fs::read_dir(results)
-        .and_then(|entries| {
-            entries
-                .map(|entry| Ok(entry?.path()))
-                .collect::<Result<Vec<_>, _>>()
-        })
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>())
         .unwrap_or_else(|error| panic!("{}: {error}", results.display()));
     scenarios.sort();
     for scenario in scenarios {
@@ -151,8 +139,8 @@ fn read_scenario(directory: &Path, found: &mut SuiteResult) {
     let Ok(json) = fs::read(directory.join("checks.json")) else {
         return found.fail(format!("{scenario}/end: the scenario did not end"));
     };
-    let checks: Vec<Check> = serde_json::from_slice(&json)
-        .unwrap_or_else(|error| panic!("{}/checks.json: {error}", directory.display()));
+    let checks: Vec<Check> =
+        serde_json::from_slice(&json).unwrap_or_else(|error| panic!("{}/checks.json: {error}", directory.display()));
     for check in checks {
         let message = check.error_message.unwrap_or(check.description);
         let line = format!("{scenario}/{}: {message}", check.id);
@@ -166,15 +154,9 @@ fn read_scenario(directory: &Path, found: &mut SuiteResult) {
 }
 
 fn scenario_name(directory: &Path) -> &str {
-    let name = directory
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
+    let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let name = name.strip_prefix(PREFIX).unwrap_or(name);
-    name.len()
-        .checked_sub(SUFFIX)
-        .and_then(|end| name.get(..end))
-        .unwrap_or(name)
+    name.len().checked_sub(SUFFIX).and_then(|end| name.get(..end)).unwrap_or(name)
 }
 
 /// The end of what the suite said, errors last.

@@ -1,8 +1,13 @@
 //! What the tests share: replicas in this process, raw HTTP, inner services that do as told, and waiting without sleeping.
 
 pub(crate) mod backend;
+pub(crate) mod clients;
+pub(crate) mod conformance;
 pub(crate) mod eventually;
 pub(crate) mod inner;
+pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod redis;
 pub(crate) mod replica;
+pub(crate) mod wire;

@@ -66,10 +66,11 @@ impl Engine {
     async fn used_while_disconnected(&self, resident: &Resident) -> Result<(), StoreError> {
         resident.set_verdict(None);
         let returning = resident.in_use() || resident.idle_for() < self.config.lifetimes.idle_timeout;
-        if returning && self.config.on_return == OnReturn::Revive {
-            if let Revival::Revived { gap } = self.store.revive(&resident.key, &self.config.lifetimes).await? {
-                tracing::info!(session = %resident.key, gap_ms = gap.as_millis(), "session_reconnected: it was still in use");
-            }
+        if returning
+            && self.config.on_return == OnReturn::Revive
+            && let Revival::Revived { gap } = self.store.revive(&resident.key, &self.config.lifetimes).await?
+        {
+            tracing::info!(session = %resident.key, gap_ms = gap.as_millis(), "session_reconnected: it was still in use");
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ pub(crate) async fn run(engine: Weak<Engine>) {
                 hear_one(&engine, &BusSignal::Lost);
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot listen to the session store's bus; every request asks the store")
+                tracing::warn!(%error, "cannot listen to the session store's bus; every request asks the store");
             }
         }
         tokio::time::sleep(PAUSE).await;

@@ -22,7 +22,7 @@ pub fn required_session(context: &RequestContext<RoleServer>) -> Result<&McpSess
 }
 
 /// What the model is told when the session's data could not be read or written.
-pub fn data_error(error: SessionDataError) -> String {
+pub fn data_error(error: &SessionDataError) -> String {
     format!("the session's data is out of reach: {error}")
 }
 

@@ -8,34 +8,34 @@ use serde_json::Value;
 /// What a driver reports.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct DriveReport {
+pub(crate) struct DriveReport {
     /// Every step went as it should.
-    pub ok: bool,
+    pub(crate) ok: bool,
     /// Which client, `ts-v1` or `py-2.3.0`.
-    pub client: String,
+    pub(crate) client: String,
     /// What was tried.
-    pub scenario: String,
+    pub(crate) scenario: String,
     /// `legacy` or `modern`, once the client is connected.
-    pub era: Option<String>,
+    pub(crate) era: Option<String>,
     /// The session's id, when the driver was told to keep the session.
-    pub session_id: Option<String>,
+    pub(crate) session_id: Option<String>,
     /// What was tried, in order.
-    pub steps: Vec<DriveStep>,
+    pub(crate) steps: Vec<DriveStep>,
     /// What the SDK complained about on the side: its `onerror` calls or its log from warning up.
-    pub errors: Vec<String>,
+    pub(crate) errors: Vec<String>,
     /// How long the scenario took, in milliseconds, without the runtime's start.
-    pub ms: u64,
+    pub(crate) ms: u64,
 }
 
 /// One step of a scenario.
 #[derive(Debug, Clone, Deserialize)]
-pub struct DriveStep {
+pub(crate) struct DriveStep {
     /// What was tried.
-    pub name: String,
+    pub(crate) name: String,
     /// Whether it went as it should.
-    pub ok: bool,
+    pub(crate) ok: bool,
     /// What was seen, or what went wrong.
-    pub detail: Value,
+    pub(crate) detail: Value,
 }
 
 impl DriveReport {
@@ -45,7 +45,7 @@ impl DriveReport {
     ///
     /// If the report has no such step.
     #[track_caller]
-    pub fn detail(&self, step: &str) -> &Value {
+    pub(crate) fn detail(&self, step: &str) -> &Value {
         match self.steps.iter().find(|known| known.name == step) {
             Some(step) => &step.detail,
             None => panic!("no step {step:?} in:\n{self}"),
@@ -58,7 +58,7 @@ impl DriveReport {
     ///
     /// With the whole report, if not.
     #[track_caller]
-    pub fn assert_clean(&self) {
+    pub(crate) fn assert_clean(&self) {
         assert!(self.ok && self.errors.is_empty(), "{self}");
     }
 }
@@ -67,11 +67,7 @@ impl DriveReport {
 impl fmt::Display for DriveReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let era = self.era.as_deref().unwrap_or("not connected");
-        writeln!(
-            f,
-            "{} {} ({era}, {} ms)",
-            self.client, self.scenario, self.ms
-        )?;
+        writeln!(f, "{} {} ({era}, {} ms)", self.client, self.scenario, self.ms)?;
         for DriveStep { name, ok, detail } in &self.steps {
             let mark = if *ok { "ok  " } else { "FAIL" };
             writeln!(f, "  {mark} {name}: {detail}")?;

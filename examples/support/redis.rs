@@ -1,0 +1,28 @@
+//! Connecting to Redis, and what to tell the person in front of the terminal when that fails.
+
+use tower_mcp_sessions::store::{RedisStore, StoreErrorKind};
+
+use crate::serve::with_causes;
+
+/// The store at `url`, or why there is none and what can be done. Neither tells the URL's password.
+pub async fn connect(url: &str) -> Result<RedisStore, String> {
+    RedisStore::connect(url).await.map_err(|error| {
+        let advice = match error.kind() {
+            StoreErrorKind::Unavailable => "start it with `redis-server`, or name another one with --redis",
+            StoreErrorKind::Misconfigured => "--redis takes redis://[user:password@]host[:port]/",
+            _ => "look into its log, or name another one with --redis",
+        };
+        let why = with_causes(&error);
+        format!(
+            "no Redis at {}: {why}\n{advice}; without --redis, sessions live in this process's memory",
+            address(url)
+        )
+    })
+}
+
+/// Host and port of a URL: what of it is no secret.
+fn address(url: &str) -> &str {
+    let Some((_, rest)) = url.split_once("://") else { return "the given address" };
+    let after_password = rest.rsplit('@').next().unwrap_or_default();
+    after_password.split(['/', '?', '#']).next().unwrap_or_default()
+}
