@@ -2,7 +2,8 @@
 //! cached verdicts, and in Redis asked every time.
 //!
 //! Interleaved: every round loads each variant in turn, and a ratio compares two of the same round. The server has one core
-//! and is its bottleneck; the load and Redis share the other. Ratios hold on a noisy machine, requests per second do not.
+//! and is its bottleneck; the load and Redis share the other. Ratios hold on a noisy machine, requests per second do not; the
+//! server's CPU time per request holds best.
 //!
 //! `cargo bench --bench overhead -- [--rounds 9] [--seconds 1.0] [--connections 32]`
 
@@ -12,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use support::redis::PrivateRedis;
-use support::server::{Variant, serve};
+use support::server::{Server, Variant, serve};
 use support::{load, median};
 
-/// Ratios of requests per second, layer against bare.
+/// Requests per second and the server's CPU time per request, layer against bare.
 #[derive(Parser)]
 struct Options {
     /// How often each variant is loaded.
@@ -44,30 +45,55 @@ fn main() {
     let clients: Vec<_> =
         servers.iter().map(|server| load::Clients::connect(server.address, options.connections)).collect();
 
-    let mut rates = vec![Vec::new(); variants.len()];
+    let mut measured = vec![Vec::new(); variants.len()];
     for round in 0..=options.rounds {
-        for (at, clients) in clients.iter().enumerate() {
-            let started = Instant::now();
-            let answered = clients.run(Duration::from_secs_f64(options.seconds));
-            let rate = answered as f64 / started.elapsed().as_secs_f64();
+        for (at, (server, clients)) in servers.iter().zip(&clients).enumerate() {
+            let sample = Sample::take(server, clients, options.seconds);
             if round > 0 {
-                rates[at].push(rate);
+                measured[at].push(sample);
             }
         }
     }
 
     println!("{} connections, {} rounds of {} s each\n", options.connections, options.rounds, options.seconds);
-    println!("{:<28} {:>12} {:>10} {:>16}", "variant", "requests/s", "of bare", "(min – max)");
-    for (variant, rate) in variants.iter().zip(&rates) {
-        let ratios: Vec<f64> = rate.iter().zip(&rates[0]).map(|(rate, bare)| rate / bare).collect();
-        let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = ratios.iter().copied().fold(0.0, f64::max);
-        println!(
-            "{:<28} {:>12.0} {:>10.3} {:>16}",
-            variant.name(),
-            median(rate),
-            median(&ratios),
-            format!("({least:.2} – {most:.2})")
-        );
+    println!("{:<22} {:>10} {:>8} {:>15} {:>14} {:>8}", "", "requests/s", "of bare", "(min – max)", "CPU/request", "of bare");
+    for (variant, samples) in variants.iter().zip(&measured) {
+        report(variant, samples, &measured[0]);
     }
+}
+
+/// One variant in one round.
+#[derive(Clone, Copy)]
+struct Sample {
+    per_second: f64,
+    cpu_micros: f64,
+}
+
+impl Sample {
+    fn take(server: &Server, clients: &load::Clients, seconds: f64) -> Self {
+        let (started, cpu) = (Instant::now(), server.cpu_time());
+        let answered = clients.run(Duration::from_secs_f64(seconds)) as f64;
+        Self {
+            per_second: answered / started.elapsed().as_secs_f64(),
+            cpu_micros: (server.cpu_time() - cpu).as_secs_f64() * 1e6 / answered,
+        }
+    }
+}
+
+fn report(variant: &Variant, samples: &[Sample], bare: &[Sample]) {
+    let ratios = |figure: fn(&Sample) -> f64| -> Vec<f64> {
+        samples.iter().zip(bare).map(|(sample, bare)| figure(sample) / figure(bare)).collect()
+    };
+    let rates = ratios(|sample| sample.per_second);
+    let least = rates.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = rates.iter().copied().fold(0.0, f64::max);
+    println!(
+        "{:<22} {:>10.0} {:>8.3} {:>15} {:>11.1} µs {:>8.3}",
+        variant.name(),
+        median(&samples.iter().map(|sample| sample.per_second).collect::<Vec<_>>()),
+        median(&rates),
+        format!("({least:.2} – {most:.2})"),
+        median(&samples.iter().map(|sample| sample.cpu_micros).collect::<Vec<_>>()),
+        median(&ratios(|sample| sample.cpu_micros)),
+    );
 }

@@ -1,6 +1,8 @@
 //! A small MCP handler, bare or behind the layer, on a thread and core of its own.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use axum::handler::HandlerWithoutStateExt;
 use axum::{Json, Router};
@@ -46,15 +48,29 @@ async fn in_redis(url: &str) -> SessionLayerBuilder {
 /// Stops when dropped.
 pub struct Server {
     pub address: SocketAddr,
+    /// Where Linux says how long the server's thread has run.
+    schedstat: PathBuf,
     _running: oneshot::Sender<()>,
+}
+
+impl Server {
+    /// How long the server's thread has run so far; what else the machine does makes no difference to it.
+    pub fn cpu_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(&self.schedstat).unwrap_or_default();
+        Duration::from_nanos(stat.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
+    }
 }
 
 pub fn serve(variant: &Variant) -> Server {
     let (running, dropped) = oneshot::channel::<()>();
     let (ready, address) = std::sync::mpsc::channel();
+    let (started, thread) = std::sync::mpsc::channel();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
-        .on_thread_start(|| super::pin(true))
+        .on_thread_start(move || {
+            super::pin(true);
+            let _ = started.send(std::fs::read_link("/proc/thread-self").unwrap_or_default());
+        })
         .enable_all()
         .build()
         .expect("a runtime");
@@ -67,7 +83,9 @@ pub fn serve(variant: &Variant) -> Server {
             let _ = dropped.await;
         });
     });
-    Server { address: address.recv().expect("the server starts"), _running: running }
+    let address = address.recv().expect("the server starts");
+    let thread = thread.recv().expect("the runtime has a thread");
+    Server { address, schedstat: PathBuf::from("/proc").join(thread).join("schedstat"), _running: running }
 }
 
 /// What a hand-written handler does: reads the message, adds two numbers, writes the answer.
