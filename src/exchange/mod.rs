@@ -20,7 +20,6 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use http::Response;
-use tokio::sync::oneshot;
 
 use crate::body::ResponseBody;
 use crate::engine::Engine;
@@ -39,24 +38,18 @@ pub(crate) type Answered<S> = Result<Response<ResponseBody>, <S as InnerService>
 
 type Outcome<S> = Result<Response<ResponseBody>, Failure<<S as InnerService>::Failure>>;
 
-/// Tells whether the client still waits for the answer.
-pub(crate) struct Waiting(oneshot::Sender<()>);
-
-impl Waiting {
-    fn has_left(&self) -> bool {
-        self.0.is_closed()
-    }
-}
-
 /// Runs an exchange in a task of its own: a client that leaves does not cut it short, and a panic costs this answer alone.
-async fn detached<S, F>(engine: &Engine, exchange: impl FnOnce(Waiting) -> F) -> Outcome<S>
+///
+/// What comes of it is dropped where the client has left meanwhile.
+async fn detached<T, E>(
+    engine: &Engine,
+    exchange: impl Future<Output = Result<T, Failure<E>>> + Send + 'static,
+) -> Result<T, Failure<E>>
 where
-    S: InnerService,
-    F: Future<Output = Outcome<S>> + Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
 {
-    let (waiting, _client) = oneshot::channel();
-    let exchange = AssertUnwindSafe(exchange(Waiting(waiting))).catch_unwind();
-    match engine.drain.calls.spawn(exchange).await {
+    match engine.drain.calls.spawn(AssertUnwindSafe(exchange).catch_unwind()).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => Err(Rejection::InnerPanicked.into()),
         Err(_) => Err(Rejection::ShuttingDown.into()),

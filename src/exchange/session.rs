@@ -52,7 +52,7 @@ impl<S: InnerService> Exchange<S> {
 
     async fn serve(self, admission: Admission, parts: Parts, body: Bytes, purpose: Purpose) -> Outcome<S> {
         let engine = Arc::clone(&self.engine);
-        detached::<S, _>(&engine, |_| self.run(admission, parts, body, purpose)).await
+        detached(&engine, self.run(admission, parts, body, purpose)).await
     }
 
     async fn run(mut self, admission: Admission, mut parts: Parts, body: Bytes, purpose: Purpose) -> Outcome<S> {
