@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::StreamExt;
+use futures::future::ready;
 use futures::stream::BoxStream;
 use tower_mcp_sessions::store::{
     Appended, Bus, BusSignal, Census, DataPut, Lifetimes, LogLimits, LogSlice, MemoryStore, Opening, Revival,
@@ -57,6 +59,8 @@ pub(crate) struct SharedStore {
 struct Ledger {
     commands: AtomicU64,
     down: AtomicBool,
+    bus_is_silent: AtomicBool,
+    bus_is_down: AtomicBool,
     disconnected: Mutex<Vec<SessionKey>>,
     ended: Mutex<Vec<(SessionKey, EndReason)>>,
 }
@@ -74,6 +78,16 @@ impl SharedStore {
     /// Makes every operation fail, or work again.
     pub(crate) fn set_down(&self, down: bool) {
         self.ledger.down.store(down, Ordering::SeqCst);
+    }
+
+    /// From now on the bus loses every message, and nobody notices.
+    pub(crate) fn silence_bus(&self) {
+        self.ledger.bus_is_silent.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on nobody can begin to listen to the bus.
+    pub(crate) fn take_bus_down(&self) {
+        self.ledger.bus_is_down.store(true, Ordering::SeqCst);
     }
 
     /// Sessions that any replica's sweep found idle.
@@ -187,6 +201,11 @@ impl StreamLog for SharedStore {
 #[async_trait]
 impl Bus for SharedStore {
     async fn subscribe(&self) -> Result<BoxStream<'static, BusSignal>, StoreError> {
-        self.reached()?.subscribe().await
+        if self.ledger.bus_is_down.load(Ordering::SeqCst) {
+            return Err(StoreErrorKind::Unavailable.into());
+        }
+        let signals = self.reached()?.subscribe().await?;
+        let ledger = Arc::clone(&self.ledger);
+        Ok(signals.filter(move |_| ready(!ledger.bus_is_silent.load(Ordering::SeqCst))).boxed())
     }
 }
