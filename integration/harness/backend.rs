@@ -70,7 +70,8 @@ impl SharedStore {
         Self { store, ledger: Arc::default() }
     }
 
-    /// How often requests made the layer ask the store. Its background sweeps are not counted.
+    /// How often requests made the layer ask the store. Its flushes and sweeps in the background are not
+    /// counted.
     pub(crate) fn commands(&self) -> u64 {
         self.ledger.commands.load(Ordering::SeqCst)
     }
@@ -135,7 +136,7 @@ impl SessionStore for SharedStore {
     }
 
     async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError> {
-        self.asked()?.touch(batch, lifetimes).await
+        self.reached()?.touch(batch, lifetimes).await
     }
 
     async fn revive(&self, key: &SessionKey, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
