@@ -56,7 +56,10 @@ fn main() {
     }
 
     println!("{} connections, {} rounds of {} s each\n", options.connections, options.rounds, options.seconds);
-    println!("{:<22} {:>10} {:>8} {:>15} {:>14} {:>8}", "", "requests/s", "of bare", "(min – max)", "CPU/request", "of bare");
+    println!(
+        "{:<22} {:>10} {:>8} {:>15} {:>14} {:>8}",
+        "", "requests/s", "of bare", "(min – max)", "CPU/request", "of bare"
+    );
     for (variant, samples) in variants.iter().zip(&measured) {
         report(variant, samples, &measured[0]);
     }

@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::json;
+use tower::Layer;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -13,8 +15,6 @@ use crate::harness::eventually::eventually;
 use crate::harness::inner::{OnInitialize, Scripted};
 use crate::harness::raw::{Client, SESSION_ID, Session, Whole, initialize};
 use crate::harness::replica::{Replica, layer};
-use std::time::Duration;
-use tower::Layer;
 
 on_every_backend! {
     no_secret_is_ever_said,

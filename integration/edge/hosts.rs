@@ -1,12 +1,12 @@
 //! `Host` and `Origin`, over real HTTP: what is foreign is refused before anything else happens.
 
 use http::StatusCode;
+use tower::Layer;
 
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::inner::Scripted;
 use crate::harness::raw::{Client, initialize, modern};
 use crate::harness::replica::{Replica, layer};
-use tower::Layer;
 
 on_every_backend! {
     a_foreign_host_or_origin_is_403_before_any_work,

@@ -7,7 +7,7 @@ use serde_json::json;
 use tower::Layer;
 
 use crate::harness::backend::{Backend, on_every_backend};
-use crate::harness::eventually::eventually;
+use crate::harness::eventually::{eventually, within};
 use crate::harness::inner::Scripted;
 use crate::harness::raw::{Client, SESSION_ID, Session, request};
 use crate::harness::replica::{Replica, layer};
@@ -153,6 +153,12 @@ async fn a_store_that_cannot_say_is_503_and_never_404(backend: Backend) {
         assert!(answer.json()["error"]["message"].as_str().is_some_and(|text| text.contains("not lost")));
     }
     eventually("the inner session of the refused initialize is closed", async || inner.sessions() == opened).await;
+    within(Duration::from_secs(1), "what was cached is no longer good", async || {
+        let status = session.status().await;
+        assert!(matches!(status, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE), "{status}");
+        status == StatusCode::SERVICE_UNAVAILABLE
+    })
+    .await;
     store.set_down(false);
-    assert!(stranger.works().await);
+    assert!(stranger.works().await && session.works().await);
 }

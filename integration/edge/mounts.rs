@@ -3,15 +3,17 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
+use serde_json::{Value, json};
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
+use tower_mcp_sessions::Rejection;
 use tower_mcp_sessions::body::RequestBody;
 
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::eventually;
 use crate::harness::inner::Scripted;
-use crate::harness::raw::Client;
+use crate::harness::raw::{Client, SESSION_ID, initialize, modern, request};
 use crate::harness::replica::{Replica, layer};
 
 on_every_backend! {
@@ -55,12 +57,27 @@ impl std::error::Error for Broken {}
 
 async fn the_inner_services_error_passes_unchanged(backend: Backend) {
     let store = backend.store().await;
-    let broken = service_fn(async |_: Request<RequestBody>| Err::<http::Response<Full<Bytes>>, _>(Broken(7)));
-    let service = layer(&store).build().layer(broken);
-    for body in [crate::harness::raw::initialize("2025-11-25"), crate::harness::raw::modern("echo")] {
-        let request = Request::post("/mcp").header("host", "localhost").body(Full::new(Bytes::from(body.to_string())));
-        let error = service.clone().oneshot(request.unwrap()).await.expect_err("the inner service failed");
-        assert_eq!(error, Broken(7));
+    let capricious = service_fn(async |request: Request<RequestBody>| {
+        let is_initialize = request.headers().contains_key("x-initialize");
+        let accepted = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{}}}"#;
+        if is_initialize { Ok(Response::new(Full::new(Bytes::from(accepted)))) } else { Err(Broken(7)) }
+    });
+    let service = layer(&store).build().layer(capricious);
+    let post = |header: &'static str, value: &HeaderValue, body: Value| {
+        let request = Request::post("/mcp").header("host", "localhost").header(header, value);
+        request.body(Full::new(Bytes::from(body.to_string()))).unwrap()
+    };
+    let none = HeaderValue::from_static("");
+    let opened = service.clone().oneshot(post("x-initialize", &none, initialize("2025-11-25"))).await.unwrap();
+    let id = &opened.headers()[SESSION_ID];
+    for failing in [
+        post("x-other", &none, initialize("2025-11-25")),
+        post("x-other", &none, modern("echo")),
+        post("mcp-session-id", id, request(1, "echo", json!({}))),
+    ] {
+        assert_eq!(service.clone().oneshot(failing).await.expect_err("the inner service failed"), Broken(7));
     }
-    assert_eq!(store.counts().await, (0, 0));
+    let refused = service.oneshot(post("mcp-session-id", &none, request(1, "echo", json!({})))).await.unwrap();
+    assert_eq!(refused.extensions().get(), Some(&Rejection::SessionIdAmbiguous), "layers outside can see why");
+    assert_eq!(store.counts().await, (1, 0));
 }

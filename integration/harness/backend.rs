@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::StreamExt;
+use futures::future::ready;
 use futures::stream::BoxStream;
 use tower_mcp_sessions::store::{
     Appended, Bus, BusSignal, Census, DataPut, Lifetimes, LogLimits, LogSlice, MemoryStore, Opening, RedisStore,
@@ -76,6 +78,8 @@ pub(crate) struct SharedStore {
 struct Ledger {
     commands: AtomicU64,
     down: AtomicBool,
+    bus_is_silent: AtomicBool,
+    bus_is_down: AtomicBool,
     disconnected: Mutex<Vec<SessionKey>>,
     ended: Mutex<Vec<(SessionKey, EndReason)>>,
 }
@@ -85,7 +89,8 @@ impl SharedStore {
         Self { store, ledger: Arc::default(), _server: server.map(Arc::new) }
     }
 
-    /// How often requests made the layer ask the store. Its background sweeps are not counted.
+    /// How often requests made the layer ask the store. Its flushes and sweeps in the background are not
+    /// counted.
     pub(crate) fn commands(&self) -> u64 {
         self.ledger.commands.load(Ordering::SeqCst)
     }
@@ -93,6 +98,16 @@ impl SharedStore {
     /// Makes every operation fail, or work again.
     pub(crate) fn set_down(&self, down: bool) {
         self.ledger.down.store(down, Ordering::SeqCst);
+    }
+
+    /// From now on the bus loses every message, and nobody notices.
+    pub(crate) fn silence_bus(&self) {
+        self.ledger.bus_is_silent.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on nobody can begin to listen to the bus.
+    pub(crate) fn take_bus_down(&self) {
+        self.ledger.bus_is_down.store(true, Ordering::SeqCst);
     }
 
     /// Sessions that any replica's sweep found idle.
@@ -140,7 +155,7 @@ impl SessionStore for SharedStore {
     }
 
     async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError> {
-        self.asked()?.touch(batch, lifetimes).await
+        self.reached()?.touch(batch, lifetimes).await
     }
 
     async fn revive(&self, key: &SessionKey, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
@@ -206,6 +221,11 @@ impl StreamLog for SharedStore {
 #[async_trait]
 impl Bus for SharedStore {
     async fn subscribe(&self) -> Result<BoxStream<'static, BusSignal>, StoreError> {
-        self.reached()?.subscribe().await
+        if self.ledger.bus_is_down.load(Ordering::SeqCst) {
+            return Err(StoreErrorKind::Unavailable.into());
+        }
+        let signals = self.reached()?.subscribe().await?;
+        let ledger = Arc::clone(&self.ledger);
+        Ok(signals.filter(move |_| ready(!ledger.bus_is_silent.load(Ordering::SeqCst))).boxed())
     }
 }

@@ -1,18 +1,25 @@
 //! HTTP as the tests speak it: every byte of a request is the test's own, and every byte of an answer is seen.
 
+mod answer;
+mod messages;
+mod session;
+
 use std::net::SocketAddr;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+pub(crate) use self::answer::{Answer, Events, Whole};
+pub(crate) use self::messages::{initialize, modern, notification, request};
+pub(crate) use self::session::Session;
 use super::eventually::soon;
 use super::replica::Replica;
 
@@ -169,173 +176,4 @@ impl Connection {
         self.sender.ready().await.expect("the connection is open");
         self.sender.send_request(request).await.expect("an answer")
     }
-}
-
-/// A client in its session.
-#[derive(Clone)]
-pub(crate) struct Session {
-    pub(crate) id: String,
-    pub(crate) client: Client,
-}
-
-impl Session {
-    /// The session's public name.
-    pub(crate) fn key(&self) -> &str {
-        &self.id[..16]
-    }
-
-    pub(crate) fn at(&self, replica: &Replica) -> Self {
-        Self { id: self.id.clone(), client: self.client.at(replica) }
-    }
-
-    pub(crate) async fn call(&self, method: &str, params: Value) -> Whole {
-        self.client.call(method, params).await
-    }
-
-    /// `true` if a call is answered as it should be.
-    pub(crate) async fn works(&self) -> bool {
-        self.status().await == StatusCode::OK
-    }
-
-    /// The status of an ordinary call.
-    pub(crate) async fn status(&self) -> StatusCode {
-        let answer = self.call("echo", json!({ "text": "hello" })).await;
-        if answer.status == StatusCode::OK {
-            assert_eq!(answer.json()["result"]["text"], "hello", "{}", answer.text());
-        }
-        answer.status
-    }
-
-    /// Calls a method whose answer is a stream.
-    pub(crate) async fn stream(&self, method: &str) -> Events {
-        self.client.post(&request(1, method, json!({}))).await.events()
-    }
-
-    /// Opens the listening stream.
-    pub(crate) async fn listen(&self) -> Events {
-        self.client.get().await.events()
-    }
-
-    pub(crate) async fn delete(&self) -> Whole {
-        self.client.delete().await.whole().await
-    }
-}
-
-/// The beginning of an answer. Dropping it cuts the connection.
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    body: Incoming,
-    _connection: JoinSet<()>,
-}
-
-impl Answer {
-    pub(crate) async fn whole(self) -> Whole {
-        let body = soon("the end of an answer", self.body.collect()).await.expect("a whole body").to_bytes();
-        Whole { status: self.status, headers: self.headers, body }
-    }
-
-    pub(crate) fn events(self) -> Events {
-        assert_eq!(self.status, StatusCode::OK);
-        assert_eq!(self.headers[header::CONTENT_TYPE], "text/event-stream");
-        Events { answer: self, pending: BytesMut::new() }
-    }
-}
-
-/// An answer, read to its end.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Whole {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-impl Whole {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.text()))
-    }
-
-    pub(crate) fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).expect("UTF-8")
-    }
-
-    pub(crate) fn session_id(&self) -> Option<String> {
-        Some(self.headers.get(SESSION_ID)?.to_str().expect("a session id is visible ASCII").to_owned())
-    }
-
-    /// Everything a client can tell answers apart by; the date is the server's clock.
-    pub(crate) fn fingerprint(&self) -> (StatusCode, HeaderMap, Bytes) {
-        let mut headers = self.headers.clone();
-        headers.remove(header::DATE);
-        (self.status, headers, self.body.clone())
-    }
-}
-
-/// An event stream, message by message.
-pub(crate) struct Events {
-    answer: Answer,
-    pending: BytesMut,
-}
-
-impl Events {
-    /// The next message that carries JSON; `None` when the stream has ended.
-    pub(crate) async fn next(&mut self) -> Option<Value> {
-        loop {
-            let message = self.next_raw().await?;
-            let data: Vec<&str> = message.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
-            if !data.is_empty() {
-                return Some(serde_json::from_str(&data.join("\n")).expect("JSON in an event"));
-            }
-        }
-    }
-
-    /// The next message as it came, comments included.
-    pub(crate) async fn next_raw(&mut self) -> Option<String> {
-        loop {
-            if let Some(end) = self.pending.windows(2).position(|bytes| bytes == b"\n\n") {
-                let message = self.pending.split_to(end + 2);
-                return Some(String::from_utf8(message.to_vec()).expect("UTF-8"));
-            }
-            let frame = soon("another event, or the end of the stream", self.answer.body.frame()).await?.ok()?;
-            self.pending.extend_from_slice(&frame.into_data().unwrap_or_default());
-        }
-    }
-
-    /// Reads to the end of the stream.
-    pub(crate) async fn rest(mut self) -> Vec<Value> {
-        let mut messages = Vec::new();
-        while let Some(message) = self.next().await {
-            messages.push(message);
-        }
-        messages
-    }
-}
-
-pub(crate) fn request(id: u64, method: &str, params: impl Into<Value>) -> Value {
-    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params.into() })
-}
-
-pub(crate) fn notification(method: &str) -> Value {
-    json!({ "jsonrpc": "2.0", "method": method })
-}
-
-pub(crate) fn initialize(version: &str) -> Value {
-    request(
-        0,
-        "initialize",
-        json!({
-            "protocolVersion": version,
-            "capabilities": { "roots": { "listChanged": true } },
-            "clientInfo": { "name": "raw", "version": "1.2.3" },
-        }),
-    )
-}
-
-/// A modern request, complete as its revision demands.
-pub(crate) fn modern(method: &str) -> Value {
-    let meta = json!({
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": {},
-    });
-    request(1, method, json!({ "_meta": meta }))
 }

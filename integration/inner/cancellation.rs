@@ -1,11 +1,17 @@
 //! Who leaves whom: a legacy client that goes away cancels nothing, a modern one cancels its call, and a client that goes
 //! before it has its session leaves none behind.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use serde_json::json;
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use serde_json::{Value, json};
 use tower::{Layer, Service, ServiceExt};
+use tower_mcp_sessions::EndReason;
 
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::eventually;
@@ -15,6 +21,8 @@ use crate::harness::replica::{Replica, layer};
 
 on_every_backend! {
     a_client_that_leaves_during_initialize_leaves_no_session_anywhere,
+    a_request_dropped_at_any_poll_leaves_nothing_behind,
+    a_client_that_leaves_with_its_answer_on_the_way_leaves_no_session,
     a_legacy_call_goes_on_when_its_client_leaves_before_the_head,
     a_legacy_stream_is_carried_to_its_end_when_its_client_leaves,
     a_legacy_json_answer_is_carried_to_its_end_when_its_client_leaves,
@@ -69,6 +77,54 @@ async fn a_client_that_leaves_during_initialize_leaves_no_session_anywhere(backe
     }
     eventually("no session is in the store", async || store.counts().await == (0, 0)).await;
     eventually("no session is in the inner service", async || inner.sessions() == 0).await;
+}
+
+async fn a_request_dropped_at_any_poll_leaves_nothing_behind(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let service = layer(&store).build().layer(inner.clone());
+    let mut told = 0;
+    for patience in (0..20).cycle().take(400) {
+        let mut answer = pin!(service.clone().oneshot(in_process(&initialize("2025-11-25"))));
+        for _ in 0..patience {
+            // A poll that finds the answer is the client's; any other may be the last.
+            if futures::poll!(&mut answer).is_ready() {
+                told += 1;
+                break;
+            }
+            std::thread::sleep(Duration::from_micros(50));
+        }
+    }
+    assert!((1..400).contains(&told), "{told}: some were told their ids and some were not");
+    eventually("only sessions whose clients know them remain", async || {
+        (store.counts().await, inner.sessions()) == ((told, 0), told as usize)
+    })
+    .await;
+}
+
+async fn a_client_that_leaves_with_its_answer_on_the_way_leaves_no_session(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let service = layer(&store).build().layer(inner.clone());
+    let mut told = 0;
+    for round in 1..=100 {
+        let mut answer = Box::pin(service.clone().oneshot(in_process(&initialize("2025-11-25"))));
+        if futures::poll!(&mut answer).is_ready() {
+            told += 1;
+        }
+        eventually("the answer is there, or nearly", async || inner.finished() == round).await;
+        std::thread::sleep(Duration::from_millis(1));
+        drop(answer);
+    }
+    assert!(told < 100, "some left before they were told");
+    eventually("only sessions whose clients know them remain", async || {
+        (store.counts().await, inner.sessions()) == ((told, 0), told as usize)
+    })
+    .await;
+    assert!(store.ended().iter().all(|(_, reason)| *reason == EndReason::Abandoned));
+}
+
+/// A request for a service that is called without HTTP.
+fn in_process(message: &Value) -> Request<Full<Bytes>> {
+    Request::post("/mcp").header("host", "localhost").body(Full::new(message.to_string().into())).unwrap()
 }
 
 async fn a_legacy_call_goes_on_when_its_client_leaves_before_the_head(backend: Backend) {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use futures::future::join;
 use serde_json::json;
+use tower_mcp_sessions::OnReturn;
 
-use super::{IDLE, replica};
+use super::{IDLE, replica, tuned};
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::{eventually, throughout};
 use crate::harness::inner::Scripted;
@@ -18,6 +19,7 @@ on_every_backend! {
     an_open_listening_stream_keeps_its_session_active_in_every_revision,
     a_listening_stream_without_anything_to_say_keeps_its_session_active_only_while_it_is_open,
     use_by_strangers_is_no_use,
+    a_stream_open_through_an_outage_of_the_store_keeps_its_session,
 }
 
 async fn a_session_created_on_one_replica_and_used_on_another_lives(backend: Backend) {
@@ -96,4 +98,25 @@ async fn use_by_strangers_is_no_use(backend: Backend) {
     })
     .await;
     assert!(session.works().await);
+}
+
+async fn a_stream_open_through_an_outage_of_the_store_keeps_its_session(backend: Backend) {
+    for on_return in [OnReturn::Revive, OnReturn::Reject] {
+        let (store, inner) = (backend.store().await, Scripted::with_sessions());
+        let here = tuned(&store, &inner, |layer| layer.on_return(on_return)).await;
+        let there = tuned(&store, &inner, |layer| layer.on_return(on_return)).await;
+        let session = Client::of(&here).open("2025-11-25").await;
+        let mut listening = session.listen().await;
+        assert!(listening.next().await.is_some());
+        store.set_down(true);
+        let outage = throughout(IDLE * 2, "the store's state is unknown, and that is said", async || {
+            session.at(&there).call("echo", json!({})).await.status == 503
+        });
+        outage.await;
+        assert_eq!(inner.running(), 1, "the stream is still open");
+        store.set_down(false);
+        throughout(IDLE, "the session works", async || session.works().await).await;
+        assert!(session.at(&there).works().await);
+        assert_eq!(store.counts().await, (1, 0));
+    }
 }

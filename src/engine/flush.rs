@@ -65,9 +65,10 @@ impl Engine {
     /// The session was swept while this replica, for up to the age of its verdict, still served it.
     async fn used_while_disconnected(&self, resident: &Resident) -> Result<(), StoreError> {
         resident.set_verdict(None);
-        let returning = resident.in_use() || resident.idle_for() < self.config.lifetimes.idle_timeout;
-        if returning
-            && self.config.on_return == OnReturn::Revive
+        let returning =
+            self.config.on_return == OnReturn::Revive && resident.idle_for() < self.config.lifetimes.idle_timeout;
+        // A session in use was never idle, whatever the store thinks: nobody returns who never left.
+        if (resident.in_use() || returning)
             && let Revival::Revived { gap } = self.store.revive(&resident.key, &self.config.lifetimes).await?
         {
             tracing::info!(session = %resident.key, gap_ms = gap.as_millis(), "session_reconnected: it was still in use");

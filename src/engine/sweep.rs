@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
 use crate::engine::{Engine, flush};
-use crate::store::{Lifetimes, Swept};
+use crate::store::{Lifetimes, StoreError, Swept};
 
 /// How often to look.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -19,15 +19,23 @@ const LIMIT: usize = 256;
 pub(crate) async fn run(engine: Weak<Engine>) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut reachable = true;
     loop {
         ticks.tick().await;
         let Some(engine) = engine.upgrade() else { return };
-        engine.sweep().await;
+        if reachable {
+            reachable = engine.sweep().await.is_ok();
+        } else {
+            reachable = engine.store.census().await.is_ok();
+            drop(engine);
+            // First every replica tells what was in use while the store was away.
+            tokio::time::sleep(GRACE).await;
+        }
     }
 }
 
 impl Engine {
-    async fn sweep(&self) {
+    async fn sweep(&self) -> Result<(), StoreError> {
         let configured = self.config.lifetimes;
         let lifetimes = Lifetimes { idle_timeout: configured.idle_timeout + GRACE, ..configured };
         loop {
@@ -35,12 +43,12 @@ impl Engine {
                 Ok(swept) => {
                     self.report(&swept);
                     if !swept.more {
-                        return;
+                        return Ok(());
                     }
                 }
                 Err(error) => {
                     tracing::debug!(%error, "the sweep failed; trying again");
-                    return;
+                    return Err(error);
                 }
             }
         }

@@ -7,21 +7,20 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response, header};
-use tokio::sync::oneshot;
+use tokio::runtime::Handle;
 
-use super::{Answered, Exchange, Outcome, answer, detached};
+use super::{Answered, Exchange, answer, detached};
 use crate::body::{RequestBody, ResponseBody};
+use crate::engine::Engine;
 use crate::engine::binding::Binding;
 use crate::engine::rehydrate::bound_by;
+use crate::engine::verdict::Admission;
 use crate::inner::{Failure, InnerService, Template};
 use crate::protocol::headers;
 use crate::protocol::message::{self, RequestId};
 use crate::rejection::Rejection;
 use crate::session::{EndReason, Principal, SessionOrigin};
 use crate::stream::initialize;
-
-/// Closed once the client has left.
-type Waiting = oneshot::Sender<()>;
 
 impl<S: InnerService> Exchange<S> {
     /// Answers an `initialize`. An id in its header is ignored: it never creates nor touches a session.
@@ -30,11 +29,11 @@ impl<S: InnerService> Exchange<S> {
             return Ok(Rejection::HandshakeTooLarge.answer(Some(id)));
         }
         let engine = Arc::clone(&self.engine);
-        let (waiting, _client) = oneshot::channel();
-        answer::<S>(detached::<S, _>(&engine, self.run_handshake(parts, body, waiting)).await, Some(id))
+        let outcome = detached(&engine, self.run_handshake(parts, body)).await.map(Introduction::claim);
+        answer::<S>(outcome, Some(id))
     }
 
-    async fn run_handshake(mut self, mut parts: Box<Parts>, body: Bytes, waiting: Waiting) -> Outcome<S> {
+    async fn run_handshake(mut self, mut parts: Box<Parts>, body: Bytes) -> Introduced<S> {
         let principal = self.engine.config.principal_of(&parts);
         let peer = self.engine.config.peer_of(&parts);
         // Its answer is read here, so it must not come compressed.
@@ -56,9 +55,11 @@ impl<S: InnerService> Exchange<S> {
                     inner_has_sessions: binding.inner_id().is_some(),
                 };
                 tracing::debug!(?peer, client = %origin.client.name, %version, "the inner service accepted initialize");
-                self.open(origin, body, binding, answer, &waiting).await
+                self.open(origin, body, binding, answer).await
             }
-            Some(_) | None => Ok(Response::from_parts(answer.parts, answer.body)),
+            Some(_) | None => {
+                Ok(Introduction { response: Response::from_parts(answer.parts, answer.body), unclaimed: None })
+            }
         }
     }
 
@@ -68,8 +69,7 @@ impl<S: InnerService> Exchange<S> {
         handshake: Bytes,
         binding: Binding,
         answer: initialize::Answer,
-        waiting: &Waiting,
-    ) -> Outcome<S> {
+    ) -> Introduced<S> {
         let opened = self.engine.open(origin, handshake).await?;
         self.engine.bind(&opened.admission, binding);
         tracing::info!(
@@ -78,11 +78,46 @@ impl<S: InnerService> Exchange<S> {
             principal = opened.admission.record.origin.principal.as_ref().map(Principal::as_str),
             "session_created"
         );
-        if waiting.is_closed() {
-            self.engine.end(&opened.admission, EndReason::Abandoned).await?;
-        }
         let mut response: Response<ResponseBody> = Response::from_parts(answer.parts, answer.body);
         response.headers_mut().insert(headers::SESSION_ID, opened.id.header_value());
-        Ok(response)
+        let unclaimed = Unclaimed { engine: self.engine, admission: Some(opened.admission) };
+        Ok(Introduction { response, unclaimed: Some(unclaimed) })
+    }
+}
+
+type Introduced<S> = Result<Introduction, Failure<<S as InnerService>::Failure>>;
+
+/// The answer to an `initialize`, and the session its client does not know of yet.
+struct Introduction {
+    response: Response<ResponseBody>,
+    unclaimed: Option<Unclaimed>,
+}
+
+impl Introduction {
+    /// The client takes its answer.
+    fn claim(self) -> Response<ResponseBody> {
+        if let Some(mut session) = self.unclaimed {
+            session.admission = None;
+        }
+        self.response
+    }
+}
+
+/// A session whose client has left before it learned the id. Dropping it ends the session: nobody could ever use it.
+struct Unclaimed {
+    engine: Arc<Engine>,
+    /// `None` once claimed.
+    admission: Option<Admission>,
+}
+
+impl Drop for Unclaimed {
+    fn drop(&mut self) {
+        if let (Some(admission), Ok(runtime)) = (self.admission.take(), Handle::try_current()) {
+            let engine = Arc::clone(&self.engine);
+            runtime.spawn(async move {
+                // A store that cannot be reached is logged there; then the session ends with its retention.
+                let _ = engine.end(&admission, EndReason::Abandoned).await;
+            });
+        }
     }
 }

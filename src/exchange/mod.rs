@@ -39,10 +39,15 @@ pub(crate) type Answered<S> = Result<Response<ResponseBody>, <S as InnerService>
 type Outcome<S> = Result<Response<ResponseBody>, Failure<<S as InnerService>::Failure>>;
 
 /// Runs an exchange so that a client that leaves does not cut it short, and a panic costs this answer alone.
-async fn detached<S, F>(engine: &Engine, exchange: F) -> Outcome<S>
+///
+/// What comes of it is dropped where the client has left meanwhile.
+async fn detached<T, E>(
+    engine: &Engine,
+    exchange: impl Future<Output = Result<T, Failure<E>>> + Send + 'static,
+) -> Result<T, Failure<E>>
 where
-    S: InnerService,
-    F: Future<Output = Outcome<S>> + Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
 {
     match Detach::new(exchange, &engine.drain.calls).await {
         Ok(outcome) => outcome,

@@ -52,7 +52,7 @@ impl<S: InnerService> Exchange<S> {
 
     async fn serve(self, admission: Admission, parts: Box<Parts>, body: Bytes, purpose: Purpose) -> Outcome<S> {
         let engine = Arc::clone(&self.engine);
-        detached::<S, _>(&engine, self.run(admission, parts, body, purpose)).await
+        detached(&engine, self.run(admission, parts, body, purpose)).await
     }
 
     async fn run(mut self, admission: Admission, mut parts: Box<Parts>, body: Bytes, purpose: Purpose) -> Outcome<S> {

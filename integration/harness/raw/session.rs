@@ -1,0 +1,57 @@
+//! A client in its session.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::{Client, Events, Whole, request};
+use crate::harness::replica::Replica;
+
+/// A client in its session.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(crate) id: String,
+    pub(crate) client: Client,
+}
+
+impl Session {
+    /// The session's public name.
+    pub(crate) fn key(&self) -> &str {
+        &self.id[..16]
+    }
+
+    pub(crate) fn at(&self, replica: &Replica) -> Self {
+        Self { id: self.id.clone(), client: self.client.at(replica) }
+    }
+
+    pub(crate) async fn call(&self, method: &str, params: Value) -> Whole {
+        self.client.call(method, params).await
+    }
+
+    /// `true` if a call is answered as it should be.
+    pub(crate) async fn works(&self) -> bool {
+        self.status().await == StatusCode::OK
+    }
+
+    /// The status of an ordinary call.
+    pub(crate) async fn status(&self) -> StatusCode {
+        let answer = self.call("echo", json!({ "text": "hello" })).await;
+        if answer.status == StatusCode::OK {
+            assert_eq!(answer.json()["result"]["text"], "hello", "{}", answer.text());
+        }
+        answer.status
+    }
+
+    /// Calls a method whose answer is a stream.
+    pub(crate) async fn stream(&self, method: &str) -> Events {
+        self.client.post(&request(1, method, json!({}))).await.events()
+    }
+
+    /// Opens the listening stream.
+    pub(crate) async fn listen(&self) -> Events {
+        self.client.get().await.events()
+    }
+
+    pub(crate) async fn delete(&self) -> Whole {
+        self.client.delete().await.whole().await
+    }
+}
