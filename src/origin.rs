@@ -4,11 +4,10 @@
 //! `Host`, and `Origin` on every cross-site request; a page on `evil.example` whose name was rebound to 127.0.0.1 sends its
 //! own name in both. Both lists hold loopback names until told otherwise.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
+use http::header;
 use http::request::Parts;
-use http::uri::Authority;
-use http::{HeaderName, HeaderValue, header};
 
 use crate::protocol::headers::{Single, single};
 use crate::rejection::Rejection;
@@ -22,19 +21,17 @@ pub(crate) struct OriginPolicy {
 }
 
 impl OriginPolicy {
-    /// Accepts one more host; see [`HostEntry::parse`].
+    /// Accepts one more host; see [`Host::parse`].
     pub(crate) fn allow_host(&mut self, host: &str) -> Result<(), String> {
-        let entry = HostEntry::parse(host)
-            .ok_or_else(|| format!("{host:?} is no host: write `name`, `name:port` or `[::1]:port`"))?;
-        self.hosts.push(entry);
+        let no_host = || format!("{host:?} is no host: write `name`, `name:port` or `[::1]:port`");
+        self.hosts.push(Host::parse(host).ok_or_else(no_host)?.into());
         Ok(())
     }
 
-    /// Accepts one more origin; see [`OriginEntry::parse`].
+    /// Accepts one more origin; see [`Origin::parse`].
     pub(crate) fn allow_origin(&mut self, origin: &str) -> Result<(), String> {
-        let entry = OriginEntry::parse(origin)
-            .ok_or_else(|| format!("{origin:?} is no origin: write `https://name` or `https://name:port`"))?;
-        self.origins.push(entry);
+        let no_origin = || format!("{origin:?} is no origin: write `https://name` or `https://name:port`");
+        self.origins.push(Origin::parse(origin).ok_or_else(no_origin)?.into());
         Ok(())
     }
 
@@ -50,8 +47,8 @@ impl OriginPolicy {
 
     fn check_host(&self, parts: &Parts) -> Result<(), Rejection> {
         let named = match (single(&parts.headers, &header::HOST), parts.uri.authority()) {
-            (Single::One(value), _) => HostEntry::from_header(value),
-            (Single::Absent, Some(authority)) => HostEntry::parse(authority.as_str()),
+            (Single::One(value), _) => value.to_str().ok().and_then(Host::parse),
+            (Single::Absent, Some(authority)) => Host::parse(authority.as_str()),
             (Single::Absent, None) | (Single::Several, _) => None,
         };
         match named {
@@ -62,71 +59,113 @@ impl OriginPolicy {
     }
 
     fn check_origin(&self, parts: &Parts) -> Result<(), Rejection> {
-        const ORIGIN: HeaderName = header::ORIGIN;
-        let origin = match single(&parts.headers, &ORIGIN) {
+        let origin = match single(&parts.headers, &header::ORIGIN) {
             Single::Absent => return Ok(()),
-            Single::One(value) => value.to_str().ok().and_then(OriginEntry::parse),
+            Single::One(value) => value.to_str().ok().and_then(Origin::parse),
             Single::Several => None,
         };
         match origin {
-            Some(origin) if origin.host.is_loopback() || self.origins.contains(&origin) => Ok(()),
+            Some(origin) if origin.host.is_loopback() || self.origins.iter().any(|entry| entry.is(&origin)) => Ok(()),
             Some(_) | None => Err(Rejection::ForeignOrigin),
         }
     }
 }
 
-/// A host name or address, with a port where one matters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A host name or address as somebody wrote it, and the port if one stands there.
+#[derive(Clone, Copy)]
+struct Host<'a> {
+    /// An IPv6 address without its brackets.
+    name: &'a str,
+    port: Option<u16>,
+}
+
+impl<'a> Host<'a> {
+    /// Reads `name`, `name:port`, `1.2.3.4`, `[::1]:port`. No user info, no trailing dot, no empty port, no path.
+    fn parse(text: &'a str) -> Option<Self> {
+        let (name, rest) = match text.strip_prefix('[') {
+            Some(bracketed) => {
+                let (address, rest) = bracketed.split_once(']')?;
+                address.parse::<Ipv6Addr>().ok()?;
+                (address, rest)
+            }
+            None => {
+                let (name, rest) = text.split_at(text.find(':').unwrap_or(text.len()));
+                let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_');
+                (name.bytes().all(plain) && !name.is_empty() && !name.ends_with('.')).then_some((name, rest))?
+            }
+        };
+        let port = match rest.strip_prefix(':') {
+            Some(digits) if digits.bytes().all(|c| c.is_ascii_digit()) => Some(digits.parse().ok()?),
+            None if rest.is_empty() => None,
+            Some(_) | None => return None,
+        };
+        Some(Self { name, port })
+    }
+
+    fn is_loopback(&self) -> bool {
+        self.name.eq_ignore_ascii_case("localhost")
+            || self.name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+/// A host to allow; without a port it covers every port.
+#[derive(Clone, Debug)]
 struct HostEntry {
-    /// Lower case; an IPv6 address without its brackets.
     name: String,
     port: Option<u16>,
 }
 
 impl HostEntry {
-    fn from_header(value: &HeaderValue) -> Option<Self> {
-        Self::parse(value.to_str().ok()?)
+    fn covers(&self, host: &Host<'_>) -> bool {
+        self.name.eq_ignore_ascii_case(host.name) && (self.port.is_none() || self.port == host.port)
     }
+}
 
-    /// Reads `name`, `name:port`, `1.2.3.4`, `[::1]:port`. No user info, no trailing dot, no empty port, no path.
-    fn parse(text: &str) -> Option<Self> {
-        let authority: Authority = text.parse().ok()?;
-        let port = authority.port().map(|port| port.as_u16());
-        let expected_len = authority.host().len() + authority.port().map_or(0, |port| port.as_str().len() + 1);
-        let name = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-        let plain = text.len() == expected_len && !name.is_empty() && !name.ends_with('.') && !text.contains('@');
-        plain.then_some(Self { name, port })
-    }
-
-    /// An entry without a port covers every port.
-    fn covers(&self, host: &Self) -> bool {
-        self.name == host.name && (self.port.is_none() || self.port == host.port)
-    }
-
-    fn is_loopback(&self) -> bool {
-        self.name == "localhost" || self.name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+impl From<Host<'_>> for HostEntry {
+    fn from(host: Host<'_>) -> Self {
+        Self { name: host.name.to_owned(), port: host.port }
     }
 }
 
 /// A web origin (RFC 6454): scheme, host and port, the scheme's own port left out or written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    is_https: bool,
+    host: Host<'a>,
+    port: u16,
+}
+
+impl<'a> Origin<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let (scheme, authority) = text.split_once("://")?;
+        let is_https = match scheme {
+            _ if scheme.eq_ignore_ascii_case("https") => true,
+            _ if scheme.eq_ignore_ascii_case("http") => false,
+            _ => return None,
+        };
+        let host = Host::parse(authority)?;
+        let port = host.port.unwrap_or(if is_https { 443 } else { 80 });
+        Some(Self { is_https, host, port })
+    }
+}
+
+/// An origin to allow.
+#[derive(Clone, Debug)]
 struct OriginEntry {
-    scheme: String,
-    host: HostEntry,
+    is_https: bool,
+    name: String,
+    port: u16,
 }
 
 impl OriginEntry {
-    fn parse(text: &str) -> Option<Self> {
-        let (scheme, authority) = text.split_once("://")?;
-        let scheme = scheme.to_ascii_lowercase();
-        let default_port = match scheme.as_str() {
-            "http" => 80,
-            "https" => 443,
-            _ => return None,
-        };
-        let mut host = HostEntry::parse(authority)?;
-        host.port.get_or_insert(default_port);
-        Some(Self { scheme, host })
+    fn is(&self, origin: &Origin<'_>) -> bool {
+        self.is_https == origin.is_https && self.port == origin.port && self.name.eq_ignore_ascii_case(origin.host.name)
+    }
+}
+
+impl From<Origin<'_>> for OriginEntry {
+    fn from(origin: Origin<'_>) -> Self {
+        Self { is_https: origin.is_https, name: origin.host.name.to_owned(), port: origin.port }
     }
 }
 

@@ -115,11 +115,9 @@ impl Rejection {
                 SESSION_NOT_FOUND,
                 "Session not found; start a new one with initialize, without an Mcp-Session-Id header",
             ),
-            Self::InnerPanicked => (
-                S::INTERNAL_SERVER_ERROR,
-                INTERNAL_ERROR,
-                "The server failed while it handled this request; the session lives on",
-            ),
+            Self::InnerPanicked => {
+                (S::INTERNAL_SERVER_ERROR, INTERNAL_ERROR, "The server failed while it handled this request; try again")
+            }
             Self::InnerLostSession => (
                 S::BAD_GATEWAY,
                 INTERNAL_ERROR,
@@ -133,7 +131,7 @@ impl Rejection {
             Self::StoreUnavailable => (
                 S::SERVICE_UNAVAILABLE,
                 INTERNAL_ERROR,
-                "The session store cannot be reached; your session is not lost, try again",
+                "The session store cannot be reached; sessions are not lost, try again",
             ),
             Self::ShuttingDown => {
                 (S::SERVICE_UNAVAILABLE, INTERNAL_ERROR, "This replica is shutting down; try again to reach another")

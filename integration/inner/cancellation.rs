@@ -104,21 +104,29 @@ async fn a_request_dropped_at_any_poll_leaves_nothing_behind(backend: Backend) {
 async fn a_client_that_leaves_with_its_answer_on_the_way_leaves_no_session(backend: Backend) {
     let (store, inner) = (backend.store().await, Scripted::with_sessions());
     let service = layer(&store).build().layer(inner.clone());
+    inner.script(|script| script.initialize = OnInitialize::Wait);
     let mut told = 0;
     for round in 1..=100 {
         let mut answer = Box::pin(service.clone().oneshot(in_process(&initialize("2025-11-25"))));
-        if futures::poll!(&mut answer).is_ready() {
+        eventually("initialize has reached the inner service", async || {
+            assert!(futures::poll!(&mut answer).is_pending(), "nobody has answered yet");
+            inner.asked("initialize") == round
+        })
+        .await;
+        inner.let_one_go();
+        if round % 2 == 0 {
+            answer.await.unwrap();
             told += 1;
+        } else {
+            drop(answer);
+            eventually("the inner service has answered", async || inner.finished() == round as u64).await;
         }
-        eventually("the answer is there, or nearly", async || inner.finished() == round).await;
-        std::thread::sleep(Duration::from_millis(1));
-        drop(answer);
     }
-    assert!(told < 100, "some left before they were told");
     eventually("only sessions whose clients know them remain", async || {
         (store.counts().await, inner.sessions()) == ((told, 0), told as usize)
     })
     .await;
+    assert_eq!(store.ended().len(), 50);
     assert!(store.ended().iter().all(|(_, reason)| *reason == EndReason::Abandoned));
 }
 

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use http::StatusCode;
 use tokio::time::Instant;
 use tower_mcp_sessions::store::{Lifetimes, Revival, SessionStore, Touch, TouchOutcome};
-use tower_mcp_sessions::{EndReason, Freshness, SessionKey};
+use tower_mcp_sessions::{EndReason, Freshness, SessionKey, SessionLayerBuilder};
 
 use super::{IDLE, replica, tuned};
 use crate::harness::backend::{Backend, on_every_backend};
@@ -24,6 +24,7 @@ on_every_backend! {
     a_session_ends_once_however_many_ask,
     late_touches_never_resurrect,
     requests_racing_an_end_never_resurrect,
+    a_session_whose_retention_passed_while_no_replica_ran_is_gone,
 }
 
 /// How old a verdict from a cache may be.
@@ -161,4 +162,21 @@ async fn requests_racing_an_end_never_resurrect(backend: Backend) {
     }
     throughout(Duration::from_millis(600), "no session comes back", async || store.counts().await == (0, 0)).await;
     eventually("no inner session is left", async || inner.sessions() == 0).await;
+}
+
+async fn a_session_whose_retention_passed_while_no_replica_ran_is_gone(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::without_sessions());
+    let short = |layer: SessionLayerBuilder| layer.idle_timeout(IDLE).expires_after(IDLE);
+    let before = tuned(&store, &inner, short).await;
+    let session = Client::of(&before).open("2025-11-25").await;
+    let key = SessionKey::parse(session.key()).unwrap();
+    drop(before);
+    let long_ago = Lifetimes { idle_timeout: IDLE, expires_after: IDLE, max_lifetime: None };
+    within(IDLE * 3, "the session's time is over", async || {
+        let late = [Touch { key, age: IDLE * 2 }];
+        store.touch(&late, &long_ago).await.unwrap().outcomes == [TouchOutcome::Gone]
+    })
+    .await;
+    let after = tuned(&store, &inner, short).await;
+    assert_eq!(session.at(&after).status().await, StatusCode::NOT_FOUND);
 }

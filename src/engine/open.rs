@@ -1,11 +1,13 @@
 //! How a session begins: the inner service has accepted `initialize`, and the store takes the record.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::engine::Engine;
 use crate::engine::binding::Binding;
 use crate::engine::verdict::Admission;
-use crate::id::SessionId;
+use crate::id::{SessionId, SessionKey};
 use crate::rejection::Rejection;
 use crate::session::{EndReason, NewSession, SessionOrigin, SessionRecord, SessionStatus};
 use crate::store::Opening;
@@ -40,7 +42,7 @@ impl Engine {
                 Opening::Opened { at } => {
                     let status = SessionStatus::Active;
                     let record = SessionRecord { key, digest, generation: 0, status, created_at: at, origin };
-                    return Ok(Opened { id, admission: self.settle(guard, record) });
+                    return Ok(Opened { id, admission: self.settle(guard, Arc::new(record)) });
                 }
             }
         }
@@ -53,8 +55,7 @@ impl Engine {
     /// # Errors
     ///
     /// [`Rejection::StoreUnavailable`] if the store cannot say whether it ended.
-    pub(crate) async fn end(&self, admission: &Admission, reason: EndReason) -> Result<bool, Rejection> {
-        let key = &admission.record.key;
+    pub(crate) async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, Rejection> {
         let ended = self.store.end(key, reason).await.map_err(|error| self.store_failed("end", key, &error))?;
         self.watch.changed(key);
         self.forget(key);
@@ -65,8 +66,8 @@ impl Engine {
     }
 
     /// Ties an admitted session to the inner service on this replica, closing what it was tied to before.
-    pub(crate) fn bind(&self, admission: &Admission, binding: Binding) -> std::sync::Arc<Binding> {
-        let binding = std::sync::Arc::new(binding);
+    pub(crate) fn bind(&self, admission: &Admission, binding: Binding) -> Arc<Binding> {
+        let binding = Arc::new(binding);
         if let Some(before) = admission.lease.set_binding(Some(binding.clone())) {
             before.close();
         }

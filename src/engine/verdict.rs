@@ -16,7 +16,7 @@ use crate::engine::resident::{Lease, Verdict};
 use crate::id::{SecretDigest, SessionId, SessionKey};
 use crate::rejection::Rejection;
 use crate::session::{Principal, SessionRecord, SessionStatus};
-use crate::store::Revival;
+use crate::store::{Revival, Touch, TouchOutcome};
 
 /// How old a cached verdict may be: the time after which an end made elsewhere holds here, at the latest.
 pub(crate) const MAX_AGE: Duration = Duration::from_secs(1);
@@ -121,30 +121,43 @@ fn judge(
     }
 }
 
-/// A request that may use a session.
+/// A session that a request may use and does not use yet.
+pub(crate) struct Vouched {
+    pub(crate) record: Arc<SessionRecord>,
+    held: Held,
+}
+
+enum Held {
+    /// A verdict young enough: the session is in use here already.
+    Cached(Lease),
+    /// The store was asked.
+    Asked(FillGuard),
+}
+
+/// A request that uses a session.
 pub(crate) struct Admission {
     pub(crate) lease: Lease,
     pub(crate) record: Arc<SessionRecord>,
 }
 
 impl Engine {
-    /// Lets a request use a session, or says why not.
+    /// Says whether a request may use a session. Changes nothing.
     ///
     /// # Errors
     ///
     /// [`Rejection::SessionNotFound`] if there is no such session of this principal, [`Rejection::StoreUnavailable`] if the
     /// store cannot say.
-    pub(crate) async fn admit(
+    pub(crate) async fn vouch(
         &self,
         id: &SessionId,
         principal: Option<&Principal>,
         freshness: Freshness,
-    ) -> Result<Admission, Rejection> {
+    ) -> Result<Vouched, Rejection> {
         let (key, digest) = (id.key(), id.digest());
         if freshness == Freshness::Cached
-            && let Some(admission) = self.admit_from_cache(&key, &digest, principal)
+            && let Some(vouched) = self.vouch_from_cache(&key, &digest, principal)
         {
-            return Ok(admission);
+            return Ok(vouched);
         }
         let guard = self.watch.guard(&key);
         let found = self.store.find(&key).await.map_err(|error| self.store_failed("find", &key, &error))?;
@@ -154,20 +167,18 @@ impl Engine {
         };
         match judge(&record, &digest, principal, self.config.on_return) {
             Judgement::Unknown => Err(Rejection::SessionNotFound),
-            Judgement::Serve => Ok(self.settle(guard, record)),
-            Judgement::ReviveFirst => {
-                self.revive(&key).await?;
-                Ok(self.settle(guard, SessionRecord { status: SessionStatus::Active, ..record }))
+            Judgement::Serve | Judgement::ReviveFirst => {
+                Ok(Vouched { record: Arc::new(record), held: Held::Asked(guard) })
             }
         }
     }
 
-    fn admit_from_cache(
+    fn vouch_from_cache(
         &self,
         key: &SessionKey,
         digest: &SecretDigest,
         principal: Option<&Principal>,
-    ) -> Option<Admission> {
+    ) -> Option<Vouched> {
         let resident = self.residents.get(key)?;
         let verdict = resident.verdict()?;
         let serve = judge(&verdict.record, digest, principal, self.config.on_return) == Judgement::Serve;
@@ -175,27 +186,58 @@ impl Engine {
             return None;
         }
         let lease = self.residents.lease(resident)?;
-        Some(Admission { lease, record: verdict.record })
+        Some(Vouched { record: verdict.record, held: Held::Cached(lease) })
+    }
+
+    /// Uses a session: it is active from here on.
+    ///
+    /// # Errors
+    ///
+    /// As [`vouch`](Self::vouch), if the session's time is over by now.
+    pub(crate) async fn enter(&self, vouched: Vouched) -> Result<Admission, Rejection> {
+        let Vouched { record, held } = vouched;
+        let guard = match held {
+            Held::Cached(lease) => return Ok(Admission { lease, record }),
+            Held::Asked(guard) => guard,
+        };
+        let record = match record.status {
+            SessionStatus::Disconnected => self.revive(&record).await?,
+            SessionStatus::Active if self.residents.get(&record.key).is_none() => self.first_use(record).await?,
+            SessionStatus::Active => record,
+        };
+        Ok(self.settle(guard, record))
+    }
+
+    /// The first use on this replica asks the store's clock: if no replica ran for a while, the session's time may be over
+    /// though nobody has noticed.
+    async fn first_use(&self, record: Arc<SessionRecord>) -> Result<Arc<SessionRecord>, Rejection> {
+        let touch = Touch { key: record.key, age: Duration::ZERO };
+        let touched = self.store.touch(&[touch], &self.config.lifetimes).await;
+        match touched.map_err(|error| self.store_failed("touch", &record.key, &error))?.outcomes.as_slice() {
+            [TouchOutcome::Active] => Ok(record),
+            [TouchOutcome::Disconnected] if self.config.on_return == OnReturn::Revive => self.revive(&record).await,
+            _ => Err(Rejection::SessionNotFound),
+        }
     }
 
     /// Takes a session in that the store has vouched for: leased, its verdict cached.
-    pub(crate) fn settle(&self, guard: FillGuard, record: SessionRecord) -> Admission {
-        let record = Arc::new(record);
+    pub(crate) fn settle(&self, guard: FillGuard, record: Arc<SessionRecord>) -> Admission {
         let lease = self.residents.lease_or_settle(record.key);
         lease.set_verdict(guard.fill(&self.watch, &record.key, Arc::clone(&record)));
         Admission { lease, record }
     }
 
-    async fn revive(&self, key: &SessionKey) -> Result<(), Rejection> {
+    async fn revive(&self, record: &SessionRecord) -> Result<Arc<SessionRecord>, Rejection> {
+        let key = &record.key;
         let revival = self.store.revive(key, &self.config.lifetimes).await;
         match revival.map_err(|error| self.store_failed("revive", key, &error))? {
             Revival::Revived { gap } => {
                 tracing::info!(session = %key, gap_ms = gap.as_millis(), "session_reconnected: its client came back");
-                Ok(())
             }
-            Revival::AlreadyActive => Ok(()),
-            Revival::Gone => Err(Rejection::SessionNotFound),
+            Revival::AlreadyActive => {}
+            Revival::Gone => return Err(Rejection::SessionNotFound),
         }
+        Ok(Arc::new(SessionRecord { status: SessionStatus::Active, ..record.clone() }))
     }
 }
 

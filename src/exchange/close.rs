@@ -27,9 +27,9 @@ impl<S: InnerService> Exchange<S> {
     async fn end_session(&self, parts: &Parts) -> Result<(), Rejection> {
         let id = classify::session_id(parts)?;
         let principal = self.engine.config.principal_of(parts);
-        let admission = self.engine.admit(&id, principal.as_ref(), Freshness::Strict).await?;
-        classify::fits(admission.record.origin.protocol_version, classify::declared_version(parts), false)?;
-        match self.engine.end(&admission, EndReason::ClosedByClient).await? {
+        let vouched = self.engine.vouch(&id, principal.as_ref(), Freshness::Strict).await?;
+        classify::fits(vouched.record.origin.protocol_version, classify::declared_version(parts), false)?;
+        match self.engine.end(&vouched.record.key, EndReason::ClosedByClient).await? {
             true => Ok(()),
             false => Err(Rejection::SessionNotFound),
         }

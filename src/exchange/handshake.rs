@@ -116,7 +116,7 @@ impl Drop for Unclaimed {
             let engine = Arc::clone(&self.engine);
             runtime.spawn(async move {
                 // A store that cannot be reached is logged there; then the session ends with its retention.
-                let _ = engine.end(&admission, EndReason::Abandoned).await;
+                let _ = engine.end(&admission.record.key, EndReason::Abandoned).await;
             });
         }
     }

@@ -45,9 +45,9 @@ impl<S: InnerService> Exchange<S> {
     async fn admit(&self, parts: &Parts, is_batch: bool) -> Result<Admission, Rejection> {
         let id = classify::session_id(parts)?;
         let principal = self.engine.config.principal_of(parts);
-        let admission = self.engine.admit(&id, principal.as_ref(), self.engine.config.freshness).await?;
-        classify::fits(admission.record.origin.protocol_version, classify::declared_version(parts), is_batch)?;
-        Ok(admission)
+        let vouched = self.engine.vouch(&id, principal.as_ref(), self.engine.config.freshness).await?;
+        classify::fits(vouched.record.origin.protocol_version, classify::declared_version(parts), is_batch)?;
+        self.engine.enter(vouched).await
     }
 
     async fn serve(self, admission: Admission, parts: Box<Parts>, body: Bytes, purpose: Purpose) -> Outcome<S> {

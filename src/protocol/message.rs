@@ -35,7 +35,7 @@ impl RequestId {
 #[derive(Debug)]
 pub(crate) enum Kind {
     /// `method` and `id`.
-    Request { id: RequestId, method: String },
+    Request { id: RequestId, is_initialize: bool },
     /// `method` alone.
     Notification,
     /// `result` or `error`: the client answers a question of the server.
@@ -60,7 +60,7 @@ impl Envelope {
     }
 
     pub(crate) fn is_initialize(&self) -> bool {
-        matches!(&self.kind, Kind::Request { method, .. } if method == "initialize")
+        matches!(&self.kind, Kind::Request { is_initialize: true, .. })
     }
 }
 
@@ -126,7 +126,7 @@ fn read_single(body: &[u8]) -> Result<Envelope, Malformed> {
 struct Fields<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
     id: Option<&'a RawValue>,
-    method: Option<String>,
+    method: Option<Method>,
     #[serde(default)]
     params: MapOr<Params>,
     #[serde(default)]
@@ -138,18 +138,42 @@ struct Fields<'a> {
 impl Fields<'_> {
     fn kind(&self) -> Result<Kind, Malformed> {
         let answers = self.result.0 || self.error.0;
-        match (&self.method, &self.id, answers) {
+        match (&self.method, self.id, answers) {
             (Some(_), None, false) => Ok(Kind::Notification),
             (Some(method), Some(id), false) => {
+                let is_initialize = method.is_initialize;
                 let id = RequestId::read(id)
                     .ok_or(Malformed::NotAMessage("`id` must be a string or a number of at most 256 characters"))?;
-                Ok(Kind::Request { id, method: method.clone() })
+                Ok(Kind::Request { id, is_initialize })
             }
             (None, Some(_), true) => Ok(Kind::Response),
             (None, None, true) => Err(Malformed::NotAMessage("a response needs the `id` it answers")),
             (Some(_), _, true) => Err(Malformed::NotAMessage("a message has `method` or `result`/`error`, not both")),
             (None, _, false) => Err(Malformed::NotAMessage("a message needs `method`, `result` or `error`")),
         }
+    }
+}
+
+/// A method's name, as far as it matters here; read without copying it.
+struct Method {
+    is_initialize: bool,
+}
+
+impl<'de> Deserialize<'de> for Method {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+        impl Visitor<'_> for Name {
+            type Value = Method;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a method's name")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Method, E> {
+                Ok(Method { is_initialize: name == "initialize" })
+            }
+        }
+        deserializer.deserialize_str(Name)
     }
 }
 
@@ -283,7 +307,7 @@ mod tests {
     #[test]
     fn the_three_kinds_are_told_apart() {
         let request = single(r#" {"jsonrpc":"2.0","id":7,"method":"tools/call"}"#).unwrap();
-        assert!(matches!(&request.kind, Kind::Request { id, method } if id.0.get() == "7" && method == "tools/call"));
+        assert!(matches!(&request.kind, Kind::Request { id, is_initialize: false } if id.0.get() == "7"));
         let notification = single(r#"{"method":"notifications/initialized"}"#).unwrap();
         assert!(matches!(notification.kind, Kind::Notification));
         for response in [r#"{"id":0,"result":null}"#, r#"{"id":"x","error":{"code":1,"message":""}}"#] {

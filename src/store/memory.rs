@@ -169,11 +169,12 @@ impl SessionStore for MemoryStore {
         Ok(self.state().sessions.get(key).map(|entry| entry.handshake.clone()))
     }
 
-    async fn touch(&self, batch: &[Touch], _: &Lifetimes) -> Result<Touched, StoreError> {
+    async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError> {
         let now = self.now();
         let mut state = self.state();
         let mut touch = |touch: &Touch| match state.sessions.get(&touch.key) {
             None => TouchOutcome::Gone,
+            Some(entry) if now.since(entry.last_seen) >= lifetimes.expires_after => TouchOutcome::Gone,
             Some(entry) if entry.record.status == SessionStatus::Disconnected => TouchOutcome::Disconnected,
             Some(entry) => {
                 let seen = entry.last_seen.max(now.before(touch.age));

@@ -64,7 +64,8 @@ pub trait SessionStore: Send + Sync + 'static {
     async fn handshake(&self, key: &SessionKey) -> Result<Option<Bytes>, StoreError>;
 
     /// Tells of activity, some time ago. For each session: an active one is seen at `now - age`, unless it was seen later
-    /// already; a disconnected one stays disconnected; one that has ended stays ended. Outcomes are in the batch's order.
+    /// already; a disconnected one stays disconnected; one that has ended stays ended, and so does one whose retention has passed
+    /// though no sweep has noticed yet. Outcomes are in the batch's order.
     ///
     /// The batch need not be atomic as a whole; each session's touch is.
     async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError>;
@@ -162,7 +163,7 @@ pub enum TouchOutcome {
     Active,
     /// Disconnected, and still so.
     Disconnected,
-    /// Ended, or never opened.
+    /// Ended, past its retention, or never opened.
     Gone,
 }
 

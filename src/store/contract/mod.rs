@@ -57,6 +57,7 @@ macro_rules! __each_store_check {
             a_touch_says_when_a_session_was_seen
             last_seen_never_moves_back
             a_touch_does_not_wake_a_disconnected_session
+            a_touch_finds_nothing_past_the_retention
             a_revived_session_is_active_and_seen_now
             of_many_revivals_one_wins
             a_session_past_its_retention_is_not_revived

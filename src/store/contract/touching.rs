@@ -76,6 +76,21 @@ pub async fn a_touch_does_not_wake_a_disconnected_session(store: Arc<dyn Store>)
     assert!(known.contains(&opened), "a touch of a disconnected session does not count as activity");
 }
 
+/// A session whose time is over is not kept by a touch, whether or not a sweep has been there yet.
+pub async fn a_touch_finds_nothing_past_the_retention(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let disconnected = subject.open().await;
+    subject.disconnect_all().await;
+    let active = subject.open().await;
+    subject.pass(Duration::from_millis(150)).await;
+    let short = Lifetimes { expires_after: Duration::from_millis(150), ..long() };
+    let batch = [active, disconnected].map(|key| Touch { key, age: Duration::ZERO });
+    let touched = subject.0.touch(&batch, &short).await.unwrap();
+    assert_eq!(touched.outcomes, [TouchOutcome::Gone; 2], "a touch comes too late for a session past its retention");
+    let again = subject.0.touch(&batch, &short).await.unwrap();
+    assert_eq!(again.outcomes, [TouchOutcome::Gone; 2], "and does not count as having seen it");
+}
+
 /// Revival makes a session active, seen now, and says for how long it was not.
 pub async fn a_revived_session_is_active_and_seen_now(store: Arc<dyn Store>) {
     let subject = Subject(store);

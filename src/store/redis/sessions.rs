@@ -130,7 +130,9 @@ impl RedisStore {
         touched: &mut Touched,
     ) -> Result<(), StoreError> {
         let sessions: Vec<SessionKey> = places.iter().map(|place| batch[*place].key).collect();
-        let call = Call::new(&scripts::TOUCH, self.keys(), shard, &sessions).number(span(lifetimes.key_ttl()));
+        let call = Call::new(&scripts::TOUCH, self.keys(), shard, &sessions)
+            .number(span(lifetimes.key_ttl()))
+            .number(span(lifetimes.expires_after));
         let call = places
             .iter()
             .fold(call, |call, place| call.arg(batch[*place].key.as_str()).number(span(batch[*place].age)));
