@@ -1,17 +1,18 @@
-//! What does the layer cost a small request? Bare inner service against the layer with sessions in memory, in Redis with
+//! What does the layer cost a small request? A bare inner service, of three kinds, against the layer with sessions in memory, in Redis with
 //! cached verdicts, and in Redis asked every time.
 //!
 //! Interleaved: every round loads each variant in turn, and a ratio compares two of the same round. The server has one core
 //! and is its bottleneck; the load and Redis share the other. Ratios hold on a noisy machine, requests per second do not; the
 //! server's CPU time per request holds best.
 //!
-//! `cargo bench --bench overhead -- [--rounds 9] [--seconds 1.0] [--connections 32]`
+//! `cargo bench --bench overhead -- [--rounds 9] [--seconds 1.0] [--connections 32] [--inner rmcp]`
 
 mod support;
 
 use std::time::{Duration, Instant};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use support::inner::Inner;
 use support::redis::PrivateRedis;
 use support::server::{Server, Variant, serve};
 use support::{load, median};
@@ -28,6 +29,9 @@ struct Options {
     /// Keep-alive connections, each with a session of its own.
     #[arg(long, default_value_t = 32)]
     connections: usize,
+    /// Only these inner services.
+    #[arg(long, value_enum)]
+    inner: Vec<Inner>,
     /// Given by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -36,15 +40,25 @@ struct Options {
 fn main() {
     let options = Options::parse();
     let redis = PrivateRedis::start();
-    let mut variants = vec![Variant::Bare, Variant::Memory];
-    match &redis {
-        Some(redis) => variants.extend([Variant::RedisCached(redis.url()), Variant::RedisStrict(redis.url())]),
-        None => println!("redis-server is not installed: no figures for Redis"),
+    if redis.is_none() {
+        println!("redis-server is not installed: no figures for Redis");
     }
-    let servers: Vec<_> = variants.iter().map(serve).collect();
+    println!("{} connections, {} rounds of {} s each", options.connections, options.rounds, options.seconds);
+    for inner in Inner::value_variants() {
+        if options.inner.is_empty() || options.inner.contains(inner) {
+            compare(&options, *inner, redis.as_ref());
+        }
+    }
+}
+
+fn compare(options: &Options, inner: Inner, redis: Option<&PrivateRedis>) {
+    let mut variants = vec![Variant::Bare, Variant::Memory];
+    if let Some(redis) = redis {
+        variants.extend([Variant::RedisCached(redis.url()), Variant::RedisStrict(redis.url())]);
+    }
+    let servers: Vec<_> = variants.iter().map(|variant| serve(variant, inner)).collect();
     let clients: Vec<_> =
         servers.iter().map(|server| load::Clients::connect(server.address, options.connections)).collect();
-
     let mut measured = vec![Vec::new(); variants.len()];
     for round in 0..=options.rounds {
         for (at, (server, clients)) in servers.iter().zip(&clients).enumerate() {
@@ -54,11 +68,14 @@ fn main() {
             }
         }
     }
-
-    println!("{} connections, {} rounds of {} s each\n", options.connections, options.rounds, options.seconds);
     println!(
-        "{:<22} {:>10} {:>8} {:>15} {:>14} {:>8}",
-        "", "requests/s", "of bare", "(min – max)", "CPU/request", "of bare"
+        "\n{:<22} {:>10} {:>8} {:>15} {:>14} {:>8}",
+        inner.name(),
+        "requests/s",
+        "of bare",
+        "(min – max)",
+        "CPU/request",
+        "of bare"
     );
     for (variant, samples) in variants.iter().zip(&measured) {
         report(variant, samples, &measured[0]);

@@ -18,11 +18,11 @@ pub(crate) enum Head {
     /// A modern request, or an OPTIONS: straight through.
     PassThrough,
     /// A legacy POST, as far as the head can tell; its body decides.
-    Post,
+    Post(Declared),
     /// A legacy GET: listen, or resume.
-    Listen,
+    Listen(Declared),
     /// A legacy DELETE: end the session.
-    Close,
+    Close(Declared),
 }
 
 /// What `MCP-Protocol-Version` says.
@@ -55,6 +55,7 @@ pub(crate) struct Message {
     /// The request to answer; `None` for notifications, responses and batches.
     pub(crate) id: Option<RequestId>,
     pub(crate) is_batch: bool,
+    pub(crate) declared: Declared,
 }
 
 /// Judges the head.
@@ -64,10 +65,10 @@ pub(crate) fn head(parts: &Parts) -> Result<Head, Rejection> {
         (&Method::OPTIONS, _) | (&Method::GET | &Method::POST | &Method::DELETE, Declared::Modern) => {
             Ok(Head::PassThrough)
         }
-        (&Method::POST, _) => Ok(Head::Post),
+        (&Method::POST, declared) => Ok(Head::Post(declared)),
         (&Method::GET | &Method::DELETE, Declared::Unsupported) => Err(Rejection::UnsupportedVersion),
-        (&Method::GET, Declared::Nothing | Declared::Legacy(_)) => Ok(Head::Listen),
-        (&Method::DELETE, Declared::Nothing | Declared::Legacy(_)) => Ok(Head::Close),
+        (&Method::GET, Declared::Nothing | Declared::Legacy(_)) => Ok(Head::Listen(declared)),
+        (&Method::DELETE, Declared::Nothing | Declared::Legacy(_)) => Ok(Head::Close(declared)),
         (_, _) => Err(Rejection::MethodNotAllowed),
     }
 }
@@ -96,7 +97,7 @@ fn single_message(declared: Declared, envelope: Envelope) -> Result<Post, (Rejec
     match (envelope.into_id(), declared) {
         (id, Declared::Unsupported) => Err((Rejection::UnsupportedVersion, id)),
         (Some(id), _) if is_initialize => Ok(Post::Handshake(id)),
-        (id, _) => Ok(Post::Message(Message { id, is_batch: false })),
+        (id, declared) => Ok(Post::Message(Message { id, is_batch: false, declared })),
     }
 }
 
@@ -112,7 +113,7 @@ fn batch_message(declared: Declared, batch: &[Envelope]) -> Result<Post, Rejecti
             "A batch cannot carry messages of 2026-07-28 or later; send them one by one",
         ));
     }
-    Ok(Post::Message(Message { id: None, is_batch: true }))
+    Ok(Post::Message(Message { id: None, is_batch: true, declared }))
 }
 
 /// Whether a session of `negotiated` accepts what its request declares and carries.
@@ -132,7 +133,7 @@ pub(crate) fn fits(negotiated: ProtocolVersion, declared: Declared, is_batch: bo
 }
 
 /// Reads `MCP-Protocol-Version`.
-pub(crate) fn declared_version(parts: &Parts) -> Declared {
+fn declared_version(parts: &Parts) -> Declared {
     match single(&parts.headers, &headers::PROTOCOL_VERSION) {
         Single::Absent => Declared::Nothing,
         Single::One(value) => match ProtocolVersion::parse(value.as_bytes()) {
@@ -173,10 +174,10 @@ mod tests {
         assert!(matches!(head(&parts("POST", &["2026-07-28"])), Ok(Head::PassThrough)));
         assert!(matches!(head(&parts("GET", &["2027-01-01"])), Ok(Head::PassThrough)));
         assert!(matches!(head(&parts("OPTIONS", &[])), Ok(Head::PassThrough)));
-        assert!(matches!(head(&parts("POST", &["2025-11-25"])), Ok(Head::Post)));
-        assert!(matches!(head(&parts("POST", &["nonsense"])), Ok(Head::Post)), "its body may still be modern");
-        assert!(matches!(head(&parts("GET", &[])), Ok(Head::Listen)));
-        assert!(matches!(head(&parts("DELETE", &["2025-06-18"])), Ok(Head::Close)));
+        assert!(matches!(head(&parts("POST", &["2025-11-25"])), Ok(Head::Post(_))));
+        assert!(matches!(head(&parts("POST", &["nonsense"])), Ok(Head::Post(_))), "its body may still be modern");
+        assert!(matches!(head(&parts("GET", &[])), Ok(Head::Listen(_))));
+        assert!(matches!(head(&parts("DELETE", &["2025-06-18"])), Ok(Head::Close(_))));
         assert_eq!(head(&parts("DELETE", &["nonsense"])).unwrap_err(), Rejection::UnsupportedVersion);
         assert_eq!(head(&parts("GET", &["2025-11-25", "2025-11-25"])).unwrap_err(), Rejection::UnsupportedVersion);
         for method in ["HEAD", "PUT", "PATCH", "TRACE"] {
@@ -198,7 +199,10 @@ mod tests {
         let notification_of_that_name = r#"{"method":"initialize"}"#;
         assert!(matches!(judged(Declared::Nothing, notification_of_that_name), Ok(Post::Message(_))));
         let call = r#"{"id":1,"method":"tools/call"}"#;
-        assert!(matches!(judged(Declared::Nothing, call), Ok(Post::Message(Message { id: Some(_), is_batch: false }))));
+        assert!(matches!(
+            judged(Declared::Nothing, call),
+            Ok(Post::Message(Message { id: Some(_), is_batch: false, .. }))
+        ));
         assert_eq!(judged(Declared::Unsupported, call).unwrap_err(), Rejection::UnsupportedVersion);
         assert!(matches!(
             judged(Declared::Nothing, &format!("[{call}]")),

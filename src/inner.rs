@@ -74,7 +74,7 @@ impl<S: InnerService> Inner<S> {
     pub(crate) async fn call(&mut self, request: Request<RequestBody>) -> Result<Response<ResponseBody>, S::Failure> {
         match self.ready.take() {
             Some(mut ready) => ready.call_ready(request).await,
-            None => self.later().call_when_ready(request).await,
+            None => Box::pin(self.later().call_when_ready(request)).await,
         }
     }
 

@@ -12,7 +12,7 @@ use http_body::Body;
 use tower::Service;
 
 use crate::body::{BoxError, RequestBody, ResponseBody, Unreadable, read_whole};
-use crate::classify::{self, Head, Post};
+use crate::classify::{self, Declared, Head, Post};
 use crate::engine::Engine;
 use crate::exchange::{Answered, Exchange};
 use crate::future::ResponseFuture;
@@ -84,14 +84,14 @@ where
     let head = exchange.engine.config.origins.check(&parts).and_then(|()| classify::head(&parts));
     match head {
         Ok(Head::PassThrough) => Box::pin(exchange.pass_unread(parts, body)).await,
-        Ok(Head::Post) => respond_to_post(exchange, parts, body).await,
-        Ok(Head::Listen) => Box::pin(exchange.listen(parts)).await,
-        Ok(Head::Close) => Box::pin(exchange.close(parts)).await,
+        Ok(Head::Post(declared)) => respond_to_post(exchange, parts, declared, body).await,
+        Ok(Head::Listen(declared)) => Box::pin(exchange.listen(parts, declared)).await,
+        Ok(Head::Close(declared)) => Box::pin(exchange.close(parts, declared)).await,
         Err(rejection) => Ok(rejection.answer(None)),
     }
 }
 
-async fn respond_to_post<S, B>(mut exchange: Exchange<S>, parts: Box<Parts>, body: B) -> Answered<S>
+async fn respond_to_post<S, B>(mut exchange: Exchange<S>, parts: Box<Parts>, declared: Declared, body: B) -> Answered<S>
 where
     S: InnerService,
     B: Body<Data = Bytes>,
@@ -103,7 +103,7 @@ where
         Err(Unreadable::Broken) => return Ok(Rejection::BodyBroken.answer(None)),
     };
     let payload = message::read(&body, config.batch_limit);
-    match classify::post(classify::declared_version(&parts), payload) {
+    match classify::post(declared, payload) {
         Ok(Post::PassThrough) => Box::pin(exchange.pass_read(parts, body)).await,
         Ok(Post::Handshake(id)) => Box::pin(exchange.handshake(parts, body, &id)).await,
         Ok(Post::Message(message)) => exchange.message(parts, body, message).await,

@@ -12,7 +12,9 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::Mutex;
 
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"bench","version":"0"}}}"#;
-const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":{"a":1,"b":2},"_meta":{"progressToken":7}}}"#;
+const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+const CALL: &str =
+    r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":{"a":1,"b":2}}}"#;
 
 pub struct Clients {
     runtime: tokio::runtime::Runtime,
@@ -51,6 +53,8 @@ impl Connection {
         let mut connection = Self { sender, session: None };
         let answer = connection.post(INITIALIZE).await;
         connection.session = answer.headers().get("mcp-session-id").cloned();
+        answer.into_body().collect().await.expect("a whole answer");
+        let answer = connection.post(INITIALIZED).await;
         answer.into_body().collect().await.expect("a whole answer");
         connection
     }

@@ -1,16 +1,27 @@
-//! A small MCP handler, bare or behind the layer, on a thread and core of its own.
+//! An MCP service, bare or behind the layer, on a thread and core of its own.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::Router;
 use axum::handler::HandlerWithoutStateExt;
-use axum::{Json, Router};
-use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tower::Layer;
 use tower_mcp_sessions::store::{MemoryStore, RedisStore};
 use tower_mcp_sessions::{Freshness, SessionLayer, SessionLayerBuilder};
+
+use super::inner::{self, Inner};
+
+/// Mounts a service, behind the layer if there is one.
+macro_rules! mount {
+    ($sessions:expr, $service:expr) => {
+        match $sessions {
+            None => Router::new().route_service("/mcp", $service),
+            Some(sessions) => Router::new().route_service("/mcp", sessions.layer($service)),
+        }
+    };
+}
 
 pub enum Variant {
     Bare,
@@ -29,15 +40,23 @@ impl Variant {
         }
     }
 
-    async fn app(&self) -> Router {
-        let handler = answer.into_service();
+    async fn sessions(&self) -> Option<SessionLayer> {
         let builder = match self {
-            Self::Bare => return Router::new().route_service("/mcp", handler),
+            Self::Bare => return None,
             Self::Memory => SessionLayer::builder(MemoryStore::new()),
             Self::RedisCached(url) => in_redis(url).await,
             Self::RedisStrict(url) => in_redis(url).await.freshness(Freshness::Strict),
         };
-        Router::new().route_service("/mcp", builder.build().layer(handler))
+        Some(builder.build())
+    }
+
+    async fn app(&self, inner: Inner) -> Router {
+        let sessions = self.sessions().await;
+        match inner {
+            Inner::Handler => mount!(sessions, inner::handler.into_service()),
+            Inner::RmcpStateless => mount!(sessions, inner::rmcp(false)),
+            Inner::Rmcp => mount!(sessions, inner::rmcp(true)),
+        }
     }
 }
 
@@ -61,7 +80,7 @@ impl Server {
     }
 }
 
-pub fn serve(variant: &Variant) -> Server {
+pub fn serve(variant: &Variant, inner: Inner) -> Server {
     let (running, dropped) = oneshot::channel::<()>();
     let (ready, address) = std::sync::mpsc::channel();
     let (started, thread) = std::sync::mpsc::channel();
@@ -74,7 +93,7 @@ pub fn serve(variant: &Variant) -> Server {
         .enable_all()
         .build()
         .expect("a runtime");
-    let app = runtime.block_on(variant.app());
+    let app = runtime.block_on(variant.app(inner));
     std::thread::spawn(move || {
         runtime.block_on(async move {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -86,16 +105,4 @@ pub fn serve(variant: &Variant) -> Server {
     let address = address.recv().expect("the server starts");
     let thread = thread.recv().expect("the runtime has a thread");
     Server { address, schedstat: PathBuf::from("/proc").join(thread).join("schedstat"), _running: running }
-}
-
-/// What a hand-written handler does: reads the message, adds two numbers, writes the answer.
-async fn answer(Json(message): Json<Value>) -> Json<Value> {
-    let result = if message["method"] == "initialize" {
-        json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": { "name": "bench", "version": "0" } })
-    } else {
-        let arguments = &message["params"]["arguments"];
-        let sum = arguments["a"].as_i64().unwrap_or(0) + arguments["b"].as_i64().unwrap_or(0);
-        json!({ "content": [{ "type": "text", "text": sum.to_string() }] })
-    };
-    Json(json!({ "jsonrpc": "2.0", "id": message["id"], "result": result }))
 }

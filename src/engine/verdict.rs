@@ -159,6 +159,15 @@ impl Engine {
         {
             return Ok(vouched);
         }
+        Box::pin(self.vouch_from_store(key, digest, principal)).await
+    }
+
+    async fn vouch_from_store(
+        &self,
+        key: SessionKey,
+        digest: SecretDigest,
+        principal: Option<&Principal>,
+    ) -> Result<Vouched, Rejection> {
         let guard = self.watch.guard(&key);
         let found = self.store.find(&key).await.map_err(|error| self.store_failed("find", &key, &error))?;
         let Some(record) = found else {
@@ -201,8 +210,10 @@ impl Engine {
             Held::Asked(guard) => guard,
         };
         let record = match record.status {
-            SessionStatus::Disconnected => self.revive(&record).await?,
-            SessionStatus::Active if self.residents.get(&record.key).is_none() => self.first_use(record).await?,
+            SessionStatus::Disconnected => Box::pin(self.revive(&record)).await?,
+            SessionStatus::Active if self.residents.get(&record.key).is_none() => {
+                Box::pin(self.first_use(record)).await?
+            }
             SessionStatus::Active => record,
         };
         Ok(self.settle(guard, record))

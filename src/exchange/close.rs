@@ -5,7 +5,7 @@ use http::{Response, StatusCode};
 
 use super::{Answered, Exchange};
 use crate::body::ResponseBody;
-use crate::classify;
+use crate::classify::{self, Declared};
 use crate::engine::config::Freshness;
 use crate::inner::InnerService;
 use crate::rejection::Rejection;
@@ -13,8 +13,8 @@ use crate::session::EndReason;
 
 impl<S: InnerService> Exchange<S> {
     /// Ends a session: 204 once the store has it. The inner service's session is closed in the background.
-    pub(crate) async fn close(self, parts: Box<Parts>) -> Answered<S> {
-        match self.end_session(&parts).await {
+    pub(crate) async fn close(self, parts: Box<Parts>, declared: Declared) -> Answered<S> {
+        match self.end_session(&parts, declared).await {
             Ok(()) => {
                 let mut response = Response::new(ResponseBody::whole(""));
                 *response.status_mut() = StatusCode::NO_CONTENT;
@@ -24,11 +24,11 @@ impl<S: InnerService> Exchange<S> {
         }
     }
 
-    async fn end_session(&self, parts: &Parts) -> Result<(), Rejection> {
+    async fn end_session(&self, parts: &Parts, declared: Declared) -> Result<(), Rejection> {
         let id = classify::session_id(parts)?;
         let principal = self.engine.config.principal_of(parts);
         let vouched = self.engine.vouch(&id, principal.as_ref(), Freshness::Strict).await?;
-        classify::fits(vouched.record.origin.protocol_version, classify::declared_version(parts), false)?;
+        classify::fits(vouched.record.origin.protocol_version, declared, false)?;
         match self.engine.end(&vouched.record.key, EndReason::ClosedByClient).await? {
             true => Ok(()),
             false => Err(Rejection::SessionNotFound),

@@ -18,6 +18,7 @@ mod session;
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use http::Response;
 
 use self::detach::{Detach, Panicked};
@@ -41,18 +42,14 @@ type Outcome<S> = Result<Response<ResponseBody>, Failure<<S as InnerService>::Fa
 /// Runs an exchange so that a client that leaves does not cut it short, and a panic costs this answer alone.
 ///
 /// What comes of it is dropped where the client has left meanwhile.
-async fn detached<T, E>(
-    engine: &Engine,
-    exchange: impl Future<Output = Result<T, Failure<E>>> + Send + 'static,
-) -> Result<T, Failure<E>>
+fn detached<T, E, F>(engine: &Engine, exchange: F) -> impl Future<Output = Result<T, Failure<E>>> + Send + use<T, E, F>
 where
     T: Send + 'static,
     E: Send + 'static,
+    F: Future<Output = Result<T, Failure<E>>> + Send + 'static,
 {
-    match Detach::new(exchange, &engine.drain.calls).await {
-        Ok(outcome) => outcome,
-        Err(Panicked) => Err(Rejection::InnerPanicked.into()),
-    }
+    let detach = Detach::new(exchange, &engine.drain.calls);
+    detach.map(|outcome| outcome.unwrap_or_else(|Panicked| Err(Rejection::InnerPanicked.into())))
 }
 
 /// Turns what became of an exchange into the client's answer.

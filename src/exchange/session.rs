@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::Entry;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
@@ -10,7 +11,7 @@ use http_body::Body;
 use super::relay::{Purpose, Relay};
 use super::{Answered, Exchange, Outcome, answer, detached};
 use crate::body::{RequestBody, ResponseBody, read_whole};
-use crate::classify::{self, Message};
+use crate::classify::{self, Declared, Message};
 use crate::engine::binding::Binding;
 use crate::engine::verdict::Admission;
 use crate::inner::{Failure, InnerService};
@@ -24,17 +25,19 @@ const NOT_FOUND_BODY_LIMIT: usize = 1 << 20;
 impl<S: InnerService> Exchange<S> {
     /// Answers a message that a client POSTs within its session.
     pub(crate) async fn message(self, parts: Box<Parts>, body: Bytes, message: Message) -> Answered<S> {
-        let purpose = Purpose::Call(message.id.clone());
-        let outcome = match self.admit(&parts, message.is_batch).await {
-            Ok(admission) => self.serve(admission, parts, body, purpose).await,
+        let outcome = match self.admit(&parts, message.declared, message.is_batch).await {
+            Ok(admission) => self.serve(admission, parts, body, Purpose::Call(message.id.clone())).await,
             Err(rejection) => Err(rejection.into()),
         };
         answer::<S>(outcome, message.id.as_ref())
     }
 
     /// Opens the session's stream for what the server has to say by itself, or resumes a stream.
-    pub(crate) async fn listen(self, parts: Box<Parts>) -> Answered<S> {
-        let outcome = match self.admit(&parts, false).await {
+    pub(crate) async fn listen(self, mut parts: Box<Parts>, declared: Declared) -> Answered<S> {
+        // It may have declared a body, which goes no further than this.
+        parts.headers.remove(header::TRANSFER_ENCODING);
+        parts.headers.remove(header::CONTENT_LENGTH);
+        let outcome = match self.admit(&parts, declared, false).await {
             Ok(_) if self.engine.drain.is_draining() => Err(Rejection::ShuttingDown.into()),
             Ok(admission) => self.serve(admission, parts, Bytes::new(), Purpose::Listen).await,
             Err(rejection) => Err(rejection.into()),
@@ -42,17 +45,24 @@ impl<S: InnerService> Exchange<S> {
         answer::<S>(outcome, None)
     }
 
-    async fn admit(&self, parts: &Parts, is_batch: bool) -> Result<Admission, Rejection> {
+    async fn admit(&self, parts: &Parts, declared: Declared, is_batch: bool) -> Result<Admission, Rejection> {
         let id = classify::session_id(parts)?;
         let principal = self.engine.config.principal_of(parts);
         let vouched = self.engine.vouch(&id, principal.as_ref(), self.engine.config.freshness).await?;
-        classify::fits(vouched.record.origin.protocol_version, classify::declared_version(parts), is_batch)?;
+        classify::fits(vouched.record.origin.protocol_version, declared, is_batch)?;
         self.engine.enter(vouched).await
     }
 
-    async fn serve(self, admission: Admission, parts: Box<Parts>, body: Bytes, purpose: Purpose) -> Outcome<S> {
+    /// Not an `async fn`, so that what it is given moves once: into the box that may outlive its client.
+    fn serve(
+        self,
+        admission: Admission,
+        parts: Box<Parts>,
+        body: Bytes,
+        purpose: Purpose,
+    ) -> impl Future<Output = Outcome<S>> + Send {
         let engine = Arc::clone(&self.engine);
-        detached(&engine, self.run(admission, parts, body, purpose)).await
+        detached(&engine, self.run(admission, parts, body, purpose))
     }
 
     async fn run(mut self, admission: Admission, mut parts: Box<Parts>, body: Bytes, purpose: Purpose) -> Outcome<S> {
@@ -85,18 +95,16 @@ impl<S: InnerService> Exchange<S> {
 
     /// Makes the client's headers the inner service's: our id off, the session's version on, the session in the extensions.
     fn prepare(&self, parts: &mut Parts, admission: &Admission, length: usize) {
-        parts.headers.remove(headers::SESSION_ID);
-        parts.headers.remove(headers::RECONNECT_TOKEN);
+        let headers = &mut parts.headers;
+        headers.remove(headers::SESSION_ID);
+        headers.remove(headers::RECONNECT_TOKEN);
         // Event streams are read on their way, so they must not come compressed.
-        parts.headers.remove(header::ACCEPT_ENCODING);
-        // A GET may have declared a body, which goes no further than this.
-        let framing = [header::TRANSFER_ENCODING, header::CONTENT_LENGTH].map(|name| parts.headers.remove(name));
-        if framing.iter().any(Option::is_some) {
-            parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        headers.remove(header::ACCEPT_ENCODING);
+        if headers.remove(header::TRANSFER_ENCODING).is_some() {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
-        if !parts.headers.contains_key(headers::PROTOCOL_VERSION) {
-            let negotiated = headers::version(admission.record.origin.protocol_version);
-            parts.headers.insert(headers::PROTOCOL_VERSION, negotiated);
+        if let Entry::Vacant(undeclared) = headers.entry(headers::PROTOCOL_VERSION) {
+            undeclared.insert(headers::version(admission.record.origin.protocol_version));
         }
         parts.extensions.insert(self.engine.session_handle(admission));
     }
