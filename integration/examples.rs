@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use crate::harness::process::run_example;
 use crate::harness::redis::RedisServer;
 
-const EXAMPLES: [&str; 3] = ["bare_hyper", "quickstart", "server"];
+const EXAMPLES: [&str; 4] = ["bare_hyper", "custom_store", "quickstart", "server"];
 
 #[tokio::test]
 async fn every_example_explains_itself() {

@@ -100,7 +100,7 @@ async fn who_serve(wire: &Wire) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_official_clients_work_without_sticky_routing() {
+async fn official_clients_work_without_sticky_routing() {
     let pair = Pair::start().await;
     let proxy = pair.balanced().await;
     let options = json!({"ask": "error", "timeoutMs": 60_000, "callTimeoutMs": 20_000});
@@ -113,7 +113,7 @@ async fn the_official_clients_work_without_sticky_routing() {
 }
 
 #[tokio::test]
-async fn one_client_opens_a_session_and_another_comes_back_to_it_elsewhere() {
+async fn of_two_official_clients_one_opens_a_session_and_the_other_comes_back_to_it_elsewhere() {
     let pair = Pair::start().await;
     let opened = drive_ts(TsSdk::V1, &pair.a.mcp(), "quickstart", json!({"keep": true})).await;
     opened.assert_clean();
