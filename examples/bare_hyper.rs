@@ -4,14 +4,17 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::Parser;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 use tower::ServiceBuilder;
 use tower_mcp_sessions::body::RequestBody;
 use tower_mcp_sessions::store::MemoryStore;
@@ -32,25 +35,34 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let service = ServiceBuilder::new().layer(sessions.clone()).service_fn(answer);
     let listener = tokio::net::TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     println!("listening on http://{}", listener.local_addr()?);
+    let connections = GracefulShutdown::new();
     loop {
-        let (connection, peer) = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => accepted?,
-            _ = tokio::signal::ctrl_c() => break,
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
         };
+        stream.set_nodelay(true)?;
         let service = ServiceBuilder::new()
             .map_request(move |mut request: Request<hyper::body::Incoming>| {
                 request.extensions_mut().insert(PeerAddr(peer));
                 request
             })
             .service(service.clone());
+        let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+        let connection = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let connection = connections.watch(connection.into_owned());
         tokio::spawn(async move {
-            let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-            let connection = server.serve_connection(TokioIo::new(connection), TowerToHyperService::new(service));
             if let Err(error) = connection.await {
                 eprintln!("connection of {peer}: {error}");
             }
         });
+    }
+    sessions.close_streams();
+    if tokio::time::timeout(Duration::from_secs(9), connections.shutdown()).await.is_err() {
+        eprintln!("connections were still open; leaving anyway");
     }
     sessions.shutdown().await;
     Ok(())

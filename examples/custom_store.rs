@@ -160,14 +160,15 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
-    let listener = serve::bind(options.listen).await?;
+    let server = serve::Server::bind(options.listen).await?;
     let store = Journal { inside: MemoryStore::new(), line: |what, key| println!("{key} {what}") };
     let sessions = SessionLayer::builder(store).idle_timeout(options.idle_timeout).try_build()?;
     let config = StreamableHttpServerConfig::default();
     let mcp: StreamableHttpService<Tools, LocalSessionManager> =
         StreamableHttpService::new(|| Ok(Tools), Arc::default(), config);
     let app = Router::new().route_service("/mcp", sessions.layer(mcp));
-    serve::until_told_to_stop(listener, app, sessions).await
+    server.announce()?;
+    server.serve(app, sessions).await
 }
 
 #[cfg(all(test, feature = "testing"))]

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example quickstart`, then follow what it prints.
 
+use std::error::Error;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use axum::Router;
@@ -15,6 +17,10 @@ use serde::Deserialize;
 use tower::Layer;
 use tower_mcp_sessions::SessionLayer;
 use tower_mcp_sessions::store::MemoryStore;
+
+#[path = "support/serve.rs"]
+mod serve;
+use serve::Server;
 
 /// An MCP server with one tool behind the session layer, on 127.0.0.1:8931.
 #[derive(Parser)]
@@ -48,24 +54,21 @@ impl ServerHandler for Greeter {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let options = Options::parse();
+async fn main() -> ExitCode {
+    serve::log_to_stderr();
+    serve::exit_code(run(Options::parse()).await)
+}
+
+async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let mcp: StreamableHttpService<Greeter, LocalSessionManager> =
         StreamableHttpService::new(|| Ok(Greeter), Arc::default(), StreamableHttpServerConfig::default());
     let sessions = SessionLayer::builder(MemoryStore::new()).build();
     let app = Router::new().route_service("/mcp", sessions.layer(mcp));
 
-    let listener = tokio::net::TcpListener::bind(options.listen).await;
-    let listener = listener.map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
-    println!("listening on http://{}", listener.local_addr()?);
-    println!("MCP endpoint: http://{}/mcp — try:\n", listener.local_addr()?);
-    println!("  npx @modelcontextprotocol/inspector --cli http://{}/mcp --method tools/list", listener.local_addr()?);
-    let leaving = sessions.clone();
-    let stopped = async move {
-        let _ = tokio::signal::ctrl_c().await;
-        leaving.close_streams();
-    };
-    axum::serve(listener, app).with_graceful_shutdown(stopped).await?;
-    sessions.shutdown().await;
-    Ok(())
+    let server = Server::bind(options.listen).await?;
+    server.announce()?;
+    let endpoint = format!("http://{}/mcp", server.address()?);
+    println!("MCP endpoint: {endpoint} — try:\n");
+    println!("  npx @modelcontextprotocol/inspector --cli {endpoint} --method tools/list\n");
+    server.serve(app, sessions).await
 }

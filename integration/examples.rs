@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::harness::process::run_example;
+use crate::harness::process::{Process, Signal, run_example};
 use crate::harness::redis::RedisServer;
 
 const EXAMPLES: [&str; 4] = ["bare_hyper", "custom_store", "quickstart", "server"];
@@ -14,6 +14,18 @@ async fn every_example_explains_itself() {
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{example}: {output:?}");
         assert!(said.contains(&format!("Usage: {example}")) && said.contains("--listen"), "{example}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn every_example_leaves_when_told_to() {
+    for example in EXAMPLES {
+        for signal in [Signal::TERM, Signal::INT] {
+            let mut process = Process::example(example, &[]).await;
+            process.signal(signal);
+            let exit = process.exit().await;
+            assert!(exit.status.success(), "{example} after {signal:?}: {}", exit.stderr);
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::handler::HandlerWithoutStateExt;
+use axum::serve::ListenerExt;
 use tokio::sync::oneshot;
 use tower::Layer;
 use tower_mcp_sessions::store::{MemoryStore, RedisStore};
@@ -98,6 +99,7 @@ pub fn serve(variant: &Variant, inner: Inner) -> Server {
         runtime.block_on(async move {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             ready.send(listener.local_addr().expect("an address")).expect("somebody waits");
+            let listener = listener.tap_io(|stream| stream.set_nodelay(true).expect("TCP"));
             tokio::spawn(async move { axum::serve(listener, app).await });
             let _ = dropped.await;
         });

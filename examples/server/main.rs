@@ -38,15 +38,16 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), Box<dyn Error>> {
-    let listener = serve::bind(options.listen).await?;
-    let replica = options.replica(listener.local_addr()?);
+    let server = serve::Server::bind(options.listen).await?;
+    let replica = options.replica(server.address()?);
     let builder = match &options.redis {
         Some(url) => SessionLayer::builder(redis::connect(url).await?),
         None => SessionLayer::builder(MemoryStore::new()),
     };
     let sessions = configure(builder, &options).replica(Arc::clone(&replica)).try_build()?;
     let app = Router::new().route_service("/mcp", sessions.layer(mcp(&options, replica)));
-    serve::until_told_to_stop(listener, app, sessions).await
+    server.announce()?;
+    server.serve(app, sessions).await
 }
 
 /// The inner service. The layer in front has checked the host already.

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::Router;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tower_mcp_sessions::SessionLayer;
 
@@ -36,49 +37,62 @@ pub fn with_causes(error: &dyn Error) -> String {
         .fold(error.to_string(), |told, cause| if told.ends_with(&cause) { told } else { format!("{told}: {cause}") })
 }
 
-/// Takes the address, before anything else is begun.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))
-}
-
-/// Serves `app` until Ctrl-C or SIGTERM; then calls in flight are answered, open streams are told to retry elsewhere, and
-/// the function returns within ten seconds.
-pub async fn until_told_to_stop(
+/// A server that has its address, and can be told to stop.
+pub struct Server {
     listener: TcpListener,
-    app: Router,
-    sessions: SessionLayer,
-) -> Result<(), Box<dyn Error>> {
-    let mut stdout = std::io::stdout();
-    writeln!(stdout, "listening on http://{}", listener.local_addr()?)?;
-    stdout.flush()?;
-
-    let (stopping, told) = oneshot::channel();
-    let leaving = sessions.clone();
-    let stop = async move {
-        told_to_stop().await;
-        leaving.close_streams();
-        let _ = stopping.send(());
-    };
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, app).with_graceful_shutdown(stop).into_future();
-    let last_moment = async {
-        let _ = told.await;
-        tokio::time::sleep(LAST_MOMENT).await;
-    };
-    tokio::select! {
-        served = async { server.await?; sessions.shutdown().await; Ok(()) } => served,
-        () = last_moment => {
-            tracing::warn!("connections were still open {LAST_MOMENT:?} after being told to stop; leaving anyway");
-            Ok(())
-        }
-    }
+    terminate: Signal,
+    interrupt: Signal,
 }
 
-async fn told_to_stop() {
-    let mut terminate = signal(SignalKind::terminate()).expect("signals can be handled");
-    let mut interrupt = signal(SignalKind::interrupt()).expect("signals can be handled");
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: finishing calls"),
-        _ = interrupt.recv() => tracing::info!("interrupted: finishing calls"),
+impl Server {
+    /// Takes the address and listens for signals, before anything else is begun.
+    pub async fn bind(address: SocketAddr) -> Result<Self, String> {
+        let handled = |kind| signal(kind).map_err(|error| format!("cannot handle signals: {error}"));
+        let (terminate, interrupt) = (handled(SignalKind::terminate())?, handled(SignalKind::interrupt())?);
+        let bound = TcpListener::bind(address).await;
+        let listener = bound.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        Ok(Self { listener, terminate, interrupt })
+    }
+
+    /// Where it is, the port being known by now.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Says where it is. Connections are accepted from here on; they wait until it serves.
+    pub fn announce(&self) -> std::io::Result<()> {
+        let mut stdout = std::io::stdout();
+        writeln!(stdout, "listening on http://{}", self.address()?)?;
+        stdout.flush()
+    }
+
+    /// Serves `app` until Ctrl-C or SIGTERM; then calls in flight are answered, open streams are told to retry elsewhere,
+    /// and the function returns within ten seconds.
+    pub async fn serve(mut self, app: Router, sessions: SessionLayer) -> Result<(), Box<dyn Error>> {
+        let (stopping, told) = oneshot::channel();
+        let leaving = sessions.clone();
+        let stop = async move {
+            tokio::select! {
+                _ = self.terminate.recv() => tracing::info!("SIGTERM: finishing calls"),
+                _ = self.interrupt.recv() => tracing::info!("interrupted: finishing calls"),
+            }
+            leaving.close_streams();
+            let _ = stopping.send(());
+        };
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
+        // Events are small and follow each other: none may wait for the acknowledgement of the one before.
+        let listener = self.listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let server = axum::serve(listener, app).with_graceful_shutdown(stop).into_future();
+        let last_moment = async {
+            let _ = told.await;
+            tokio::time::sleep(LAST_MOMENT).await;
+        };
+        tokio::select! {
+            served = async { server.await?; sessions.shutdown().await; Ok(()) } => served,
+            () = last_moment => {
+                tracing::warn!("connections were still open {LAST_MOMENT:?} after being told to stop; leaving anyway");
+                Ok(())
+            }
+        }
     }
 }

@@ -2,14 +2,15 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::body::BoxError;
 
 /// A store could not do what it was asked. The cause is kept as [`source`](Error::source).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,
-    source: Option<BoxError>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 /// What kind of failure a [`StoreError`] is.
@@ -31,7 +32,7 @@ pub enum StoreErrorKind {
 impl StoreError {
     /// An error with a cause.
     pub fn new(kind: StoreErrorKind, source: impl Into<BoxError>) -> Self {
-        Self { kind, source: Some(source.into()) }
+        Self { kind, source: Some(source.into().into()) }
     }
 
     /// What kind of failure this is.

@@ -1,6 +1,7 @@
 //! [`RedisStoreBuilder`]: options, and what is checked before the first session.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -138,7 +139,14 @@ impl RedisStoreBuilder {
             .build()
             .map_err(|_| (redis::ErrorKind::InvalidClientConfig, "the pool has no runtime for its timeouts"))?;
         let connections = Connections { pool, link: Link::new(dialer, patience), patience };
-        let inner = Inner { keys, client, connect_timeout: self.connect_timeout, connections, bell: OnceLock::new() };
+        let inner = Inner {
+            keys,
+            client,
+            connect_timeout: self.connect_timeout,
+            connections,
+            reads: Arc::default(),
+            bell: OnceLock::new(),
+        };
         Ok(RedisStore { inner: inner.into() })
     }
 

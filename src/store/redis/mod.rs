@@ -8,7 +8,7 @@
 //! | how sessions and sweeps use them | `sessions.rs`, `sweep.rs` |
 //! | how streams are kept | `streams.rs` |
 //! | how replicas hear of changes | `bus.rs`, in the words of `news.rs` |
-//! | which connection does what, and when it is replaced | `link.rs` (reads), `pool.rs` (transitions), `bus.rs` |
+//! | which connection does what, and when it is replaced | `link.rs` (reads, gathered by `gather.rs`), `pool.rs` (transitions), `bus.rs` |
 //! | what an error of Redis means | `failure.rs` |
 //! | what is checked before the first session | `builder.rs` |
 //!
@@ -21,6 +21,7 @@
 mod builder;
 mod bus;
 mod failure;
+mod gather;
 mod keys;
 mod link;
 mod news;
@@ -39,6 +40,7 @@ use std::time::Duration;
 use deadpool_redis::redis::Client;
 
 use self::bus::Bell;
+use self::gather::Gather;
 use self::keys::Keys;
 use self::link::Link;
 use self::pool::{Connections, Lease};
@@ -61,6 +63,7 @@ struct Inner {
     client: Client,
     connect_timeout: Duration,
     connections: Connections,
+    reads: Arc<Gather>,
     bell: OnceLock<Bell>,
 }
 

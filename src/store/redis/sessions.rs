@@ -41,7 +41,7 @@ impl SessionStore for RedisStore {
     }
 
     async fn find(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
-        let value: Option<Vec<u8>> = self.link().ask(&Cmd::get(self.keys().record(key))).await?;
+        let value = self.inner.reads.get(self.link(), self.keys().record(key)).await?;
         value.map(|value| record::decode(*key, &value)).transpose()
     }
 
