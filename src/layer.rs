@@ -99,6 +99,7 @@ impl SessionLayerBuilder {
             data_limit: 64 << 10,
             batch_limit: 100,
             drain_timeout: Duration::from_secs(8),
+            plain_answers: true,
             replica: default_replica(),
             principal: None,
             peer: None,
@@ -204,6 +205,13 @@ impl SessionLayerBuilder {
     /// Most messages in a JSON-RPC batch (sessions of 2025-03-26 only). Default: 100.
     pub fn batch_limit(mut self, messages: usize) -> Self {
         self.config.batch_limit = messages;
+        self
+    }
+
+    /// Whether an answer that is there at once (within 100 ms, with no other message before it) goes out as plain JSON where
+    /// the inner service opened an event stream for it. Default: yes; it spares both sides a stream that carries nothing else.
+    pub fn plain_answers(mut self, plain: bool) -> Self {
+        self.config.plain_answers = plain;
         self
     }
 

@@ -65,6 +65,10 @@ struct Options {
     /// Ask the store about every request.
     #[arg(long)]
     strict: bool,
+
+    /// Send every event stream of the inner service's on as a stream, even if it carries one answer that is there at once.
+    #[arg(long)]
+    keep_streams: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -99,5 +103,6 @@ async fn app(options: &Options) -> Result<Router, Box<dyn Error>> {
         Sessions::Redis => SessionLayer::builder(RedisStore::connect(&options.redis).await?),
     };
     let freshness = if options.strict { Freshness::Strict } else { Freshness::Cached };
-    Ok(Router::new().route_service("/mcp", builder.freshness(freshness).build().layer(mcp)))
+    Ok(Router::new()
+        .route_service("/mcp", builder.freshness(freshness).plain_answers(!options.keep_streams).build().layer(mcp)))
 }

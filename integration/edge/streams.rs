@@ -3,22 +3,24 @@
 use http::Method;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
+use tower::Layer;
 
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::eventually;
 use crate::harness::inner::Scripted;
 use crate::harness::raw::{Client, LEGACY, request};
-use crate::harness::replica::Replica;
+use crate::harness::replica::{Replica, layer};
 
 on_every_backend! {
     priming_events_reach_only_clients_that_know_them,
+    an_answer_that_is_there_at_once_is_plain_json_if_the_client_takes_it,
     a_message_on_a_get_is_not_for_the_inner_service,
     the_layer_listens_for_an_inner_service_that_does_not,
 }
 
 async fn priming_events_reach_only_clients_that_know_them(backend: Backend) {
     let (store, inner) = (backend.store().await, Scripted::with_sessions());
-    let replica = Replica::of(&store, &inner).await;
+    let replica = Replica::start(layer(&store).plain_answers(false).build().layer(inner.clone())).await;
     for version in LEGACY {
         let session = Client::of(&replica).open(version).await;
         let answer = session.client.post(&request(1, "primed", json!({}))).await;
@@ -29,6 +31,21 @@ async fn priming_events_reach_only_clients_that_know_them(backend: Backend) {
         }
         assert!(events.next_raw().await.unwrap().starts_with("data: {"), "{version}");
         assert_eq!(events.next_raw().await, None);
+    }
+}
+
+async fn an_answer_that_is_there_at_once_is_plain_json_if_the_client_takes_it(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let replica = Replica::of(&store, &inner).await;
+    for version in LEGACY {
+        let session = Client::of(&replica).open(version).await;
+        let plain = session.client.post(&request(1, "primed", json!({}))).await;
+        assert_eq!(plain.headers["content-type"], "application/json", "{version}");
+        assert_eq!(plain.whole().await.json()["id"], 1);
+        let streams_only = session.client.with("accept", "text/event-stream");
+        let stream = streams_only.post(&request(2, "primed", json!({}))).await;
+        assert_eq!(stream.headers["content-type"], "text/event-stream", "{version}");
+        assert_eq!(stream.events().rest().await.last().unwrap()["id"], 2);
     }
 }
 

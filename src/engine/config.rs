@@ -48,6 +48,7 @@ pub(crate) struct Config {
     pub(crate) data_limit: usize,
     pub(crate) batch_limit: usize,
     pub(crate) drain_timeout: Duration,
+    pub(crate) plain_answers: bool,
     pub(crate) replica: Arc<str>,
     pub(crate) principal: Option<Box<PrincipalOf>>,
     pub(crate) peer: Option<Box<PeerOf>>,

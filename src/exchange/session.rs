@@ -17,6 +17,7 @@ use crate::engine::verdict::Admission;
 use crate::inner::{Failure, InnerService};
 use crate::protocol::{headers, message};
 use crate::rejection::Rejection;
+use crate::stream::early::{self, Beginning};
 use crate::stream::quiet;
 
 /// Longest body of a 404 that is searched for a JSON-RPC error.
@@ -67,12 +68,13 @@ impl<S: InnerService> Exchange<S> {
 
     async fn run(mut self, admission: Admission, mut parts: Box<Parts>, body: Bytes, purpose: Purpose) -> Outcome<S> {
         let binding = self.engine.binding(&mut self.inner, &admission, &parts).await?;
+        let plain = self.engine.config.plain_answers && headers::accepts_json(&parts.headers);
         self.prepare(&mut parts, &admission, body.len());
         let response = match binding.inner_id() {
             None => self.inner.call(request(parts, None, body)).await.map_err(Failure::Inner)?,
             Some(_) => Box::pin(self.call_bound(&admission, binding, parts, body)).await?,
         };
-        self.relay(admission, response, purpose).await
+        self.relay(admission, response, purpose, plain).await
     }
 
     /// Calls an inner service that has sessions; if it has lost ours, once more after replaying the handshake.
@@ -109,7 +111,13 @@ impl<S: InnerService> Exchange<S> {
         parts.extensions.insert(self.engine.session_handle(admission));
     }
 
-    async fn relay(self, admission: Admission, response: Response<ResponseBody>, purpose: Purpose) -> Outcome<S> {
+    async fn relay(
+        self,
+        admission: Admission,
+        response: Response<ResponseBody>,
+        purpose: Purpose,
+        plain: bool,
+    ) -> Outcome<S> {
         let mut response = match (response.status(), &purpose) {
             (StatusCode::METHOD_NOT_ALLOWED, Purpose::Listen) => quiet::response(),
             (StatusCode::NOT_FOUND, Purpose::Listen) if !admission.record.origin.inner_has_sessions => {
@@ -119,7 +127,10 @@ impl<S: InnerService> Exchange<S> {
             (_, _) => response,
         };
         response.headers_mut().remove(headers::SESSION_ID);
-        let is_event_stream = headers::has_media_type(response.headers(), &headers::EVENT_STREAM);
+        let mut is_event_stream = headers::has_media_type(response.headers(), &headers::EVENT_STREAM);
+        if is_event_stream && plain && matches!(purpose, Purpose::Call(Some(_))) {
+            (response, is_event_stream) = Box::pin(without_stream_if_answered(response)).await;
+        }
         if !is_event_stream && response.body().size_hint().exact().is_some() {
             return Ok(response);
         }
@@ -159,4 +170,17 @@ async fn not_found_is_not_session_gone(response: Response<ResponseBody>) -> Resu
     parts.status = StatusCode::OK;
     parts.headers.insert(header::CONTENT_TYPE, headers::JSON);
     Ok(Response::from_parts(parts, ResponseBody::whole(body)))
+}
+
+/// The answer as plain JSON if it is there at once; `false` says that it is no stream any more.
+async fn without_stream_if_answered(response: Response<ResponseBody>) -> (Response<ResponseBody>, bool) {
+    let (mut head, body) = response.into_parts();
+    match early::look(body).await {
+        Beginning::Stream(body) => (Response::from_parts(head, body), true),
+        Beginning::Response(json) => {
+            head.headers.remove(header::CONTENT_LENGTH);
+            head.headers.insert(header::CONTENT_TYPE, headers::JSON);
+            (Response::from_parts(head, ResponseBody::whole(json)), false)
+        }
+    }
 }

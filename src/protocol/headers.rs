@@ -42,6 +42,17 @@ pub(crate) fn has_media_type(headers: &HeaderMap, wanted: &HeaderValue) -> bool 
         .is_some_and(|value| essence(value).as_bytes() == wanted.as_bytes())
 }
 
+/// Whether the client takes JSON as an answer. MCP demands it of every client, and that it says so.
+pub(crate) fn accepts_json(headers: &HeaderMap) -> bool {
+    let takes = |value: &HeaderValue| {
+        let value = value.as_bytes();
+        [&b"application/json"[..], b"application/*", b"*/*"]
+            .iter()
+            .any(|range| value.windows(range.len()).any(|part| part.eq_ignore_ascii_case(range)))
+    };
+    headers.get_all(header::ACCEPT).iter().any(takes)
+}
+
 /// A protocol version as a header value.
 pub(crate) fn version(version: ProtocolVersion) -> HeaderValue {
     HeaderValue::from_str(version.as_str()).expect("a date is visible ASCII")

@@ -3,7 +3,7 @@
 //! One lock around plain maps makes every method atomic. Clones share the same sessions, so several layers in one process
 //! behave like replicas.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -267,6 +267,8 @@ struct Log {
     last: u64,
     /// For each stream that lost messages, the position of the last one lost.
     trimmed: HashMap<StreamName, u64>,
+    /// The streams forgotten from `trimmed` lost nothing after this position.
+    forgotten: u64,
 }
 
 impl Log {
@@ -282,6 +284,31 @@ impl Log {
             let Some((position, stream, message)) = self.messages.pop_front() else { return };
             self.bytes -= message.len();
             self.trimmed.insert(stream, position);
+        }
+        if self.trimmed.len() > 2 * limits.messages + 64 {
+            self.forget_finished_streams();
+        }
+    }
+
+    /// Forgets what streams lost that have no message left, but for how far the losses of all of them went.
+    fn forget_finished_streams(&mut self) {
+        let alive: HashSet<&StreamName> = self.messages.iter().map(|(_, stream, _)| stream).collect();
+        let forgotten = &mut self.forgotten;
+        self.trimmed.retain(|stream, lost| {
+            let keep = alive.contains(stream);
+            if !keep {
+                *forgotten = (*forgotten).max(*lost);
+            }
+            keep
+        });
+    }
+
+    /// Whether the stream may have lost messages after a position. A forgotten stream looks like a new one from 0 on.
+    fn has_gap(&self, stream: &StreamName, after: u64) -> bool {
+        let known = self.messages.iter().any(|(_, name, _)| name == stream);
+        match self.trimmed.get(stream) {
+            Some(last_lost) => *last_lost > after,
+            None => !known && after > 0 && after < self.forgotten,
         }
     }
 }
@@ -324,7 +351,7 @@ impl StreamLog for MemoryStore {
         let kept = entry.log.messages.iter().filter(wanted).take(max);
         Ok(LogSlice {
             messages: kept.map(|(position, _, message)| (*position, message.clone())).collect(),
-            gap: entry.log.trimmed.get(stream).is_some_and(|last_lost| *last_lost > after),
+            gap: entry.log.has_gap(stream, after),
         })
     }
 }

@@ -75,7 +75,7 @@ impl ConformanceServer {
     /// Takes its time, so that a client can lose its connection meanwhile.
     #[tool]
     async fn test_reconnection() -> CallToolResult {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
         says("Took its time")
     }
 }

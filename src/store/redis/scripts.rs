@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use deadpool_redis::redis::aio::ConnectionLike;
 use deadpool_redis::redis::{self, Cmd, ErrorKind, FromRedisValue, RedisResult, ServerErrorKind};
@@ -12,6 +13,7 @@ use deadpool_redis::redis::{self, Cmd, ErrorKind, FromRedisValue, RedisResult, S
 use super::keys::Keys;
 use super::request::Request;
 use crate::id::SessionKey;
+use crate::session::millis;
 
 pub(super) struct Script {
     source: String,
@@ -53,6 +55,12 @@ pub(super) struct Call<'a> {
     script: &'static Script,
     keys: Vec<String>,
     args: Vec<Cow<'a, [u8]>>,
+}
+
+/// A span as the scripts take it. A century is for ever; beyond, Redis refuses it as a TTL.
+pub(super) fn span(span: Duration) -> u64 {
+    const CENTURY: u64 = 100 * 365 * 24 * 3600 * 1000;
+    millis(span).min(CENTURY)
 }
 
 impl<'a> Call<'a> {

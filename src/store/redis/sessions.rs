@@ -9,10 +9,10 @@ use bytes::Bytes;
 use deadpool_redis::redis::{self, Cmd};
 
 use super::pool::Lease;
-use super::scripts::{self, Call};
+use super::scripts::{self, Call, span};
 use super::{RedisStore, record, sweep};
 use crate::id::SessionKey;
-use crate::session::{EndReason, NewSession, SessionRecord, Timestamp, millis};
+use crate::session::{EndReason, NewSession, SessionRecord, Timestamp};
 use crate::store::{
     Census, DataPut, Lifetimes, Opening, Revival, SessionStore, StoreError, StoreErrorKind, Swept, Touch, TouchOutcome,
     Touched,
@@ -20,12 +20,6 @@ use crate::store::{
 
 /// Touches that go into one call of the script; it runs for about a millisecond then.
 const TOUCHES_AT_ONCE: usize = 200;
-
-/// A span as the scripts take it. A century is for ever; beyond, Redis refuses it as a TTL.
-pub(super) fn span(span: Duration) -> u64 {
-    const CENTURY: u64 = 100 * 365 * 24 * 3600 * 1000;
-    millis(span).min(CENTURY)
-}
 
 #[async_trait]
 impl SessionStore for RedisStore {

@@ -9,8 +9,7 @@ use bytes::Bytes;
 use deadpool_redis::redis::{FromRedisValue, Value, from_redis_value};
 
 use super::failure::store_error;
-use super::scripts::{self, Call};
-use super::sessions::span;
+use super::scripts::{self, Call, span};
 use super::{RedisStore, StoreError};
 use crate::id::SessionKey;
 use crate::store::{Appended, LogLimits, LogSlice, StoreErrorKind, StreamLog, StreamName};

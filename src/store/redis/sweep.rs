@@ -6,8 +6,7 @@
 
 use super::RedisStore;
 use super::pool::Lease;
-use super::scripts::{self, Call};
-use super::sessions::span;
+use super::scripts::{self, Call, span};
 use crate::id::SessionKey;
 use crate::session::EndReason;
 use crate::store::{Lifetimes, StoreError, StoreErrorKind, Swept};

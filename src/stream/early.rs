@@ -1,0 +1,129 @@
+//! Answers that are there at once need no event stream: if the inner service's first message is already the response, it goes
+//! out as plain JSON, which every client takes and which costs neither side a stream.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use http_body::Frame;
+use http_body_util::{BodyExt, BodyStream, StreamBody};
+use tokio::time::{Instant, timeout_at};
+
+use crate::body::{BoxError, ResponseBody};
+use crate::protocol::message;
+use crate::protocol::sse::Splitter;
+
+/// How long a response may take to count as being there at once.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Longest response that is taken out of its stream.
+const LIMIT: usize = 4 << 20;
+
+/// What an event stream begins with.
+pub(crate) enum Beginning {
+    /// The response, and nothing before it but what carries nothing.
+    Response(Bytes),
+    /// Anything else, or nothing in time. The stream is whole.
+    Stream(ResponseBody),
+}
+
+/// Looks at how an event stream begins.
+pub(crate) async fn look(mut body: ResponseBody) -> Beginning {
+    let deadline = Instant::now() + PATIENCE;
+    let mut splitter = Splitter::default();
+    let mut seen = Seen::default();
+    loop {
+        while let Some(event) = splitter.next_message() {
+            if message::is_response(&event.data) {
+                return Beginning::Response(event.data.into());
+            }
+            if !event.data.is_empty() {
+                return Beginning::Stream(seen.and(body));
+            }
+        }
+        let Ok(frame) = timeout_at(deadline, body.frame()).await else { return Beginning::Stream(seen.and(body)) };
+        match frame {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(chunk) if seen.length + chunk.len() > LIMIT => return Beginning::Stream(seen.push(chunk).and(body)),
+                Ok(chunk) => {
+                    splitter.push(&chunk);
+                    seen = seen.push(chunk);
+                }
+                Err(_) => {}
+            },
+            Some(Err(error)) => return Beginning::Stream(seen.and_error(error)),
+            None => return Beginning::Stream(seen.and(body)),
+        }
+    }
+}
+
+/// What was read of a stream and has to be said again.
+#[derive(Default)]
+struct Seen {
+    chunks: Vec<Bytes>,
+    length: usize,
+}
+
+impl Seen {
+    fn push(mut self, chunk: Bytes) -> Self {
+        self.length += chunk.len();
+        self.chunks.push(chunk);
+        self
+    }
+
+    fn frames(self) -> impl futures::Stream<Item = Result<Frame<Bytes>, BoxError>> + Send {
+        stream::iter(self.chunks).map(|chunk| Ok(Frame::data(chunk)))
+    }
+
+    fn and(self, rest: ResponseBody) -> ResponseBody {
+        if self.chunks.is_empty() {
+            return rest;
+        }
+        ResponseBody::stream(StreamBody::new(self.frames().chain(BodyStream::new(rest))))
+    }
+
+    fn and_error(self, error: BoxError) -> ResponseBody {
+        ResponseBody::stream(StreamBody::new(self.frames().chain(stream::iter([Err(error)]))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(chunks: Vec<Result<&'static str, &'static str>>) -> ResponseBody {
+        let frame = |chunk: Result<&'static str, &'static str>| {
+            chunk.map(|text| Frame::data(Bytes::from(text))).map_err(BoxError::from)
+        };
+        ResponseBody::stream(StreamBody::new(stream::iter(chunks.into_iter().map(frame))))
+    }
+
+    async fn stream_of(beginning: Beginning) -> Result<Bytes, BoxError> {
+        let Beginning::Stream(body) = beginning else { panic!("a response alone") };
+        Ok(body.collect().await?.to_bytes())
+    }
+
+    #[tokio::test]
+    async fn a_response_that_comes_first_is_taken_out() {
+        let primed = body(vec![Ok("id: 0\ndata:\n\nda"), Ok("ta: {\"id\":1,\"result\":{}}\n\n")]);
+        let Beginning::Response(json) = look(primed).await else { panic!("a stream") };
+        assert_eq!(json, "{\"id\":1,\"result\":{}}");
+    }
+
+    #[tokio::test]
+    async fn any_other_stream_stays_whole() {
+        let progress = "data: {\"method\":\"notifications/progress\"}\n\n";
+        let answer = "data: {\"id\":1,\"result\":{}}\n\n";
+        let whole = look(body(vec![Ok(":\n\n"), Ok(progress), Ok(answer)])).await;
+        assert_eq!(stream_of(whole).await.unwrap(), format!(":\n\n{progress}{answer}"));
+        let cut = look(body(vec![Ok("id: 0\ndata:\n\n")])).await;
+        assert_eq!(stream_of(cut).await.unwrap(), "id: 0\ndata:\n\n");
+        let broken = look(body(vec![Ok("data: {"), Err("cut")])).await;
+        assert!(stream_of(broken).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_says_nothing_is_not_waited_for() {
+        let silent = ResponseBody::stream(StreamBody::new(stream::pending::<Result<Frame<Bytes>, BoxError>>()));
+        assert!(matches!(look(silent).await, Beginning::Stream(_)));
+    }
+}
