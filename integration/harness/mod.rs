@@ -10,4 +10,5 @@ pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod redis;
 pub(crate) mod replica;
+pub(crate) mod size;
 pub(crate) mod wire;

@@ -14,6 +14,7 @@ use crate::harness::eventually::{eventually, throughout, within};
 use crate::harness::inner::Scripted;
 use crate::harness::raw::Client;
 use crate::harness::replica::Replica;
+use crate::harness::size::size;
 
 on_every_backend! {
     an_end_on_one_replica_holds_on_every_other_within_a_second,
@@ -33,7 +34,7 @@ const BOUND: Duration = Duration::from_secs(1);
 async fn an_end_on_one_replica_holds_on_every_other_within_a_second(backend: Backend) {
     let (store, inner) = (backend.store().await, Scripted::with_sessions());
     let (here, there) = (Replica::of(&store, &inner).await, Replica::of(&store, &inner).await);
-    for round in 0..100 {
+    for round in 0..size(100, 10_000) {
         let session = Client::of(&here).open("2025-11-25").await;
         assert!(session.works().await);
         if round % 2 == 0 {
@@ -52,7 +53,7 @@ async fn an_end_holds_at_once_where_freshness_is_strict(backend: Backend) {
     let (store, inner) = (backend.store().await, Scripted::with_sessions());
     let here = tuned(&store, &inner, |layer| layer.freshness(Freshness::Strict)).await;
     let there = tuned(&store, &inner, |layer| layer.freshness(Freshness::Strict)).await;
-    for _ in 0..100 {
+    for _ in 0..size(100, 10_000) {
         let session = Client::of(&here).open("2025-11-25").await;
         assert!(session.works().await);
         assert_eq!(session.at(&there).delete().await.status, StatusCode::NO_CONTENT);
@@ -81,7 +82,7 @@ async fn an_end_holds_at_once_while_the_bus_is_down(backend: Backend) {
     let (store, inner) = (backend.store().await, Scripted::with_sessions());
     store.take_bus_down();
     let (here, there) = (Replica::of(&store, &inner).await, Replica::of(&store, &inner).await);
-    for _ in 0..50 {
+    for _ in 0..size(50, 5_000) {
         let session = Client::of(&here).open("2025-11-25").await;
         assert!(session.works().await);
         assert_eq!(session.at(&there).delete().await.status, StatusCode::NO_CONTENT);
@@ -147,7 +148,7 @@ async fn late_touches_never_resurrect(backend: Backend) {
 async fn requests_racing_an_end_never_resurrect(backend: Backend) {
     let (store, inner) = (backend.store().await, Scripted::with_sessions());
     let (here, there) = (Replica::of(&store, &inner).await, Replica::of(&store, &inner).await);
-    for _ in 0..50 {
+    for _ in 0..size(50, 5_000) {
         let session = Client::of(&here).open("2025-11-25").await;
         let elsewhere = session.at(&there);
         let racing = join_all((0..8).map(|turn| if turn % 2 == 0 { session.status() } else { elsewhere.status() }));

@@ -53,7 +53,8 @@ impl Engine {
         match admission.lease.binding() {
             Some(made) if !stale.is_some_and(|stale| Arc::ptr_eq(stale, &made)) => Ok(made),
             Some(_) | None => {
-                let binding = self.replay(inner, admission, parts).await?;
+                let replayed = self.replay(inner, admission, parts).await;
+                let binding = replayed.map_err(|failure| lost_or_ended(failure, admission))?;
                 tracing::debug!(session = %admission.record.key, "handshake replayed to the inner service");
                 Ok(self.bind(admission, binding))
             }
@@ -92,6 +93,16 @@ impl Engine {
     /// What the handler finds in the request's extensions.
     pub(crate) fn session_handle(&self, admission: &Admission) -> McpSession {
         McpSession::new(Arc::clone(&admission.record), Arc::clone(&self.store), self.config.data_limit)
+    }
+}
+
+/// The inner service may have forgotten the session because it has just ended.
+fn lost_or_ended<E>(failure: Failure<E>, admission: &Admission) -> Failure<E> {
+    match failure {
+        Failure::Refused(Rejection::InnerLostSession) if admission.lease.ended.is_cancelled() => {
+            Rejection::SessionNotFound.into()
+        }
+        failure => failure,
     }
 }
 

@@ -123,6 +123,9 @@ impl<S: InnerService> Exchange<S> {
             (StatusCode::NOT_FOUND, Purpose::Listen) if !admission.record.origin.inner_has_sessions => {
                 quiet::response()
             }
+            (StatusCode::NOT_FOUND, _) if admission.lease.ended.is_cancelled() => {
+                return Err(Rejection::SessionNotFound.into());
+            }
             (StatusCode::NOT_FOUND, _) => Box::pin(not_found_is_not_session_gone(response)).await?,
             (_, _) => response,
         };
