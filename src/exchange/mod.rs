@@ -7,7 +7,8 @@
 //! | `session` | a POST or GET of a session |
 //! | `close` | DELETE |
 //!
-//! `relay` carries the event streams that answer them; `detach` lets work outlive its client.
+//! `translate` makes an answer one that a session's client understands, `relay` carries the event streams among them, and
+//! `detach` lets work outlive its client.
 
 mod close;
 mod detach;
@@ -15,6 +16,7 @@ mod handshake;
 mod pass;
 mod relay;
 mod session;
+mod translate;
 
 use std::sync::Arc;
 

@@ -9,19 +9,14 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
 
 use super::relay::{Purpose, Relay};
-use super::{Answered, Exchange, Outcome, answer, detached};
-use crate::body::{RequestBody, ResponseBody, read_whole};
+use super::{Answered, Exchange, Outcome, answer, detached, translate};
+use crate::body::{RequestBody, ResponseBody};
 use crate::classify::{self, Declared, Message};
 use crate::engine::binding::Binding;
 use crate::engine::verdict::Admission;
 use crate::inner::{Failure, InnerService};
-use crate::protocol::{headers, message};
+use crate::protocol::headers;
 use crate::rejection::Rejection;
-use crate::stream::early::{self, Beginning};
-use crate::stream::quiet;
-
-/// Longest body of a 404 that is searched for a JSON-RPC error.
-const NOT_FOUND_BODY_LIMIT: usize = 1 << 20;
 
 impl<S: InnerService> Exchange<S> {
     /// Answers a message that a client POSTs within its session.
@@ -118,21 +113,11 @@ impl<S: InnerService> Exchange<S> {
         purpose: Purpose,
         plain: bool,
     ) -> Outcome<S> {
-        let mut response = match (response.status(), &purpose) {
-            (StatusCode::METHOD_NOT_ALLOWED, Purpose::Listen) => quiet::response(),
-            (StatusCode::NOT_FOUND, Purpose::Listen) if !admission.record.origin.inner_has_sessions => {
-                quiet::response()
-            }
-            (StatusCode::NOT_FOUND, _) if admission.lease.ended.is_cancelled() => {
-                return Err(Rejection::SessionNotFound.into());
-            }
-            (StatusCode::NOT_FOUND, _) => Box::pin(not_found_is_not_session_gone(response)).await?,
-            (_, _) => response,
-        };
+        let mut response = translate::status(response, &purpose, &admission).await?;
         response.headers_mut().remove(headers::SESSION_ID);
         let mut is_event_stream = headers::has_media_type(response.headers(), &headers::EVENT_STREAM);
         if is_event_stream && plain && matches!(purpose, Purpose::Call(Some(_))) {
-            (response, is_event_stream) = Box::pin(without_stream_if_answered(response)).await;
+            (response, is_event_stream) = Box::pin(translate::without_stream_if_answered(response)).await;
         }
         if !is_event_stream && response.body().size_hint().exact().is_some() {
             return Ok(response);
@@ -161,29 +146,4 @@ fn request(mut parts: Box<Parts>, inner_id: Option<&HeaderValue>, body: Bytes) -
     }
     let body = if body.is_empty() { RequestBody::empty() } else { RequestBody::whole(body) };
     Request::from_parts(*parts, body)
-}
-
-/// To a client a 404 means "session gone", and the session lives: an error in the body goes out as 200, nothing as 502.
-async fn not_found_is_not_session_gone(response: Response<ResponseBody>) -> Result<Response<ResponseBody>, Rejection> {
-    let (mut parts, body) = response.into_parts();
-    let body = read_whole(body, NOT_FOUND_BODY_LIMIT).await.map_err(|_| Rejection::InnerLostSession)?;
-    if !message::is_response(&body) {
-        return Err(Rejection::InnerLostSession);
-    }
-    parts.status = StatusCode::OK;
-    parts.headers.insert(header::CONTENT_TYPE, headers::JSON);
-    Ok(Response::from_parts(parts, ResponseBody::whole(body)))
-}
-
-/// The answer as plain JSON if it is there at once; `false` says that it is no stream any more.
-async fn without_stream_if_answered(response: Response<ResponseBody>) -> (Response<ResponseBody>, bool) {
-    let (mut head, body) = response.into_parts();
-    match early::look(body).await {
-        Beginning::Stream(body) => (Response::from_parts(head, body), true),
-        Beginning::Response(json) => {
-            head.headers.remove(header::CONTENT_LENGTH);
-            head.headers.insert(header::CONTENT_TYPE, headers::JSON);
-            (Response::from_parts(head, ResponseBody::whole(json)), false)
-        }
-    }
 }

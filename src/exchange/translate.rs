@@ -1,0 +1,56 @@
+//! What the inner service's answer becomes on its way to the client of a session.
+
+use http::{Response, StatusCode, header};
+
+use super::relay::Purpose;
+use crate::body::{ResponseBody, read_whole};
+use crate::engine::verdict::Admission;
+use crate::protocol::{headers, message};
+use crate::rejection::Rejection;
+use crate::stream::early::{self, Beginning};
+use crate::stream::quiet;
+
+/// Longest body of a 404 that is searched for a JSON-RPC error.
+const NOT_FOUND_BODY_LIMIT: usize = 1 << 20;
+
+/// Makes statuses mean what they mean to the client of a session that lives.
+pub(super) async fn status(
+    response: Response<ResponseBody>,
+    purpose: &Purpose,
+    admission: &Admission,
+) -> Result<Response<ResponseBody>, Rejection> {
+    match (response.status(), purpose) {
+        (StatusCode::METHOD_NOT_ALLOWED, Purpose::Listen) => Ok(quiet::response()),
+        (StatusCode::NOT_FOUND, Purpose::Listen) if !admission.record.origin.inner_has_sessions => {
+            Ok(quiet::response())
+        }
+        (StatusCode::NOT_FOUND, _) if admission.lease.ended.is_cancelled() => Err(Rejection::SessionNotFound),
+        (StatusCode::NOT_FOUND, _) => Box::pin(not_found_is_not_session_gone(response)).await,
+        (_, _) => Ok(response),
+    }
+}
+
+/// To a client a 404 means "session gone", and the session lives: an error in the body goes out as 200, nothing as 502.
+async fn not_found_is_not_session_gone(response: Response<ResponseBody>) -> Result<Response<ResponseBody>, Rejection> {
+    let (mut parts, body) = response.into_parts();
+    let body = read_whole(body, NOT_FOUND_BODY_LIMIT).await.map_err(|_| Rejection::InnerLostSession)?;
+    if !message::is_response(&body) {
+        return Err(Rejection::InnerLostSession);
+    }
+    parts.status = StatusCode::OK;
+    parts.headers.insert(header::CONTENT_TYPE, headers::JSON);
+    Ok(Response::from_parts(parts, ResponseBody::whole(body)))
+}
+
+/// The answer as plain JSON if it is there at once; `false` says that it is no stream any more.
+pub(super) async fn without_stream_if_answered(response: Response<ResponseBody>) -> (Response<ResponseBody>, bool) {
+    let (mut head, body) = response.into_parts();
+    match early::look(body).await {
+        Beginning::Stream(body) => (Response::from_parts(head, body), true),
+        Beginning::Response(json) => {
+            head.headers.remove(header::CONTENT_LENGTH);
+            head.headers.insert(header::CONTENT_TYPE, headers::JSON);
+            (Response::from_parts(head, ResponseBody::whole(json)), false)
+        }
+    }
+}
