@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited, combinators::UnsyncBoxBody};
 
 /// Any error, boxed.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -35,10 +35,6 @@ impl RequestBody {
         Self(Repr::Whole(Full::new(bytes)))
     }
 
-    pub(crate) fn empty() -> Self {
-        Self::whole(Bytes::new())
-    }
-
     /// Passes a body through, failing it once it is longer than `limit`; the flag tells that this happened.
     pub(crate) fn limited<B>(body: B, limit: usize) -> (Self, Exceeded)
     where
@@ -46,8 +42,13 @@ impl RequestBody {
         B::Error: Into<BoxError>,
     {
         let exceeded = Exceeded::default();
-        let limited =
-            Limited { inner: body.map_err(Into::into).boxed_unsync(), left: limit, exceeded: exceeded.clone() };
+        let flag = exceeded.clone();
+        let limited = Limited::new(body, limit).map_err(move |error| {
+            if error.is::<LengthLimitError>() {
+                flag.0.store(true, Ordering::Release);
+            }
+            error
+        });
         (Self(Repr::Stream(limited.boxed_unsync())), exceeded)
     }
 }
@@ -125,39 +126,6 @@ pub(crate) struct Exceeded(Arc<AtomicBool>);
 impl Exceeded {
     pub(crate) fn happened(&self) -> bool {
         self.0.load(Ordering::Acquire)
-    }
-}
-
-struct Limited {
-    inner: UnsyncBoxBody<Bytes, BoxError>,
-    left: usize,
-    exceeded: Exceeded,
-}
-
-impl Body for Limited {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let Some(data) = frame.data_ref()
-        {
-            let Some(left) = self.left.checked_sub(data.len()) else {
-                self.exceeded.0.store(true, Ordering::Release);
-                return Poll::Ready(Some(Err("the body is longer than this server accepts".into())));
-            };
-            self.left = left;
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }
 

@@ -116,7 +116,6 @@ impl<E> From<Rejection> for Failure<E> {
 }
 
 /// A request's head, to make requests of the layer's own: same host, same credentials, same extensions.
-#[derive(Clone)]
 pub(crate) struct Template {
     uri: http::Uri,
     version: http::Version,

@@ -26,7 +26,9 @@ use crate::store::{Lifetimes, Store};
 /// use tower::ServiceBuilder;
 /// use tower_mcp_sessions::{SessionLayer, store::MemoryStore};
 /// # use tower_mcp_sessions::body::{RequestBody, ResponseBody};
-/// # async fn mcp(_: http::Request<RequestBody>) -> Result<http::Response<String>, std::convert::Infallible> { unimplemented!() }
+/// # async fn mcp(_: http::Request<RequestBody>) -> Result<http::Response<String>, std::convert::Infallible> {
+/// #     Ok(http::Response::new(String::new()))
+/// # }
 ///
 /// let sessions = SessionLayer::builder(MemoryStore::new()).build();
 /// let service = ServiceBuilder::new().layer(sessions.clone()).service_fn(mcp);

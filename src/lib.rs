@@ -27,7 +27,7 @@ pub use protocol::version::ProtocolVersion;
 pub use rejection::Rejection;
 pub use service::SessionService;
 pub use session::{
-    ClientInfo, EndReason, NewSession, Principal, SessionOrigin, SessionRecord, SessionStatus, Timestamp, millis,
+    ClientInfo, EndReason, NewSession, Principal, SessionOrigin, SessionRecord, SessionStatus, Timestamp,
 };
 
 /// The code of the README, compiled.

@@ -31,7 +31,7 @@ impl Timestamp {
 
 /// A span in whole milliseconds, the unit every store counts in.
 #[must_use]
-pub fn millis(span: Duration) -> u64 {
+pub(crate) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -1,6 +1,5 @@
 //! The tie between our session and the inner service's own on this replica.
 
-use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use futures::future::BoxFuture;
@@ -43,11 +42,5 @@ impl Binding {
 impl Drop for Binding {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-impl fmt::Debug for Binding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Binding").field("has_session", &self.inner_id.is_some()).finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! How a replica leaves: open streams are told to come back elsewhere, calls finish, the last activity is told.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -11,7 +11,6 @@ use crate::engine::Engine;
 /// What is open on this replica, and the signals that end it.
 #[derive(Default)]
 pub(crate) struct Drain {
-    started: AtomicBool,
     /// Calls in flight, and the streams that carry their answers.
     pub(crate) calls: TaskTracker,
     /// The clients' GET streams end at once: they wait for nothing in particular.
@@ -21,11 +20,6 @@ pub(crate) struct Drain {
 }
 
 impl Drain {
-    /// `true` if the engine was started before.
-    pub(crate) fn note_start(&self) -> bool {
-        self.started.load(Ordering::Relaxed) || self.started.swap(true, Ordering::AcqRel)
-    }
-
     pub(crate) fn is_draining(&self) -> bool {
         self.listens_end.is_cancelled()
     }
@@ -33,30 +27,28 @@ impl Drain {
 
 impl Engine {
     /// Ends the listening streams now, and those of calls after the drain timeout.
-    pub(crate) fn close_streams(self: &std::sync::Arc<Self>) {
+    pub(crate) fn close_streams(self: &Arc<Self>) {
         if self.drain.is_draining() {
             return;
         }
         self.drain.listens_end.cancel();
-        let engine = std::sync::Arc::clone(self);
+        self.drain.calls.close();
+        let engine = Arc::clone(self);
         tokio::spawn(async move {
-            engine.drain.calls.close();
             let _ = timeout(engine.config.drain_timeout, engine.drain.calls.wait()).await;
             engine.drain.calls_end.cancel();
         });
     }
 
     /// Waits for the calls in flight, at most the drain timeout, tells the last activity and stops the background tasks.
-    pub(crate) async fn shut_down(self: &std::sync::Arc<Self>) {
+    pub(crate) async fn shut_down(self: &Arc<Self>) {
         self.close_streams();
-        self.drain.calls.close();
         let finished = timeout(self.config.drain_timeout, self.drain.calls.wait()).await.is_ok();
         if !finished {
             tracing::warn!(calls = self.drain.calls.len(), "calls still running at the end of the drain timeout");
         }
         self.drain.calls_end.cancel();
-        let tasks = self.take_tasks();
-        drop(tasks);
+        drop(self.take_tasks());
         self.flush().await;
         for resident in self.residents.all() {
             self.release(&resident);

@@ -53,10 +53,7 @@ impl Engine {
             match outcome {
                 TouchOutcome::Active => {}
                 TouchOutcome::Disconnected => self.used_while_disconnected(resident).await?,
-                TouchOutcome::Gone => {
-                    self.release(resident);
-                    resident.ended.cancel();
-                }
+                TouchOutcome::Gone => self.forget_resident(resident),
             }
         }
         Ok(())

@@ -24,7 +24,7 @@ pub(crate) mod resident;
 mod sweep;
 pub(crate) mod verdict;
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 
 use tokio::task::JoinSet;
 
@@ -42,6 +42,7 @@ pub(crate) struct Engine {
     pub(crate) residents: Residents,
     pub(crate) watch: BusWatch,
     pub(crate) drain: Drain,
+    started: Once,
     /// The background tasks: none before the first request, aborted when the last handle is dropped.
     tasks: Mutex<Option<JoinSet<()>>>,
 }
@@ -54,21 +55,21 @@ impl Engine {
             residents: Residents::default(),
             watch: BusWatch::new(),
             drain: Drain::default(),
+            started: Once::new(),
             tasks: Mutex::new(None),
         }
     }
 
     /// Starts the background tasks, once. They hold the engine weakly: they live no longer than its last handle.
     pub(crate) fn start(self: &Arc<Self>) {
-        if self.drain.note_start() {
-            return;
-        }
-        let weak: Weak<Self> = Arc::downgrade(self);
-        let mut tasks = JoinSet::new();
-        tasks.spawn(hear::run(weak.clone()));
-        tasks.spawn(flush::run(weak.clone()));
-        tasks.spawn(sweep::run(weak));
-        *self.tasks.lock().unwrap_or_else(PoisonError::into_inner) = Some(tasks);
+        self.started.call_once(|| {
+            let weak: Weak<Self> = Arc::downgrade(self);
+            let mut tasks = JoinSet::new();
+            tasks.spawn(hear::run(weak.clone()));
+            tasks.spawn(flush::run(weak.clone()));
+            tasks.spawn(sweep::run(weak));
+            *self.tasks.lock().unwrap_or_else(PoisonError::into_inner) = Some(tasks);
+        });
     }
 
     fn take_tasks(&self) -> Option<JoinSet<()>> {
@@ -78,9 +79,13 @@ impl Engine {
     /// The session has ended: its streams here close, and so does the inner service's session.
     pub(crate) fn forget(&self, key: &SessionKey) {
         if let Some(resident) = self.residents.get(key) {
-            self.release(&resident);
-            resident.ended.cancel();
+            self.forget_resident(&resident);
         }
+    }
+
+    fn forget_resident(&self, resident: &Arc<Resident>) {
+        self.release(resident);
+        resident.ended.cancel();
     }
 
     /// Drops what this replica holds for a session, without ending it.

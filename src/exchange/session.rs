@@ -144,6 +144,5 @@ fn request(mut parts: Box<Parts>, inner_id: Option<&HeaderValue>, body: Bytes) -
     if let Some(inner_id) = inner_id {
         parts.headers.insert(headers::SESSION_ID, inner_id.clone());
     }
-    let body = if body.is_empty() { RequestBody::empty() } else { RequestBody::whole(body) };
-    Request::from_parts(*parts, body)
+    Request::from_parts(*parts, RequestBody::whole(body))
 }

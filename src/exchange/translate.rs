@@ -48,8 +48,7 @@ pub(super) async fn without_stream_if_answered(response: Response<ResponseBody>)
     match early::look(body).await {
         Beginning::Stream(body) => (Response::from_parts(head, body), true),
         Beginning::Response(json) => {
-            head.headers.remove(header::CONTENT_LENGTH);
-            head.headers.insert(header::CONTENT_TYPE, headers::JSON);
+            headers::make_json(&mut head.headers);
             (Response::from_parts(head, ResponseBody::whole(json)), false)
         }
     }

@@ -53,6 +53,12 @@ pub(crate) fn accepts_json(headers: &HeaderMap) -> bool {
     headers.get_all(header::ACCEPT).iter().any(takes)
 }
 
+/// Makes the head of an event stream that of a JSON answer, of whatever length.
+pub(crate) fn make_json(headers: &mut HeaderMap) {
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::CONTENT_TYPE, JSON);
+}
+
 /// A protocol version as a header value.
 pub(crate) fn version(version: ProtocolVersion) -> HeaderValue {
     HeaderValue::from_str(version.as_str()).expect("a date is visible ASCII")

@@ -5,19 +5,19 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::protocol::version::ProtocolVersion;
 use crate::session::ClientInfo;
 
 /// A JSON-RPC request id exactly as its sender wrote it, to be echoed byte for byte.
-#[derive(Clone, Debug, Serialize)]
-#[serde(transparent)]
-pub(crate) struct RequestId(Box<RawValue>);
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(Arc<str>);
 
 impl RequestId {
     /// Longest id echoed; nobody needs more, and an error answer must stay small.
@@ -27,7 +27,14 @@ impl RequestId {
     fn read(raw: &RawValue) -> Option<Self> {
         let text = raw.get();
         let scalar = text.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit());
-        (scalar && text.len() <= Self::MAX_LEN).then(|| Self(raw.to_owned()))
+        (scalar && text.len() <= Self::MAX_LEN).then(|| Self(text.into()))
+    }
+}
+
+impl Serialize for RequestId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
     }
 }
 
@@ -307,7 +314,7 @@ mod tests {
     #[test]
     fn the_three_kinds_are_told_apart() {
         let request = single(r#" {"jsonrpc":"2.0","id":7,"method":"tools/call"}"#).unwrap();
-        assert!(matches!(&request.kind, Kind::Request { id, is_initialize: false } if id.0.get() == "7"));
+        assert!(matches!(&request.kind, Kind::Request { id, is_initialize: false } if &*id.0 == "7"));
         let notification = single(r#"{"method":"notifications/initialized"}"#).unwrap();
         assert!(matches!(notification.kind, Kind::Notification));
         for response in [r#"{"id":0,"result":null}"#, r#"{"id":"x","error":{"code":1,"message":""}}"#] {

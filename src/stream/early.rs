@@ -4,12 +4,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{StreamExt, stream};
-use http_body::Frame;
-use http_body_util::{BodyExt, BodyStream, StreamBody};
+use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
-use crate::body::{BoxError, ResponseBody};
+use super::seen::Seen;
+use crate::body::ResponseBody;
 use crate::protocol::message;
 use crate::protocol::sse::Splitter;
 
@@ -43,7 +42,7 @@ pub(crate) async fn look(mut body: ResponseBody) -> Beginning {
         let Ok(frame) = timeout_at(deadline, body.frame()).await else { return Beginning::Stream(seen.and(body)) };
         match frame {
             Some(Ok(frame)) => match frame.into_data() {
-                Ok(chunk) if seen.length + chunk.len() > LIMIT => return Beginning::Stream(seen.push(chunk).and(body)),
+                Ok(chunk) if seen.len() + chunk.len() > LIMIT => return Beginning::Stream(seen.push(chunk).and(body)),
                 Ok(chunk) => {
                     splitter.push(&chunk);
                     seen = seen.push(chunk);
@@ -56,39 +55,14 @@ pub(crate) async fn look(mut body: ResponseBody) -> Beginning {
     }
 }
 
-/// What was read of a stream and has to be said again.
-#[derive(Default)]
-struct Seen {
-    chunks: Vec<Bytes>,
-    length: usize,
-}
-
-impl Seen {
-    fn push(mut self, chunk: Bytes) -> Self {
-        self.length += chunk.len();
-        self.chunks.push(chunk);
-        self
-    }
-
-    fn frames(self) -> impl futures::Stream<Item = Result<Frame<Bytes>, BoxError>> + Send {
-        stream::iter(self.chunks).map(|chunk| Ok(Frame::data(chunk)))
-    }
-
-    fn and(self, rest: ResponseBody) -> ResponseBody {
-        if self.chunks.is_empty() {
-            return rest;
-        }
-        ResponseBody::stream(StreamBody::new(self.frames().chain(BodyStream::new(rest))))
-    }
-
-    fn and_error(self, error: BoxError) -> ResponseBody {
-        ResponseBody::stream(StreamBody::new(self.frames().chain(stream::iter([Err(error)]))))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use futures::stream;
+    use http_body::Frame;
+    use http_body_util::StreamBody;
+
     use super::*;
+    use crate::body::BoxError;
 
     fn body(chunks: Vec<Result<&'static str, &'static str>>) -> ResponseBody {
         let frame = |chunk: Result<&'static str, &'static str>| {

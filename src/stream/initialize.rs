@@ -1,12 +1,11 @@
 //! The inner service's answer to `initialize`, read far enough to know what it settled on, JSON and SSE alike.
 
 use bytes::Bytes;
-use futures::{StreamExt, stream};
-use http::{Response, StatusCode, header, response};
-use http_body::Frame;
-use http_body_util::{BodyExt, BodyStream, StreamBody};
+use http::{Response, StatusCode, response};
+use http_body_util::BodyExt;
 
-use crate::body::{BoxError, ResponseBody, Unreadable, read_whole};
+use super::seen::Seen;
+use crate::body::{ResponseBody, Unreadable, read_whole};
 use crate::protocol::headers;
 use crate::protocol::message;
 use crate::protocol::sse::Splitter;
@@ -34,8 +33,7 @@ pub(crate) async fn read(response: Response<ResponseBody>) -> Result<Answer, Unr
     let (version, body) = match found {
         Found::Alone(message) => {
             if is_stream {
-                parts.headers.insert(header::CONTENT_TYPE, headers::JSON);
-                parts.headers.remove(header::CONTENT_LENGTH);
+                headers::make_json(&mut parts.headers);
             }
             (message::negotiated_version(&message), ResponseBody::whole(message))
         }
@@ -55,29 +53,22 @@ enum Found {
 /// Reads events until the response.
 async fn read_events(mut body: ResponseBody) -> Result<Found, Unreadable> {
     let mut splitter = Splitter::default();
-    let mut read: Vec<Bytes> = Vec::new();
-    let mut length = 0;
+    let mut seen = Seen::default();
     let mut alone = true;
     loop {
         while let Some(event) = splitter.next_message() {
             match (message::is_response(&event.data), alone) {
                 (true, true) => return Ok(Found::Alone(event.data.into())),
-                (true, false) => return Ok(Found::Among { response: event.data, stream: continued(read, body) }),
+                (true, false) => return Ok(Found::Among { response: event.data, stream: seen.and(body) }),
                 (false, _) => alone &= event.data.is_empty(),
             }
         }
         let frame = body.frame().await.ok_or(Unreadable::Broken)?.map_err(|_| Unreadable::Broken)?;
         let Ok(chunk) = frame.into_data() else { continue };
-        length += chunk.len();
-        if length > LIMIT {
+        splitter.push(&chunk);
+        seen = seen.push(chunk);
+        if seen.len() > LIMIT {
             return Err(Unreadable::TooLong);
         }
-        splitter.push(&chunk);
-        read.push(chunk);
     }
-}
-
-fn continued(read: Vec<Bytes>, rest: ResponseBody) -> ResponseBody {
-    let read = stream::iter(read).map(|chunk| Ok::<_, BoxError>(Frame::data(chunk)));
-    ResponseBody::stream(StreamBody::new(read.chain(BodyStream::new(rest))))
 }

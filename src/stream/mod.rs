@@ -4,3 +4,4 @@ pub(crate) mod early;
 pub(crate) mod initialize;
 pub(crate) mod priming;
 pub(crate) mod quiet;
+mod seen;

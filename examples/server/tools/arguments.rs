@@ -1,6 +1,6 @@
 //! What the tools take. The field docs become the descriptions in each tool's input schema.
 
-use schemars::JsonSchema;
+use rmcp::schemars::{self, JsonSchema};
 use serde::Deserialize;
 
 /// What `echo` takes.

@@ -2,8 +2,8 @@
 //! [`McpSession`] into their extensions.
 
 use rmcp::RoleServer;
+use rmcp::schemars::{self, JsonSchema};
 use rmcp::service::RequestContext;
-use schemars::JsonSchema;
 use serde::Serialize;
 use tower_mcp_sessions::{McpSession, SessionDataError};
 

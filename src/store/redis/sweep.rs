@@ -60,13 +60,17 @@ impl Round<'_, '_> {
         }
     }
 
+    /// As the scripts take it: -1 for none.
+    fn max_lifetime(&self) -> String {
+        self.lifetimes.max_lifetime.map_or_else(|| "-1".to_owned(), |max| span(max).to_string())
+    }
+
     /// Who may be due: idle, expired, too old.
     async fn due(&mut self, skip: [usize; 3]) -> Result<[Vec<SessionKey>; 3], StoreError> {
-        let lifetime = self.lifetimes.max_lifetime.map_or_else(|| "-1".to_owned(), |max| span(max).to_string());
         let call = Call::new(&scripts::DUE, self.store.keys(), self.shard, &[])
             .number(span(self.lifetimes.idle_timeout))
             .number(span(self.lifetimes.expires_after))
-            .arg(&lifetime)
+            .owned(self.max_lifetime().into_bytes())
             .number(self.limit as u64);
         let call = skip.iter().fold(call, |call, skip| call.number(*skip as u64));
         let (idle, expired, too_old): (Vec<String>, Vec<String>, Vec<String>) = self.lease.ask(&call).await?;
@@ -95,12 +99,11 @@ impl Round<'_, '_> {
     }
 
     async fn judge_some(&mut self, sessions: &[SessionKey]) -> Result<Vec<String>, StoreError> {
-        let lifetime = self.lifetimes.max_lifetime.map_or_else(|| "-1".to_owned(), |max| span(max).to_string());
         let call = Call::new(&scripts::SWEEP, self.store.keys(), self.shard, sessions)
             .number(span(self.lifetimes.key_ttl()))
             .number(span(self.lifetimes.idle_timeout))
             .number(span(self.lifetimes.expires_after))
-            .arg(&lifetime);
+            .owned(self.max_lifetime().into_bytes());
         let call = sessions.iter().fold(call, |call, key| call.arg(key.as_str()));
         self.lease.ask(&call).await
     }
