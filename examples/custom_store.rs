@@ -4,6 +4,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -17,8 +18,9 @@ use rmcp::{ServerHandler, schemars, tool, tool_handler, tool_router};
 use serde::Deserialize;
 use tower::Layer;
 use tower_mcp_sessions::store::{
-    Appended, Bus, BusSignal, Census, DataPut, Lifetimes, LogLimits, LogSlice, MemoryStore, Opening, Revival,
-    SessionStore, Store, StoreError, StreamLog, StreamName, Swept, Touch, Touched,
+    Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, Heard, Inbox, Letters, Lifetimes, ListenCursor, Listening,
+    LogLimits, LogSlice, MemoryStore, Opening, Posted, Presence, QuestionName, ReplicaId, Revival, SessionStore, Shaped,
+    Shaping, Store, StoreError, StreamLog, StreamName, Swept, Touch, Touched,
 };
 use tower_mcp_sessions::{EndReason, NewSession, SessionKey, SessionLayer, SessionRecord};
 
@@ -45,8 +47,8 @@ impl<S: Store> SessionStore for Journal<S> {
         self.inside.find(key).await
     }
 
-    async fn handshake(&self, key: &SessionKey) -> Result<Option<Bytes>, StoreError> {
-        self.inside.handshake(key).await
+    async fn blueprint(&self, key: &SessionKey) -> Result<Option<Blueprint>, StoreError> {
+        self.inside.blueprint(key).await
     }
 
     async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError> {
@@ -95,6 +97,16 @@ impl<S: Store> SessionStore for Journal<S> {
 
 #[async_trait]
 impl<S: Store> StreamLog for Journal<S> {
+    async fn begin(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        stream: &StreamName,
+        about: &[u8],
+    ) -> Result<Appended, StoreError> {
+        self.inside.begin(key, generation, stream, about).await
+    }
+
     async fn append(
         &self,
         key: &SessionKey,
@@ -106,6 +118,17 @@ impl<S: Store> StreamLog for Journal<S> {
         self.inside.append(key, generation, stream, messages, limits).await
     }
 
+    async fn finish(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        stream: &StreamName,
+        messages: &[Bytes],
+        limits: &LogLimits,
+    ) -> Result<Appended, StoreError> {
+        self.inside.finish(key, generation, stream, messages, limits).await
+    }
+
     async fn read(
         &self,
         key: &SessionKey,
@@ -114,6 +137,81 @@ impl<S: Store> StreamLog for Journal<S> {
         max: usize,
     ) -> Result<LogSlice, StoreError> {
         self.inside.read(key, stream, after, max).await
+    }
+
+    async fn listen(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        cursor: Option<ListenCursor>,
+    ) -> Result<Listening, StoreError> {
+        self.inside.listen(key, generation, cursor).await
+    }
+
+    async fn hear(&self, key: &SessionKey, listener: u64, after: u64, max: usize) -> Result<Heard, StoreError> {
+        self.inside.hear(key, listener, after, max).await
+    }
+
+    async fn leave(&self, key: &SessionKey, listener: u64, after: u64) -> Result<(), StoreError> {
+        self.inside.leave(key, listener, after).await
+    }
+}
+
+#[async_trait]
+impl<S: Store> Inbox for Journal<S> {
+    async fn ask(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        question: &QuestionName,
+        most: usize,
+    ) -> Result<Asked, StoreError> {
+        self.inside.ask(key, generation, question, most).await
+    }
+
+    async fn settle(&self, key: &SessionKey, question: &QuestionName) -> Result<bool, StoreError> {
+        self.inside.settle(key, question).await
+    }
+
+    async fn post(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        letter: &Bytes,
+        answers: Option<&QuestionName>,
+        limits: &LogLimits,
+    ) -> Result<Posted, StoreError> {
+        self.inside.post(key, generation, letter, answers, limits).await
+    }
+
+    async fn shape(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        shaping: &Shaping,
+        most: usize,
+        limits: &LogLimits,
+    ) -> Result<Shaped, StoreError> {
+        self.inside.shape(key, generation, shaping, most, limits).await
+    }
+
+    async fn letters(&self, key: &SessionKey, after: u64, max: usize) -> Result<Letters, StoreError> {
+        self.inside.letters(key, after, max).await
+    }
+}
+
+#[async_trait]
+impl<S: Store> Presence for Journal<S> {
+    async fn announce(&self, replica: &ReplicaId, ttl: Duration) -> Result<(), StoreError> {
+        self.inside.announce(replica, ttl).await
+    }
+
+    async fn withdraw(&self, replica: &ReplicaId) -> Result<(), StoreError> {
+        self.inside.withdraw(replica).await
+    }
+
+    async fn is_present(&self, replica: &ReplicaId) -> Result<bool, StoreError> {
+        self.inside.is_present(replica).await
     }
 }
 

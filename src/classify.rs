@@ -3,12 +3,11 @@
 //! The order is that of MCP 2026-07-28 for servers of both eras: a modern version in the header or in the body's `_meta`
 //! makes a request modern, whatever else it carries; everything else is legacy.
 
-use http::Method;
 use http::request::Parts;
 
 use crate::id::SessionId;
 use crate::protocol::headers::{self, Single, single};
-use crate::protocol::message::{Envelope, Malformed, Payload, RequestId};
+use crate::protocol::message::{Envelope, Kind, Malformed, Method, Payload, RequestId};
 use crate::protocol::version::ProtocolVersion;
 use crate::rejection::Rejection;
 
@@ -52,23 +51,41 @@ pub(crate) enum Post {
 /// What a session's POST carries.
 #[derive(Debug)]
 pub(crate) struct Message {
-    /// The request to answer; `None` for notifications, responses and batches.
-    pub(crate) id: Option<RequestId>,
-    pub(crate) is_batch: bool,
+    pub(crate) content: Content,
     pub(crate) declared: Declared,
+}
+
+/// The message itself.
+#[derive(Debug)]
+pub(crate) enum Content {
+    Single(Kind),
+    Batch,
+}
+
+impl Message {
+    /// The request to answer; `None` for notifications, responses and batches.
+    pub(crate) fn id(&self) -> Option<&RequestId> {
+        match &self.content {
+            Content::Single(Kind::Request { id, .. }) => Some(id),
+            Content::Single(Kind::Notification(_) | Kind::Response(_)) | Content::Batch => None,
+        }
+    }
+
+    pub(crate) fn is_batch(&self) -> bool {
+        matches!(self.content, Content::Batch)
+    }
 }
 
 /// Judges the head.
 pub(crate) fn head(parts: &Parts) -> Result<Head, Rejection> {
     let declared = declared_version(parts);
     match (&parts.method, declared) {
-        (&Method::OPTIONS, _) | (&Method::GET | &Method::POST | &Method::DELETE, Declared::Modern) => {
-            Ok(Head::PassThrough)
-        }
-        (&Method::POST, declared) => Ok(Head::Post(declared)),
-        (&Method::GET | &Method::DELETE, Declared::Unsupported) => Err(Rejection::UnsupportedVersion),
-        (&Method::GET, Declared::Nothing | Declared::Legacy(_)) => Ok(Head::Listen(declared)),
-        (&Method::DELETE, Declared::Nothing | Declared::Legacy(_)) => Ok(Head::Close(declared)),
+        (&http::Method::OPTIONS, _)
+        | (&http::Method::GET | &http::Method::POST | &http::Method::DELETE, Declared::Modern) => Ok(Head::PassThrough),
+        (&http::Method::POST, declared) => Ok(Head::Post(declared)),
+        (&http::Method::GET | &http::Method::DELETE, Declared::Unsupported) => Err(Rejection::UnsupportedVersion),
+        (&http::Method::GET, Declared::Nothing | Declared::Legacy(_)) => Ok(Head::Listen(declared)),
+        (&http::Method::DELETE, Declared::Nothing | Declared::Legacy(_)) => Ok(Head::Close(declared)),
         (_, _) => Err(Rejection::MethodNotAllowed),
     }
 }
@@ -93,11 +110,11 @@ fn single_message(declared: Declared, envelope: Envelope) -> Result<Post, (Rejec
     if envelope.claims_modern {
         return Ok(Post::PassThrough);
     }
-    let is_initialize = envelope.is_initialize();
-    match (envelope.into_id(), declared) {
-        (id, Declared::Unsupported) => Err((Rejection::UnsupportedVersion, id)),
-        (Some(id), _) if is_initialize => Ok(Post::Handshake(id)),
-        (id, declared) => Ok(Post::Message(Message { id, is_batch: false, declared })),
+    match (envelope.kind, declared) {
+        (Kind::Request { id, .. }, Declared::Unsupported) => Err((Rejection::UnsupportedVersion, Some(id))),
+        (_, Declared::Unsupported) => Err((Rejection::UnsupportedVersion, None)),
+        (Kind::Request { id, method: Method::Initialize }, _) => Ok(Post::Handshake(id)),
+        (kind, declared) => Ok(Post::Message(Message { content: Content::Single(kind), declared })),
     }
 }
 
@@ -113,7 +130,7 @@ fn batch_message(declared: Declared, batch: &[Envelope]) -> Result<Post, Rejecti
             "A batch cannot carry messages of 2026-07-28 or later; send them one by one",
         ));
     }
-    Ok(Post::Message(Message { id: None, is_batch: true, declared }))
+    Ok(Post::Message(Message { content: Content::Batch, declared }))
 }
 
 /// Whether a session of `negotiated` accepts what its request declares and carries.
@@ -201,12 +218,12 @@ mod tests {
         let call = r#"{"id":1,"method":"tools/call"}"#;
         assert!(matches!(
             judged(Declared::Nothing, call),
-            Ok(Post::Message(Message { id: Some(_), is_batch: false, .. }))
+            Ok(Post::Message(Message { content: Content::Single(Kind::Request { .. }), .. }))
         ));
         assert_eq!(judged(Declared::Unsupported, call).unwrap_err(), Rejection::UnsupportedVersion);
         assert!(matches!(
             judged(Declared::Nothing, &format!("[{call}]")),
-            Ok(Post::Message(Message { is_batch: true, .. }))
+            Ok(Post::Message(Message { content: Content::Batch, .. }))
         ));
         for refused in [format!("[{asks_for_modern}]"), format!("[{modern}]"), format!("[{call},{call},{call}]")] {
             assert!(matches!(judged(Declared::Nothing, &refused), Err(Rejection::BatchRefused(_))), "{refused}");

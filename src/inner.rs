@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use http_body::Body;
 use tower::{Service, ServiceExt};
@@ -74,7 +75,7 @@ impl<S: InnerService> Inner<S> {
     pub(crate) async fn call(&mut self, request: Request<RequestBody>) -> Result<Response<ResponseBody>, S::Failure> {
         match self.ready.take() {
             Some(mut ready) => ready.call_ready(request).await,
-            None => Box::pin(self.later().call_when_ready(request)).await,
+            None => Box::pin(S::clone(&self.template).call_when_ready(request)).await,
         }
     }
 
@@ -93,9 +94,13 @@ impl<S: InnerService> Inner<S> {
         other.await
     }
 
-    /// A clone to use after this request.
-    pub(crate) fn later(&self) -> S {
-        S::clone(&self.template)
+    /// A way to the service that outlasts this request.
+    pub(crate) fn later(&self) -> Ask {
+        let template = Arc::clone(&self.template);
+        Box::new(move |request| {
+            let service = S::clone(&template);
+            Box::pin(async move { service.call_when_ready(request).await.ok() })
+        })
     }
 }
 
@@ -115,7 +120,12 @@ impl<E> From<Rejection> for Failure<E> {
     }
 }
 
+/// Asks the inner service on nobody's behalf; `None` if it failed.
+pub(crate) type Ask =
+    Box<dyn Fn(Request<RequestBody>) -> BoxFuture<'static, Option<Response<ResponseBody>>> + Send + Sync>;
+
 /// A request's head, to make requests of the layer's own: same host, same credentials, same extensions.
+#[derive(Clone)]
 pub(crate) struct Template {
     uri: http::Uri,
     version: http::Version,
@@ -162,11 +172,20 @@ impl Template {
         request
     }
 
-    /// A DELETE of the inner service's session.
-    pub(crate) fn delete(&self, inner_id: HeaderValue) -> Request<RequestBody> {
-        let mut request = self.request(Method::DELETE, Bytes::new());
-        request.headers_mut().insert(headers::SESSION_ID, inner_id);
+    /// A GET of an event stream, from a cursor on if there is one.
+    pub(crate) fn get(&self, cursor: Option<&str>) -> Request<RequestBody> {
+        let mut request = self.request(Method::GET, Bytes::new());
+        request.headers_mut().remove(header::CONTENT_TYPE);
+        request.headers_mut().insert(header::ACCEPT, headers::EVENT_STREAM);
+        if let Some(cursor) = cursor.and_then(|cursor| HeaderValue::from_str(cursor).ok()) {
+            request.headers_mut().insert(headers::LAST_EVENT_ID, cursor);
+        }
         request
+    }
+
+    /// A DELETE.
+    pub(crate) fn delete(&self) -> Request<RequestBody> {
+        self.request(Method::DELETE, Bytes::new())
     }
 
     fn request(&self, method: Method, body: Bytes) -> Request<RequestBody> {

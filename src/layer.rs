@@ -10,11 +10,11 @@ use http::request::Parts;
 use tower::Layer;
 
 use crate::engine::Engine;
-use crate::engine::config::{Config, Freshness, OnReturn};
+use crate::engine::config::{Config, Freshness, OnReturn, Resumable};
 use crate::origin::OriginPolicy;
 use crate::service::SessionService;
 use crate::session::Principal;
-use crate::store::{Lifetimes, Store};
+use crate::store::{Lifetimes, LogLimits, ReplicaId, Store};
 
 /// Keeps the sessions of the MCP service it wraps. See the [crate's documentation](crate) for what that means.
 ///
@@ -101,7 +101,8 @@ impl SessionLayerBuilder {
             data_limit: 64 << 10,
             batch_limit: 100,
             drain_timeout: Duration::from_secs(8),
-            plain_answers: true,
+            resumable: Resumable::default(),
+            stream_log: LogLimits { messages: 1000, bytes: 1 << 20, ttl: Duration::from_secs(15 * 60) },
             replica: default_replica(),
             principal: None,
             peer: None,
@@ -210,10 +211,17 @@ impl SessionLayerBuilder {
         self
     }
 
-    /// Whether an answer that is there at once (within 100 ms, with no other message before it) goes out as plain JSON where
-    /// the inner service opened an event stream for it. Default: yes; it spares both sides a stream that carries nothing else.
-    pub fn plain_answers(mut self, plain: bool) -> Self {
-        self.config.plain_answers = plain;
+    /// Which answers a client can resume on any replica after its connection broke. Default: [`Resumable::Streams`].
+    pub fn resumable(mut self, resumable: Resumable) -> Self {
+        self.config.resumable = resumable;
+        self
+    }
+
+    /// How much of its streams a session keeps for clients that resume: messages, bytes, and for how long after the last one.
+    /// Beyond that the oldest make room, and who resumes from before them is told of the gap. Default: 1,000 messages, 1 MiB,
+    /// 15 minutes.
+    pub fn stream_log(mut self, messages: usize, bytes: usize, ttl: Duration) -> Self {
+        self.config.stream_log = LogLimits { messages, bytes, ttl };
         self
     }
 
@@ -258,10 +266,20 @@ impl SessionLayerBuilder {
         if lifetimes.max_lifetime.is_some_and(|lifetime| lifetime.is_zero()) {
             self.problems.push("max_lifetime must not be zero; leave it out for no limit".to_owned());
         }
+        if self.config.stream_log.messages == 0 || self.config.stream_log.ttl.is_zero() {
+            self.problems.push(
+                "stream_log must keep something for a while; use resumable(Resumable::Nothing) for none".to_owned(),
+            );
+        }
+        let replica_id = ReplicaId::generate();
+        if let Err(error) = &replica_id {
+            self.problems.push(format!("the operating system has no randomness: {error}"));
+        }
         if !self.problems.is_empty() {
             return Err(ConfigError(self.problems));
         }
-        Ok(SessionLayer { engine: Arc::new(Engine::new(self.config, self.store)) })
+        let replica_id = replica_id.map_err(|error| ConfigError(vec![error.to_string()]))?;
+        Ok(SessionLayer { engine: Arc::new(Engine::new(self.config, self.store, replica_id)) })
     }
 }
 

@@ -17,7 +17,7 @@ mod session;
 pub mod store;
 mod stream;
 
-pub use engine::config::{Freshness, OnReturn, PeerAddr};
+pub use engine::config::{Freshness, OnReturn, PeerAddr, Resumable};
 pub use engine::handle::{McpSession, Replayed, SessionDataError};
 pub use future::ResponseFuture;
 pub use id::{SecretDigest, SessionId, SessionKey};

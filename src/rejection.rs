@@ -4,6 +4,7 @@
 //! A 404 means one thing only: this id names no live session of the caller's. Whether it was malformed, never existed,
 //! expired, was terminated or belongs to somebody else makes no difference, byte for byte. "I do not know" is a 503.
 
+use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
@@ -39,6 +40,12 @@ pub enum Rejection {
     SessionIdMissing,
     /// 400: `Mcp-Session-Id` is empty or repeated.
     SessionIdAmbiguous,
+    /// 400: `Last-Event-ID` names no event of this session.
+    EventIdUnknown,
+    /// 409: a newer listener of this session is there.
+    ListenerOutdated,
+    /// 400: an answer to a question that is not open in this session.
+    AnswerNotAsked,
     /// 404: no live session of this principal has this id.
     SessionNotFound,
     /// 500: the inner service panicked before it answered.
@@ -110,6 +117,21 @@ impl Rejection {
             Self::SessionIdAmbiguous => {
                 (S::BAD_REQUEST, INVALID_REQUEST, "The Mcp-Session-Id header must stand once and not be empty")
             }
+            Self::EventIdUnknown => (
+                S::BAD_REQUEST,
+                INVALID_REQUEST,
+                "Last-Event-ID names no event of this session that is still known; open the stream without it, or call again",
+            ),
+            Self::ListenerOutdated => (
+                S::CONFLICT,
+                INVALID_REQUEST,
+                "Another listener of this session has taken over since; to take over from it, open the stream without Last-Event-ID",
+            ),
+            Self::AnswerNotAsked => (
+                S::BAD_REQUEST,
+                INVALID_REQUEST,
+                "No question with this id waits for an answer of this session: it was answered, withdrawn or never asked",
+            ),
             Self::SessionNotFound => (
                 S::NOT_FOUND,
                 SESSION_NOT_FOUND,
@@ -176,6 +198,23 @@ fn error_message(id: Option<&RequestId>, code: i32, text: &str) -> String {
     }
     let message = Message { jsonrpc: "2.0", id, error: Error { code, message: text } };
     serde_json::to_string(&message).expect("text and numbers are JSON")
+}
+
+/// The answer an inner service gets to a question that its client will not answer.
+pub(crate) fn unanswered_message(id: &RequestId) -> String {
+    error_message(Some(id), INTERNAL_ERROR, "The client cannot be asked: its session is over or owes too many answers")
+}
+
+/// The JSON-RPC error for a shaping call that was accepted and cannot be kept.
+pub(crate) fn too_shapely_message(id: &RequestId) -> String {
+    error_message(Some(id), INTERNAL_ERROR, "This session has more subscriptions than are kept; unsubscribe from some")
+}
+
+/// Tells a client that messages of its stream are gone.
+pub(crate) fn gap_message() -> Bytes {
+    Bytes::from_static(
+        br#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"warning","logger":"tower-mcp-sessions","data":{"gap":true,"text":"Messages of this stream were dropped before they could be delivered"}}}"#,
+    )
 }
 
 /// The JSON-RPC error that ends the stream of a request whose answer will never come.

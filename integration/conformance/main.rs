@@ -37,7 +37,7 @@ use rmcp::transport::streamable_http_server::{
 };
 use tower::Layer;
 use tower_mcp_sessions::{
-    Freshness, SessionLayer,
+    Freshness, Resumable, SessionLayer,
     store::{MemoryStore, RedisStore},
 };
 
@@ -103,6 +103,12 @@ async fn app(options: &Options) -> Result<Router, Box<dyn Error>> {
         Sessions::Redis => SessionLayer::builder(RedisStore::connect(&options.redis).await?),
     };
     let freshness = if options.strict { Freshness::Strict } else { Freshness::Cached };
-    Ok(Router::new()
-        .route_service("/mcp", builder.freshness(freshness).plain_answers(!options.keep_streams).build().layer(mcp)))
+    Ok(Router::new().route_service(
+        "/mcp",
+        builder
+            .freshness(freshness)
+            .resumable(if options.keep_streams { Resumable::All } else { Resumable::default() })
+            .build()
+            .layer(mcp),
+    ))
 }

@@ -20,7 +20,7 @@ on_every_backend! {
 
 async fn priming_events_reach_only_clients_that_know_them(backend: Backend) {
     let (store, inner) = (backend.store().await, Scripted::with_sessions());
-    let replica = Replica::start(layer(&store).plain_answers(false).build().layer(inner.clone())).await;
+    let replica = Replica::start(layer(&store).resumable(Resumable::All).build().layer(inner.clone())).await;
     for version in LEGACY {
         let session = Client::of(&replica).open(version).await;
         let answer = session.client.post(&request(1, "primed", json!({}))).await;

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,8 +13,9 @@ use futures::StreamExt;
 use futures::future::ready;
 use futures::stream::BoxStream;
 use tower_mcp_sessions::store::{
-    Appended, Bus, BusSignal, Census, DataPut, Lifetimes, LogLimits, LogSlice, MemoryStore, Opening, RedisStore,
-    Revival, SessionStore, Store, StoreError, StoreErrorKind, StreamLog, StreamName, Swept, Touch, Touched,
+    Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, Heard, Inbox, Letters, Lifetimes, ListenCursor, Listening,
+    LogLimits, LogSlice, MemoryStore, Opening, Posted, Presence, QuestionName, RedisStore, ReplicaId, Revival, SessionStore, Shaped,
+    Shaping, Store, StoreError, StoreErrorKind, StreamLog, StreamName, Swept, Touch, Touched,
 };
 use tower_mcp_sessions::{EndReason, NewSession, SessionKey, SessionRecord};
 
@@ -150,8 +152,8 @@ impl SessionStore for SharedStore {
         self.asked()?.find(key).await
     }
 
-    async fn handshake(&self, key: &SessionKey) -> Result<Option<Bytes>, StoreError> {
-        self.asked()?.handshake(key).await
+    async fn blueprint(&self, key: &SessionKey) -> Result<Option<Blueprint>, StoreError> {
+        self.asked()?.blueprint(key).await
     }
 
     async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError> {
@@ -196,6 +198,16 @@ impl SessionStore for SharedStore {
 
 #[async_trait]
 impl StreamLog for SharedStore {
+    async fn begin(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        stream: &StreamName,
+        about: &[u8],
+    ) -> Result<Appended, StoreError> {
+        self.asked()?.begin(key, generation, stream, about).await
+    }
+
     async fn append(
         &self,
         key: &SessionKey,
@@ -207,6 +219,17 @@ impl StreamLog for SharedStore {
         self.asked()?.append(key, generation, stream, messages, limits).await
     }
 
+    async fn finish(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        stream: &StreamName,
+        messages: &[Bytes],
+        limits: &LogLimits,
+    ) -> Result<Appended, StoreError> {
+        self.asked()?.finish(key, generation, stream, messages, limits).await
+    }
+
     async fn read(
         &self,
         key: &SessionKey,
@@ -215,6 +238,81 @@ impl StreamLog for SharedStore {
         max: usize,
     ) -> Result<LogSlice, StoreError> {
         self.asked()?.read(key, stream, after, max).await
+    }
+
+    async fn listen(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        cursor: Option<ListenCursor>,
+    ) -> Result<Listening, StoreError> {
+        self.asked()?.listen(key, generation, cursor).await
+    }
+
+    async fn hear(&self, key: &SessionKey, listener: u64, after: u64, max: usize) -> Result<Heard, StoreError> {
+        self.asked()?.hear(key, listener, after, max).await
+    }
+
+    async fn leave(&self, key: &SessionKey, listener: u64, after: u64) -> Result<(), StoreError> {
+        self.asked()?.leave(key, listener, after).await
+    }
+}
+
+#[async_trait]
+impl Inbox for SharedStore {
+    async fn ask(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        question: &QuestionName,
+        most: usize,
+    ) -> Result<Asked, StoreError> {
+        self.asked()?.ask(key, generation, question, most).await
+    }
+
+    async fn settle(&self, key: &SessionKey, question: &QuestionName) -> Result<bool, StoreError> {
+        self.asked()?.settle(key, question).await
+    }
+
+    async fn post(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        letter: &Bytes,
+        answers: Option<&QuestionName>,
+        limits: &LogLimits,
+    ) -> Result<Posted, StoreError> {
+        self.asked()?.post(key, generation, letter, answers, limits).await
+    }
+
+    async fn shape(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        shaping: &Shaping,
+        most: usize,
+        limits: &LogLimits,
+    ) -> Result<Shaped, StoreError> {
+        self.asked()?.shape(key, generation, shaping, most, limits).await
+    }
+
+    async fn letters(&self, key: &SessionKey, after: u64, max: usize) -> Result<Letters, StoreError> {
+        self.asked()?.letters(key, after, max).await
+    }
+}
+
+#[async_trait]
+impl Presence for SharedStore {
+    async fn announce(&self, replica: &ReplicaId, ttl: Duration) -> Result<(), StoreError> {
+        self.reached()?.announce(replica, ttl).await
+    }
+
+    async fn withdraw(&self, replica: &ReplicaId) -> Result<(), StoreError> {
+        self.reached()?.withdraw(replica).await
+    }
+
+    async fn is_present(&self, replica: &ReplicaId) -> Result<bool, StoreError> {
+        self.reached()?.is_present(replica).await
     }
 }
 

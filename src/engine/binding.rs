@@ -1,40 +1,133 @@
-//! The tie between our session and the inner service's own on this replica.
+//! The tie between our session and the inner service's own on this replica, and the layer's own way of speaking there.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use futures::future::BoxFuture;
-use http::HeaderValue;
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response};
+use tokio_util::task::AbortOnDropHandle;
 
-/// Closes the inner service's session. Runs at most once.
-pub(crate) type Close = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+use crate::body::{RequestBody, ResponseBody};
+use crate::inner::{Ask, Template};
+use crate::protocol::headers;
+use crate::protocol::version::ProtocolVersion;
 
 /// What the inner service on this replica calls the session. Dropping it closes the inner session, so that a handshake that
 /// ends half-way, by an error or a panic, leaves none behind.
 pub(crate) struct Binding {
     inner_id: Option<HeaderValue>,
-    close: Mutex<Option<Close>>,
+    version: ProtocolVersion,
+    /// The generation of the session that this was made for.
+    generation: u32,
+    ask: Ask,
+    template: Template,
+    is_open: AtomicBool,
+    /// The inner service was told `notifications/initialized`.
+    introduced: AtomicBool,
+    /// A letter came that was not read yet.
+    has_mail: AtomicBool,
+    /// The task that hears what the inner service says by itself.
+    ear: Mutex<Option<AbortOnDropHandle<()>>>,
+    /// The last letter of the session's inbox that was delivered here; held while letters are being delivered.
+    pub(crate) inbox: tokio::sync::Mutex<u64>,
 }
 
 impl Binding {
-    /// The inner service minted an id, and wants to be told when it is no longer used.
-    pub(crate) fn to_session(inner_id: HeaderValue, close: Close) -> Self {
-        Self { inner_id: Some(inner_id), close: Mutex::new(Some(close)) }
+    /// To the session that the inner service named, or, without a name, to an inner service that has none.
+    pub(crate) fn new(inner_id: Option<HeaderValue>, ask: Ask, template: Template) -> Self {
+        Self {
+            introduced: AtomicBool::new(inner_id.is_none()),
+            inner_id,
+            version: ProtocolVersion::V2025_11_25,
+            generation: 0,
+            ask,
+            template,
+            is_open: AtomicBool::new(true),
+            has_mail: AtomicBool::new(false),
+            ear: Mutex::default(),
+            inbox: tokio::sync::Mutex::default(),
+        }
     }
 
-    /// The inner service knows no sessions.
-    pub(crate) fn sessionless() -> Self {
-        Self { inner_id: None, close: Mutex::new(None) }
+    /// The same, speaking the revision that was negotiated.
+    pub(crate) fn speaking(mut self, version: ProtocolVersion) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// The same, for this generation of the session, with all letters up to one read.
+    pub(crate) fn made_for(mut self, generation: u32, read: u64) -> Self {
+        (self.generation, self.inbox) = (generation, read.into());
+        self
+    }
+
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation
     }
 
     pub(crate) fn inner_id(&self) -> Option<&HeaderValue> {
         self.inner_id.as_ref()
     }
 
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Acquire)
+    }
+
+    /// Whether the inner service was told `notifications/initialized`.
+    pub(crate) fn is_introduced(&self) -> bool {
+        self.introduced.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_introduced(&self) {
+        self.introduced.store(true, Ordering::Release);
+    }
+
+    /// Whether a letter waits that the inner service should know before it is asked anything more.
+    pub(crate) fn has_mail(&self) -> bool {
+        self.has_mail.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_mail(&self, waits: bool) {
+        self.has_mail.store(waits, Ordering::Release);
+    }
+
+    /// Sends the inner service a message in this session; `None` if it failed.
+    pub(crate) async fn post(&self, message: Bytes) -> Option<Response<ResponseBody>> {
+        (self.ask)(self.in_session(self.template.post(message))).await
+    }
+
+    /// Opens an event stream of the inner service's, from a cursor of its on if there is one.
+    pub(crate) async fn get(&self, cursor: Option<&str>) -> Option<Response<ResponseBody>> {
+        (self.ask)(self.in_session(self.template.get(cursor))).await
+    }
+
+    fn in_session(&self, mut request: Request<RequestBody>) -> Request<RequestBody> {
+        let fields = request.headers_mut();
+        fields.insert(headers::PROTOCOL_VERSION, headers::version(self.version));
+        if let Some(inner_id) = &self.inner_id {
+            fields.insert(headers::SESSION_ID, inner_id.clone());
+        }
+        request
+    }
+
+    /// Puts an ear to the inner service, unless there is one; `listen` begins to hear. It ends with the binding.
+    pub(crate) fn listen_once(&self, listen: impl FnOnce() -> AbortOnDropHandle<()>) {
+        let mut ear = self.ear.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_open() && ear.is_none() {
+            *ear = Some(listen());
+        }
+    }
+
     /// Closes the inner session in the background, once.
     pub(crate) fn close(&self) {
-        let close = self.close.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let (Some(close), Ok(runtime)) = (close, tokio::runtime::Handle::try_current()) {
-            runtime.spawn(close());
+        if !self.is_open.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        drop(self.ear.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let (Some(_), Ok(runtime)) = (&self.inner_id, tokio::runtime::Handle::try_current()) {
+            let farewell = (self.ask)(self.in_session(self.template.delete()));
+            // Whatever it answers, the inner session is no longer ours.
+            runtime.spawn(farewell);
         }
     }
 }

@@ -8,7 +8,7 @@ use http::request::Parts;
 
 use crate::origin::OriginPolicy;
 use crate::session::Principal;
-use crate::store::Lifetimes;
+use crate::store::{Lifetimes, LogLimits};
 
 /// What happens when the client of a disconnected session comes back with its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -31,6 +31,23 @@ pub enum Freshness {
     Strict,
 }
 
+/// Which answers a client can resume after its connection broke, on any replica, with `Last-Event-ID`.
+///
+/// A resumable stream carries event ids, and each of its messages is in the store before its client sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Resumable {
+    /// Every answer to a request, as an event stream, also those that are there at once.
+    All,
+    /// Answers that take their time: an inner service's event stream whose first message is not the response, or takes longer
+    /// than 100 ms. What is there at once goes out as plain JSON and costs nothing. And the listening stream.
+    #[default]
+    Streams,
+    /// The listening stream alone.
+    ListenOnly,
+    /// Nothing. What the inner service of another replica says by itself does not reach the client then.
+    Nothing,
+}
+
 /// The TCP peer of a request, where whoever accepted the connection put it into the request's extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PeerAddr(pub SocketAddr);
@@ -48,7 +65,8 @@ pub(crate) struct Config {
     pub(crate) data_limit: usize,
     pub(crate) batch_limit: usize,
     pub(crate) drain_timeout: Duration,
-    pub(crate) plain_answers: bool,
+    pub(crate) resumable: Resumable,
+    pub(crate) stream_log: LogLimits,
     pub(crate) replica: Arc<str>,
     pub(crate) principal: Option<Box<PrincipalOf>>,
     pub(crate) peer: Option<Box<PeerOf>>,

@@ -1,12 +1,16 @@
 //! How a replica leaves: open streams are told to come back elsewhere, calls finish, the last activity is told.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::engine::Engine;
+
+/// How long recordings that are cut short may take to say so.
+const LAST_WORDS: Duration = Duration::from_millis(700);
 
 /// What is open on this replica, and the signals that end it.
 #[derive(Default)]
@@ -48,10 +52,15 @@ impl Engine {
             tracing::warn!(calls = self.drain.calls.len(), "calls still running at the end of the drain timeout");
         }
         self.drain.calls_end.cancel();
+        // Recordings that were cut short say so in the log.
+        let _ = timeout(LAST_WORDS, self.drain.calls.wait()).await;
         drop(self.take_tasks());
         self.flush().await;
         for resident in self.residents.all() {
             self.release(&resident);
+        }
+        if let Err(error) = self.store.withdraw(&self.replica_id).await {
+            tracing::debug!(%error, "this replica could not say that it leaves; it is given up in a few seconds");
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Changes made elsewhere, heard over the store's bus: verdicts are dropped, ended sessions forgotten.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures::StreamExt;
 
 use crate::engine::Engine;
+use crate::engine::resident::Resident;
+use crate::id::SessionKey;
 use crate::store::{BusMessage, BusSignal};
 
 /// How long to wait before listening again after the store refused.
@@ -39,7 +41,34 @@ fn hear_one(engine: &Weak<Engine>, signal: &BusSignal) -> bool {
 }
 
 impl Engine {
-    fn hear(&self, signal: &BusSignal) {
+    fn drop_verdict(&self, key: &SessionKey) {
+        self.watch.changed(key);
+        if let Some(resident) = self.residents.get(key) {
+            resident.set_verdict(None);
+        }
+    }
+
+    /// The client listens somewhere: what the inner service here says by itself is for it.
+    fn hear_resident(self: &Arc<Self>, resident: &Resident) {
+        if let Some(binding) = resident.binding() {
+            self.hear_binding(&resident.key, &binding);
+        }
+    }
+
+    /// The bell may have rung unheard: every reader and every inbox looks.
+    fn look_everywhere(self: &Arc<Self>) {
+        let residents = self.residents.all();
+        residents.iter().for_each(|resident| resident.bell.notify_waiters());
+        let engine = Arc::downgrade(self);
+        tokio::spawn(async move {
+            for resident in residents {
+                let Some(engine) = engine.upgrade() else { return };
+                engine.read_inbox(&resident).await;
+            }
+        });
+    }
+
+    fn hear(self: &Arc<Self>, signal: &BusSignal) {
         match signal {
             BusSignal::Lost => {
                 self.watch.lost();
@@ -49,18 +78,34 @@ impl Engine {
                 self.watch.restored();
                 // What ended unheard is found by telling the store of every session in use.
                 self.retouch_all();
+                self.look_everywhere();
             }
             BusSignal::Message(BusMessage::Ended(key, _)) => {
                 self.watch.changed(key);
                 self.forget(key);
             }
-            BusSignal::Message(BusMessage::Disconnected(key) | BusMessage::Revived(key)) => {
-                self.watch.changed(key);
+            BusSignal::Message(BusMessage::Disconnected(key)) => {
+                self.drop_verdict(key);
+                self.give_up_questions(key);
+            }
+            BusSignal::Message(BusMessage::Revived(key)) => self.drop_verdict(key),
+            BusSignal::Message(BusMessage::Appended(key, _)) => {
                 if let Some(resident) = self.residents.get(key) {
-                    resident.set_verdict(None);
+                    resident.bell.notify_waiters();
                 }
             }
-            BusSignal::Message(BusMessage::Opened(_) | BusMessage::Appended(..)) => {}
+            BusSignal::Message(BusMessage::Listening(key)) => {
+                if let Some(resident) = self.residents.get(key) {
+                    resident.bell.notify_waiters();
+                    self.hear_resident(&resident);
+                }
+            }
+            BusSignal::Message(BusMessage::Mail(key)) => {
+                if let Some(resident) = self.residents.get(key) {
+                    self.read_inbox_soon(resident);
+                }
+            }
+            BusSignal::Message(BusMessage::Opened(_)) => {}
         }
     }
 }

@@ -9,32 +9,52 @@
 //! | `flush` | how does the store learn that a session is in use? |
 //! | `sweep` | how do idle sessions end? |
 //! | `hear` | how does a change made elsewhere arrive here? |
+//! | `record`, `inner_stream` | how does a call's stream get into the log? |
+//! | `reader`, `hints` | how does a client read its streams, on whichever replica? |
+//! | `ear` | how is what an inner service says by itself heard? |
+//! | `outgoing`, `questions` | how does a question of the server's find its answer? |
+//! | `inbox` | how does what reached one replica get to the inner service of another? |
+//! | `shape` | how does a log level or a subscription reach every replica? |
+//! | `presence` | which replicas run? |
 //! | `drain` | how does a replica leave? |
 //! | `handle` | what can a handler do with its session? |
 
 pub(crate) mod binding;
 pub(crate) mod config;
 pub(crate) mod drain;
+mod ear;
 mod flush;
 pub(crate) mod handle;
 mod hear;
+mod hints;
+pub(crate) mod inbox;
+pub(crate) mod inner_stream;
 pub(crate) mod open;
+pub(crate) mod outgoing;
+mod presence;
+pub(crate) mod questions;
+pub(crate) mod reader;
+pub(crate) mod record;
 pub(crate) mod rehydrate;
 pub(crate) mod resident;
+pub(crate) mod shape;
 mod sweep;
 pub(crate) mod verdict;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 
 use tokio::task::JoinSet;
 
 use crate::engine::config::Config;
 use crate::engine::drain::Drain;
+use crate::engine::questions::Questions;
 use crate::engine::resident::{Resident, Residents};
 use crate::engine::verdict::BusWatch;
 use crate::id::SessionKey;
 use crate::rejection::Rejection;
-use crate::store::{Store, StoreError};
+use crate::store::{ReplicaId, Store, StoreError, StreamName};
+use crate::stream::cursor;
 
 pub(crate) struct Engine {
     pub(crate) config: Config,
@@ -42,19 +62,26 @@ pub(crate) struct Engine {
     pub(crate) residents: Residents,
     pub(crate) watch: BusWatch,
     pub(crate) drain: Drain,
+    pub(crate) questions: Questions,
+    /// This run of this replica.
+    pub(crate) replica_id: ReplicaId,
+    streams: AtomicU64,
     started: Once,
     /// The background tasks: none before the first request, aborted when the last handle is dropped.
     tasks: Mutex<Option<JoinSet<()>>>,
 }
 
 impl Engine {
-    pub(crate) fn new(config: Config, store: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(config: Config, store: Arc<dyn Store>, replica_id: ReplicaId) -> Self {
         Self {
             config,
             store,
             residents: Residents::default(),
             watch: BusWatch::new(),
             drain: Drain::default(),
+            questions: Questions::default(),
+            replica_id,
+            streams: AtomicU64::new(0),
             started: Once::new(),
             tasks: Mutex::new(None),
         }
@@ -67,9 +94,16 @@ impl Engine {
             let mut tasks = JoinSet::new();
             tasks.spawn(hear::run(weak.clone()));
             tasks.spawn(flush::run(weak.clone()));
+            tasks.spawn(presence::run(weak.clone()));
+            tasks.spawn(inbox::run(weak.clone()));
             tasks.spawn(sweep::run(weak));
             *self.tasks.lock().unwrap_or_else(PoisonError::into_inner) = Some(tasks);
         });
+    }
+
+    /// A name for the stream of a call, unlike any other.
+    pub(crate) fn name_stream(&self) -> StreamName {
+        cursor::of_call(&self.replica_id, self.streams.fetch_add(1, Ordering::Relaxed))
     }
 
     fn take_tasks(&self) -> Option<JoinSet<()>> {

@@ -66,8 +66,9 @@ impl Engine {
     }
 
     /// Ties an admitted session to the inner service on this replica, closing what it was tied to before.
-    pub(crate) fn bind(&self, admission: &Admission, binding: Binding) -> Arc<Binding> {
-        let binding = Arc::new(binding);
+    /// Letters up to `read` are known to it already.
+    pub(crate) fn bind(&self, admission: &Admission, binding: Binding, read: u64) -> Arc<Binding> {
+        let binding = Arc::new(binding.made_for(admission.record.generation, read));
         if let Some(before) = admission.lease.set_binding(Some(binding.clone())) {
             before.close();
         }

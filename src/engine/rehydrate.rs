@@ -12,32 +12,52 @@ use crate::body::ResponseBody;
 use crate::engine::Engine;
 use crate::engine::binding::Binding;
 use crate::engine::handle::{McpSession, Replayed};
+use crate::engine::inbox::tell;
 use crate::engine::verdict::Admission;
 use crate::inner::{Failure, Inner, InnerService, Template};
-use crate::protocol::headers;
+use crate::protocol::{headers, message};
 use crate::rejection::Rejection;
-use crate::stream::initialize;
+use crate::store::Blueprint;
+use crate::stream::{early, initialize};
 
-const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+fn introduction() -> Bytes {
+    Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)
+}
+
+/// Makes the calls again that shaped the session. One that the inner service now answers with an error is not the session's
+/// end; one that it does not answer is.
+async fn shape<E>(binding: &Binding, blueprint: &Blueprint) -> Result<(), Failure<E>> {
+    for (name, call) in &blueprint.shapings {
+        let answer = binding.post(call.clone()).await.ok_or(Rejection::InnerLostSession)?;
+        let body = early::whole(accepted(answer)?).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
+        if !message::is_result(&body) {
+            tracing::warn!(%name, "the inner service refused a call that shaped the session");
+        }
+    }
+    Ok(())
+}
 
 impl Engine {
     /// The session's binding on this replica, made if there is none.
     pub(crate) async fn binding<S: InnerService>(
-        &self,
+        self: &Arc<Self>,
         inner: &mut Inner<S>,
         admission: &Admission,
         parts: &Parts,
     ) -> Result<Arc<Binding>, Failure<S::Failure>> {
         match admission.lease.binding() {
             Some(binding) => Ok(binding),
-            None if !admission.record.origin.inner_has_sessions => Ok(self.bind(admission, Binding::sessionless())),
+            None if !admission.record.origin.inner_has_sessions => {
+                let binding = Binding::new(None, inner.later(), Template::of(parts));
+                Ok(self.bind(admission, binding.speaking(admission.record.origin.protocol_version), 0))
+            }
             None => Box::pin(self.rebind(inner, admission, parts, None)).await,
         }
     }
 
     /// A binding other than `stale`: the inner service does not know that one any more.
     pub(crate) async fn rebind<S: InnerService>(
-        &self,
+        self: &Arc<Self>,
         inner: &mut Inner<S>,
         admission: &Admission,
         parts: &Parts,
@@ -54,11 +74,21 @@ impl Engine {
             Some(made) if !stale.is_some_and(|stale| Arc::ptr_eq(stale, &made)) => Ok(made),
             Some(_) | None => {
                 let replayed = self.replay(inner, admission, parts).await;
-                let binding = replayed.map_err(|failure| lost_or_ended(failure, admission))?;
+                let (binding, blueprint) = replayed.map_err(|failure| lost_or_ended(failure, admission))?;
                 tracing::debug!(session = %admission.record.key, "handshake replayed to the inner service");
-                Ok(self.bind(admission, binding))
+                Ok(self.take_up(admission, binding, &blueprint))
             }
         }
+    }
+
+    /// Ties the session to what was replayed, hears it if the client listens, and reads what was written meanwhile.
+    fn take_up(self: &Arc<Self>, admission: &Admission, binding: Binding, blueprint: &Blueprint) -> Arc<Binding> {
+        let binding = self.bind(admission, binding, blueprint.inbox);
+        if blueprint.listened {
+            self.hear_binding(&admission.record.key, &binding);
+        }
+        self.read_inbox_soon(Arc::clone(&admission.lease));
+        binding
     }
 
     async fn replay<S: InnerService>(
@@ -66,21 +96,33 @@ impl Engine {
         inner: &mut Inner<S>,
         admission: &Admission,
         parts: &Parts,
-    ) -> Result<Binding, Failure<S::Failure>> {
+    ) -> Result<(Binding, Blueprint), Failure<S::Failure>> {
         let key = &admission.record.key;
-        let stored = self.store.handshake(key).await.map_err(|error| self.store_failed("handshake", key, &error))?;
-        let handshake = stored.ok_or(Rejection::SessionNotFound)?;
+        let stored = self.store.blueprint(key).await.map_err(|error| self.store_failed("blueprint", key, &error))?;
+        let blueprint = stored.ok_or(Rejection::SessionNotFound)?;
         let template = self.replay_template(admission, parts);
-        let mut response = inner.call(template.post(handshake)).await.map_err(Failure::Inner)?;
+        let handshake = template.post(blueprint.handshake.clone());
+        let mut response = inner.call(handshake).await.map_err(Failure::Inner)?;
         let binding = bound_by(&mut response, inner, &template);
         let answer = initialize::read(accepted(response)?).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
         let Some(version) = answer.version else { return Err(Rejection::InnerLostSession.into()) };
-        let Some(inner_id) = binding.inner_id().cloned() else { return Ok(binding) };
-        let mut initialized = template.post(Bytes::from_static(INITIALIZED));
-        initialized.headers_mut().insert(headers::SESSION_ID, inner_id);
-        initialized.headers_mut().insert(headers::PROTOCOL_VERSION, headers::version(version));
-        accepted(inner.call(initialized).await.map_err(Failure::Inner)?)?;
-        Ok(binding)
+        let binding = binding.speaking(version);
+        if binding.inner_id().is_some() {
+            accepted(binding.post(introduction()).await.ok_or(Rejection::InnerLostSession)?)?;
+            binding.set_introduced();
+            shape(&binding, &blueprint).await?;
+        }
+        Ok((binding, blueprint))
+    }
+
+    /// Tells an inner service that the client confirmed its handshake, if only another replica's was told so. A client that
+    /// sends anything but a ping has (MCP 2025-11-25, Lifecycle).
+    pub(crate) async fn introduce(&self, admission: &Admission, binding: &Binding) {
+        let _alone = admission.lease.rebinding.lock().await;
+        if !binding.is_introduced() {
+            tell(binding, introduction()).await;
+            binding.set_introduced();
+        }
     }
 
     fn replay_template(&self, admission: &Admission, parts: &Parts) -> Template {
@@ -106,19 +148,11 @@ fn lost_or_ended<E>(failure: Failure<E>, admission: &Admission) -> Failure<E> {
     }
 }
 
-/// The binding an answer to `initialize` makes, its id taken off the answer. It closes the inner session with a request like
-/// the one that opened it.
+/// The binding an answer to `initialize` makes, its id taken off the answer. What the layer says by itself through it goes
+/// with a head like that of the request that opened it.
 pub(crate) fn bound_by<S: InnerService, B>(answer: &mut Response<B>, inner: &Inner<S>, template: &Template) -> Binding {
-    let Some(inner_id) = answer.headers_mut().remove(headers::SESSION_ID) else { return Binding::sessionless() };
-    let service = inner.later();
-    let farewell = template.delete(inner_id.clone());
-    let close = Box::new(move || -> futures::future::BoxFuture<'static, ()> {
-        Box::pin(async move {
-            // Whatever it answers, the inner session is no longer ours.
-            let _ = service.call_when_ready(farewell).await;
-        })
-    });
-    Binding::to_session(inner_id, close)
+    let inner_id = answer.headers_mut().remove(headers::SESSION_ID);
+    Binding::new(inner_id, inner.later(), template.clone())
 }
 
 /// A refusal that concerns the caller (credentials, load) is the caller's to see; any other means the session is lost here.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +29,10 @@ pub(crate) struct Resident {
     pub(crate) key: SessionKey,
     /// Cancelled when the session has ended: its streams close.
     pub(crate) ended: CancellationToken,
+    /// Rung when something was appended to a stream of the session.
+    pub(crate) bell: Notify,
+    /// Calls whose streams are being recorded here: they may be cancelled through the inbox.
+    pub(crate) recording: AtomicUsize,
     /// Held while a binding is being made, so that it is made once.
     pub(crate) rebinding: tokio::sync::Mutex<()>,
     verdict: Mutex<Option<Verdict>>,
@@ -48,6 +53,8 @@ impl Resident {
         Self {
             key,
             ended: CancellationToken::new(),
+            bell: Notify::new(),
+            recording: AtomicUsize::new(0),
             rebinding: tokio::sync::Mutex::new(()),
             verdict: Mutex::new(None),
             binding: RwLock::new(None),
@@ -149,6 +156,12 @@ impl Residents {
     /// Starts using a session that has a resident.
     pub(crate) fn lease(&self, resident: Arc<Resident>) -> Option<Lease> {
         resident.hold().then(|| Lease::new(resident, Arc::clone(&self.untold)))
+    }
+
+    /// Uses a session that is in use once more.
+    pub(crate) fn lease_again(&self, lease: &Lease) -> Lease {
+        lease.resident.held.fetch_add(1, Ordering::AcqRel);
+        Lease::new(Arc::clone(&lease.resident), Arc::clone(&self.untold))
     }
 
     /// Starts using a session the store has vouched for.

@@ -140,6 +140,13 @@ pub(crate) struct Admission {
     pub(crate) record: Arc<SessionRecord>,
 }
 
+impl Admission {
+    /// The same session, used once more.
+    pub(crate) fn again(&self, engine: &Engine) -> Self {
+        Self { lease: engine.residents.lease_again(&self.lease), record: Arc::clone(&self.record) }
+    }
+}
+
 impl Engine {
     /// Says whether a request may use a session. Changes nothing.
     ///

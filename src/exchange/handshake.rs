@@ -55,7 +55,7 @@ impl<S: InnerService> Exchange<S> {
                     inner_has_sessions: binding.inner_id().is_some(),
                 };
                 tracing::debug!(?peer, client = %origin.client.name, %version, "the inner service accepted initialize");
-                self.open(origin, body, binding, answer).await
+                self.open(origin, body, binding.speaking(version), answer).await
             }
             Some(_) | None => {
                 Ok(Introduction { response: Response::from_parts(answer.parts, answer.body), unclaimed: None })
@@ -71,7 +71,7 @@ impl<S: InnerService> Exchange<S> {
         answer: initialize::Answer,
     ) -> Introduced<S> {
         let opened = self.engine.open(origin, handshake).await?;
-        self.engine.bind(&opened.admission, binding);
+        self.engine.bind(&opened.admission, binding, 0);
         tracing::info!(
             session = %opened.id.key(),
             client = %opened.admission.record.origin.client.name,

@@ -4,15 +4,20 @@
 //! |---|---|
 //! | `pass` | a modern one, straight through |
 //! | `handshake` | `initialize`: may open a session |
-//! | `session` | a POST or GET of a session |
+//! | `session` | a POST of a session |
+//! | `incoming` | an answer, progress, a cancellation: for whichever replica waits for it |
+//! | `listen` | GET: listen, or resume |
 //! | `close` | DELETE |
 //!
-//! `translate` makes an answer one that a session's client understands, `relay` carries the event streams among them, and
-//! `detach` lets work outlive its client.
+//! `outcome` decides what becomes of an inner service's answer, `translate` makes its status one that a session's client
+//! understands, `relay` carries what is not recorded, and `detach` lets work outlive its client.
 
 mod close;
 mod detach;
 mod handshake;
+mod incoming;
+mod listen;
+mod outcome;
 mod pass;
 mod relay;
 mod session;

@@ -1,142 +1,202 @@
-//! Event streams, and other answers that take their time, on their way to the client, each pumped by a task of its own.
+//! Answers that take their time and are not recorded, on their way to the client, each pumped by a task of its own.
 //!
 //! The task outlives the client where it must: a call goes on when its client disconnects (MCP 2025-11-25, "Disconnection …
 //! SHOULD NOT be interpreted as the client cancelling its request"). It ends when the session ends, and says `retry` first
-//! when the replica leaves.
+//! when the replica leaves. Event streams lose the inner service's event ids here: no replica could resume them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::stream;
+use futures::future::BoxFuture;
+use futures::{FutureExt, stream};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, interval_at};
 use tokio_util::sync::CancellationToken;
 
+use super::session::Purpose;
 use crate::body::{BoxError, ResponseBody};
-use crate::engine::resident::Lease;
-use crate::protocol::message::RequestId;
+use crate::engine::Engine;
+use crate::engine::binding::Binding;
+use crate::engine::inner_stream::{InnerEvent, InnerStream};
+use crate::engine::outgoing::{Said, Speaker};
+use crate::engine::verdict::Admission;
 use crate::protocol::sse;
 use crate::protocol::version::ProtocolVersion;
 use crate::rejection;
-use crate::stream::priming::PrimingFilter;
 
 /// Frames in flight between the inner service and the client.
 const BUFFER: usize = 8;
 /// When a client of a leaving replica should come back.
 const COME_BACK: Duration = Duration::from_millis(500);
+/// How often a comment proves the connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// What an event stream is for.
-pub(crate) enum Purpose {
-    /// The client's GET. Ends with its client.
-    Listen,
-    /// The answer to a request, or whatever else a POST gets. Is read to its end, whether its client is there or not.
-    Call(Option<RequestId>),
-}
+type Pump = BoxFuture<'static, ()>;
 
-/// One stream being relayed.
+/// One answer being relayed.
 pub(crate) struct Relay {
-    pub(crate) purpose: Purpose,
-    /// It is made of messages; otherwise it is one answer that takes its time.
-    pub(crate) is_event_stream: bool,
-    /// Keeps the session active.
-    pub(crate) lease: Lease,
+    engine: Arc<Engine>,
+    admission: Admission,
+    speaker: Speaker,
+    purpose: Purpose,
     /// Cancelled when this replica wants the stream to end.
-    pub(crate) leave: CancellationToken,
-    /// What the session negotiated.
-    pub(crate) version: ProtocolVersion,
+    leave: CancellationToken,
 }
 
 impl Relay {
-    /// The client's end of the stream, and the task that feeds it.
-    pub(crate) fn start(self, inner: ResponseBody) -> (ResponseBody, impl Future<Output = ()> + Send + 'static) {
-        let (sender, mut receiver) = mpsc::channel(BUFFER);
-        let frames = stream::poll_fn(move |cx| receiver.poll_recv(cx));
-        (ResponseBody::stream(StreamBody::new(frames)), self.pump(inner, sender))
-    }
-
-    async fn pump(self, inner: ResponseBody, sender: mpsc::Sender<Result<Frame<Bytes>, BoxError>>) {
-        let knows_retry = self.is_event_stream && self.version >= ProtocolVersion::V2025_11_25;
-        let filter = (self.is_event_stream && !knows_retry).then(PrimingFilter::default);
-        let listener = sender.clone();
-        let mut client = Client {
-            sender: Some(sender),
-            is_event_stream: self.is_event_stream,
-            at_boundary: self.is_event_stream,
-            filter,
+    pub(crate) fn new(engine: &Arc<Engine>, admission: Admission, binding: Arc<Binding>, purpose: Purpose) -> Self {
+        let leave = match &purpose {
+            Purpose::Listen => engine.drain.listens_end.clone(),
+            Purpose::Call(..) | Purpose::Word(_) => engine.drain.calls_end.clone(),
         };
-        tokio::select! {
+        let speaker = Speaker {
+            key: admission.record.key,
+            generation: admission.record.generation,
+            stream: engine.name_stream(),
+            binding,
+        };
+        Self { engine: Arc::clone(engine), admission, speaker, purpose, leave }
+    }
+
+    /// Relays an event stream, message by message.
+    pub(crate) fn events(self, inner: ResponseBody) -> (ResponseBody, Pump) {
+        let (mut client, body) = Client::new();
+        (body, async move { self.pump_events(inner, &mut client).await }.boxed())
+    }
+
+    /// Relays a body that takes its time.
+    pub(crate) fn bytes(self, inner: ResponseBody) -> (ResponseBody, Pump) {
+        let (mut client, body) = Client::new();
+        (body, async move { self.pump_bytes(inner, &mut client).await }.boxed())
+    }
+
+    async fn pump_bytes(self, mut inner: ResponseBody, client: &mut Client) {
+        let ended = &self.admission.lease.ended;
+        let forward = async {
+            while let Some(frame) = inner.frame().await {
+                match frame {
+                    Ok(frame) => client.send(frame).await,
+                    Err(error) => return client.cut(error).await,
+                }
+            }
+        };
+        let is_done = tokio::select! {
             biased;
-            () = self.lease.ended.cancelled() => {}
-            () = self.leave.cancelled() => {}
-            () = listener.closed(), if matches!(self.purpose, Purpose::Listen) => return,
-            () = self.forward(inner, &mut client) => return,
-        }
-        match client.at_boundary {
-            true if self.leave.is_cancelled() && knows_retry => client.send(Frame::data(sse::retry(COME_BACK))).await,
-            true => {}
-            false => client.cut("the answer is not finished here".into()).await,
+            () = ended.cancelled() => false,
+            () = self.leave.cancelled() => false,
+            () = forward => true,
+        };
+        if !is_done {
+            client.cut("the answer is not finished here".into()).await;
         }
     }
 
-    /// Forwards until the inner stream is over or nobody needs it any more.
-    async fn forward(&self, mut inner: ResponseBody, client: &mut Client) {
-        while let Some(frame) = inner.frame().await {
-            match frame {
-                Ok(frame) => client.send(frame).await,
-                Err(error) => return self.report_broken(error, client).await,
+    async fn pump_events(self, inner: ResponseBody, client: &mut Client) {
+        let knows_retry = self.admission.record.origin.protocol_version >= ProtocolVersion::V2025_11_25;
+        let listener = client.0.clone();
+        let left = async move {
+            match listener {
+                Some(listener) => listener.closed().await,
+                None => {}
+            }
+        };
+        let is_leaving = tokio::select! {
+            biased;
+            () = self.admission.lease.ended.cancelled() => false,
+            () = self.leave.cancelled() => true,
+            () = left, if matches!(self.purpose, Purpose::Listen) => false,
+            () = self.forward(inner, client) => false,
+        };
+        self.engine.withdraw_questions(&self.speaker.key, &self.speaker.stream);
+        if is_leaving && knows_retry {
+            client.say(sse::retry(COME_BACK)).await;
+        }
+    }
+
+    /// Forwards until the inner stream is over.
+    async fn forward(&self, inner: ResponseBody, client: &mut Client) {
+        let is_call = matches!(self.purpose, Purpose::Call(..));
+        let mut inner =
+            if is_call { InnerStream::resuming(&self.speaker.binding, inner) } else { InnerStream::once(inner) };
+        let mut keep_alive = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
+        loop {
+            let event = tokio::select! {
+                event = inner.next() => event,
+                _ = keep_alive.tick() => {
+                    client.say(sse::KEEP_ALIVE).await;
+                    continue;
+                }
+            };
+            match event {
+                InnerEvent::Message(said) => {
+                    if self.forward_one(said, client).await && is_call {
+                        return;
+                    }
+                }
+                InnerEvent::Closed(_) => {}
+                InnerEvent::Over => return self.report_over(client).await,
             }
         }
     }
 
-    /// The inner stream broke off: whoever waits for an answer is told that none will come. Half a message cannot be taken
-    /// back; then the connection is cut, so that the stream does not look complete.
-    async fn report_broken(&self, error: BoxError, client: &mut Client) {
-        tracing::warn!(session = %self.lease.key, %error, "the inner service's event stream broke off");
-        match &self.purpose {
-            _ if !client.at_boundary => client.cut(error).await,
-            Purpose::Call(Some(id)) => {
-                client.send(Frame::data(sse::message(&rejection::broken_stream_message(id)))).await;
+    /// `true` if it was a response.
+    async fn forward_one(&self, said: Vec<u8>, client: &mut Client) -> bool {
+        match self.engine.translate(&self.speaker, said) {
+            Said::Notification(message) => client.say(sse::message(&message)).await,
+            Said::Question(message, name) => match self.engine.open_question(&self.speaker, &name).await {
+                Ok(true) => client.say(sse::message(&message)).await,
+                Ok(false) => {}
+                Err(error) => {
+                    self.engine.store_failed("ask", &self.speaker.key, &error);
+                    self.engine.give_up(&self.speaker.key, &name);
+                }
+            },
+            Said::Response(message) => {
+                client.say(sse::message(&message)).await;
+                return true;
             }
-            Purpose::Call(None) | Purpose::Listen => {}
+            Said::Nothing => {}
+        }
+        false
+    }
+
+    /// The inner stream ended without a response: whoever waits for one is told that none will come.
+    async fn report_over(&self, client: &mut Client) {
+        if let Purpose::Call(id, _) = &self.purpose {
+            tracing::warn!(session = %self.speaker.key, "the inner service's event stream ended without a response");
+            client.say(sse::message(rejection::broken_stream_message(id).as_bytes())).await;
         }
     }
 }
 
-/// The client's end of a stream.
-struct Client {
-    /// `None` once the client has left.
-    sender: Option<mpsc::Sender<Result<Frame<Bytes>, BoxError>>>,
-    is_event_stream: bool,
-    /// No message is half sent: the stream may end here.
-    at_boundary: bool,
-    /// For clients that do not know priming events.
-    filter: Option<PrimingFilter>,
-}
+/// The client's end of a stream; `None` once it has left.
+struct Client(Option<mpsc::Sender<Result<Frame<Bytes>, BoxError>>>);
 
 impl Client {
-    async fn send(&mut self, mut frame: Frame<Bytes>) {
-        let Some(sender) = &self.sender else { return };
-        if let (Some(filter), Some(data)) = (&mut self.filter, frame.data_ref()) {
-            let passed = filter.push(data);
-            if passed.is_empty() {
-                return;
-            }
-            frame = Frame::data(passed);
-        }
-        if let Some(data) = frame.data_ref()
-            && self.is_event_stream
+    fn new() -> (Self, ResponseBody) {
+        let (sender, mut receiver) = mpsc::channel(BUFFER);
+        let frames = stream::poll_fn(move |cx| receiver.poll_recv(cx));
+        (Self(Some(sender)), ResponseBody::stream(StreamBody::new(frames)))
+    }
+
+    async fn say(&mut self, bytes: Bytes) {
+        self.send(Frame::data(bytes)).await;
+    }
+
+    async fn send(&mut self, frame: Frame<Bytes>) {
+        if let Some(sender) = &self.0
+            && sender.send(Ok(frame)).await.is_err()
         {
-            self.at_boundary = [&b"\n\n"[..], b"\r\n\r\n", b"\r\r"].iter().any(|end| data.ends_with(end));
-        }
-        if sender.send(Ok(frame)).await.is_err() {
-            self.sender = None;
+            self.0 = None;
         }
     }
 
-    /// Breaks the answer off.
+    /// Breaks the answer off, so that it does not look complete.
     async fn cut(&mut self, error: BoxError) {
-        if let Some(sender) = self.sender.take() {
+        if let Some(sender) = self.0.take() {
             // A client that has left misses nothing.
             let _ = sender.send(Err(error)).await;
         }

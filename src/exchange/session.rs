@@ -1,4 +1,4 @@
-//! A POST or GET of a session: admitted, tied to the inner service's session, sent, and its answer relayed.
+//! A POST of a session: admitted, tied to the inner service's session, sent, and its answer brought to the client.
 
 use std::sync::Arc;
 
@@ -6,42 +6,44 @@ use bytes::Bytes;
 use http::header::Entry;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use http_body::Body;
 
-use super::relay::{Purpose, Relay};
-use super::{Answered, Exchange, Outcome, answer, detached, translate};
+use super::{Answered, Exchange, Outcome, answer, detached};
 use crate::body::{RequestBody, ResponseBody};
-use crate::classify::{self, Declared, Message};
+use crate::classify::{self, Content, Declared, Message};
 use crate::engine::binding::Binding;
 use crate::engine::verdict::Admission;
 use crate::inner::{Failure, InnerService};
 use crate::protocol::headers;
+use crate::protocol::message::{Kind, Method, RequestId};
 use crate::rejection::Rejection;
+
+/// What a request is for, and so what becomes of its answer.
+#[derive(Clone, Debug)]
+pub(crate) enum Purpose {
+    /// The client's GET, relayed as it is. Ends with its client.
+    Listen,
+    /// A request: its answer is read to the end, whether its client is there or not.
+    Call(RequestId, Method),
+    /// Notifications, answers, batches: whatever a POST gets that has no single response.
+    Word(Method),
+}
 
 impl<S: InnerService> Exchange<S> {
     /// Answers a message that a client POSTs within its session.
     pub(crate) async fn message(self, parts: Box<Parts>, body: Bytes, message: Message) -> Answered<S> {
-        let outcome = match self.admit(&parts, message.declared, message.is_batch).await {
-            Ok(admission) => self.serve(admission, parts, body, Purpose::Call(message.id.clone())).await,
+        let outcome = match self.admit(&parts, message.declared, message.is_batch()).await {
+            Ok(admission) => self.receive(admission, parts, body, &message.content).await,
             Err(rejection) => Err(rejection.into()),
         };
-        answer::<S>(outcome, message.id.as_ref())
+        answer::<S>(outcome, message.id())
     }
 
-    /// Opens the session's stream for what the server has to say by itself, or resumes a stream.
-    pub(crate) async fn listen(self, mut parts: Box<Parts>, declared: Declared) -> Answered<S> {
-        // It may have declared a body, which goes no further than this.
-        parts.headers.remove(header::TRANSFER_ENCODING);
-        parts.headers.remove(header::CONTENT_LENGTH);
-        let outcome = match self.admit(&parts, declared, false).await {
-            Ok(_) if self.engine.drain.is_draining() => Err(Rejection::ShuttingDown.into()),
-            Ok(admission) => self.serve(admission, parts, Bytes::new(), Purpose::Listen).await,
-            Err(rejection) => Err(rejection.into()),
-        };
-        answer::<S>(outcome, None)
-    }
-
-    async fn admit(&self, parts: &Parts, declared: Declared, is_batch: bool) -> Result<Admission, Rejection> {
+    pub(super) async fn admit(
+        &self,
+        parts: &Parts,
+        declared: Declared,
+        is_batch: bool,
+    ) -> Result<Admission, Rejection> {
         let id = classify::session_id(parts)?;
         let principal = self.engine.config.principal_of(parts);
         let vouched = self.engine.vouch(&id, principal.as_ref(), self.engine.config.freshness).await?;
@@ -49,8 +51,25 @@ impl<S: InnerService> Exchange<S> {
         self.engine.enter(vouched).await
     }
 
+    async fn receive(self, admission: Admission, parts: Box<Parts>, body: Bytes, content: &Content) -> Outcome<S> {
+        match content {
+            Content::Single(Kind::Request { id, method }) => {
+                self.serve(admission, parts, body, Purpose::Call(id.clone(), *method)).await
+            }
+            Content::Single(Kind::Notification(method)) => match method {
+                Method::Cancelled | Method::RootsChanged => {
+                    Box::pin(self.spread(admission, parts, body, *method)).await
+                }
+                Method::Progress => Box::pin(self.report(admission, parts, body)).await,
+                method => self.serve(admission, parts, body, Purpose::Word(*method)).await,
+            },
+            Content::Single(Kind::Response(id)) => Box::pin(self.reply(admission, parts, body, id.as_ref())).await,
+            Content::Batch => self.serve(admission, parts, body, Purpose::Word(Method::Other)).await,
+        }
+    }
+
     /// Not an `async fn`, so that what it is given moves once: into the box that may outlive its client.
-    fn serve(
+    pub(super) fn serve(
         self,
         admission: Admission,
         parts: Box<Parts>,
@@ -63,13 +82,31 @@ impl<S: InnerService> Exchange<S> {
 
     async fn run(mut self, admission: Admission, mut parts: Box<Parts>, body: Bytes, purpose: Purpose) -> Outcome<S> {
         let binding = self.engine.binding(&mut self.inner, &admission, &parts).await?;
-        let plain = self.engine.config.plain_answers && headers::accepts_json(&parts.headers);
+        if !binding.is_introduced() {
+            match purpose {
+                Purpose::Word(Method::Initialized) => binding.set_introduced(),
+                Purpose::Call(_, Method::Ping) => {}
+                Purpose::Call(..) | Purpose::Word(_) | Purpose::Listen => {
+                    self.inner.release();
+                    Box::pin(self.engine.introduce(&admission, &binding)).await;
+                }
+            }
+        } else if matches!(purpose, Purpose::Word(Method::Initialized)) && binding.inner_id().is_some() {
+            // The inner service here was told when the handshake was replayed.
+            return Ok(accepted());
+        }
+        if binding.has_mail() {
+            self.inner.release();
+            Box::pin(self.engine.read_inbox(&admission.lease)).await;
+        }
+        let takes =
+            Takes { json: headers::accepts_json(&parts.headers), stream: headers::accepts_stream(&parts.headers) };
         self.prepare(&mut parts, &admission, body.len());
-        let response = match binding.inner_id() {
-            None => self.inner.call(request(parts, None, body)).await.map_err(Failure::Inner)?,
-            Some(_) => Box::pin(self.call_bound(&admission, binding, parts, body)).await?,
+        let (response, binding) = match binding.inner_id() {
+            None => (self.inner.call(request(parts, None, body.clone())).await.map_err(Failure::Inner)?, binding),
+            Some(_) => Box::pin(self.call_bound(&admission, binding, parts, body.clone())).await?,
         };
-        self.relay(admission, response, purpose, plain).await
+        self.pass_on(admission, binding, response, purpose, &body, takes).await
     }
 
     /// Calls an inner service that has sessions; if it has lost ours, once more after replaying the handshake.
@@ -79,15 +116,16 @@ impl<S: InnerService> Exchange<S> {
         binding: Arc<Binding>,
         parts: Box<Parts>,
         body: Bytes,
-    ) -> Outcome<S> {
+    ) -> Result<(Response<ResponseBody>, Arc<Binding>), Failure<S::Failure>> {
         let first = request(parts.clone(), binding.inner_id(), body.clone());
         let response = self.inner.call(first).await.map_err(Failure::Inner)?;
         if response.status() != StatusCode::NOT_FOUND {
-            return Ok(response);
+            return Ok((response, binding));
         }
         tracing::info!(session = %admission.record.key, "the inner service lost its session; replaying the handshake");
         let renewed = Box::pin(self.engine.rebind(&mut self.inner, admission, &parts, Some(&binding))).await?;
-        self.inner.call(request(parts, renewed.inner_id(), body)).await.map_err(Failure::Inner)
+        let again = request(parts, renewed.inner_id(), body);
+        Ok((self.inner.call(again).await.map_err(Failure::Inner)?, renewed))
     }
 
     /// Makes the client's headers the inner service's: our id off, the session's version on, the session in the extensions.
@@ -95,9 +133,11 @@ impl<S: InnerService> Exchange<S> {
         let headers = &mut parts.headers;
         headers.remove(headers::SESSION_ID);
         headers.remove(headers::RECONNECT_TOKEN);
+        headers.remove(headers::LAST_EVENT_ID);
         // Event streams are read on their way, so they must not come compressed.
         headers.remove(header::ACCEPT_ENCODING);
-        if headers.remove(header::TRANSFER_ENCODING).is_some() {
+        // The message need not be as long as the client's was.
+        if headers.remove(header::TRANSFER_ENCODING).is_some() || headers.contains_key(header::CONTENT_LENGTH) {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
         if let Entry::Vacant(undeclared) = headers.entry(headers::PROTOCOL_VERSION) {
@@ -105,38 +145,20 @@ impl<S: InnerService> Exchange<S> {
         }
         parts.extensions.insert(self.engine.session_handle(admission));
     }
+}
 
-    async fn relay(
-        self,
-        admission: Admission,
-        response: Response<ResponseBody>,
-        purpose: Purpose,
-        plain: bool,
-    ) -> Outcome<S> {
-        let mut response = translate::status(response, &purpose, &admission).await?;
-        response.headers_mut().remove(headers::SESSION_ID);
-        let mut is_event_stream = headers::has_media_type(response.headers(), &headers::EVENT_STREAM);
-        if is_event_stream && plain && matches!(purpose, Purpose::Call(Some(_))) {
-            (response, is_event_stream) = Box::pin(translate::without_stream_if_answered(response)).await;
-        }
-        if !is_event_stream && response.body().size_hint().exact().is_some() {
-            return Ok(response);
-        }
-        let leave = match &purpose {
-            Purpose::Listen => self.engine.drain.listens_end.clone(),
-            Purpose::Call(_) => self.engine.drain.calls_end.clone(),
-        };
-        let version = admission.record.origin.protocol_version;
-        let relay = Relay { purpose, is_event_stream, lease: admission.lease, leave, version };
-        let (mut head, body) = response.into_parts();
-        if is_event_stream {
-            // It need not stay as long as it was: priming events are kept from old clients, `retry` may be added.
-            head.headers.remove(header::CONTENT_LENGTH);
-        }
-        let (body, pump) = relay.start(body);
-        self.engine.drain.calls.spawn(pump);
-        Ok(Response::from_parts(head, body))
-    }
+/// What the client takes as an answer.
+#[derive(Clone, Copy)]
+pub(super) struct Takes {
+    pub(super) json: bool,
+    pub(super) stream: bool,
+}
+
+/// 202: a notification or an answer was taken.
+pub(super) fn accepted() -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::whole(""));
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
 }
 
 /// The client's request with the inner service's id for the session, if it has one.

@@ -2,12 +2,11 @@
 
 use http::{Response, StatusCode, header};
 
-use super::relay::Purpose;
+use super::session::Purpose;
 use crate::body::{ResponseBody, read_whole};
 use crate::engine::verdict::Admission;
 use crate::protocol::{headers, message};
 use crate::rejection::Rejection;
-use crate::stream::early::{self, Beginning};
 use crate::stream::quiet;
 
 /// Longest body of a 404 that is searched for a JSON-RPC error.
@@ -40,16 +39,4 @@ async fn not_found_is_not_session_gone(response: Response<ResponseBody>) -> Resu
     parts.status = StatusCode::OK;
     parts.headers.insert(header::CONTENT_TYPE, headers::JSON);
     Ok(Response::from_parts(parts, ResponseBody::whole(body)))
-}
-
-/// The answer as plain JSON if it is there at once; `false` says that it is no stream any more.
-pub(super) async fn without_stream_if_answered(response: Response<ResponseBody>) -> (Response<ResponseBody>, bool) {
-    let (mut head, body) = response.into_parts();
-    match early::look(body).await {
-        Beginning::Stream(body) => (Response::from_parts(head, body), true),
-        Beginning::Response(json) => {
-            headers::make_json(&mut head.headers);
-            (Response::from_parts(head, ResponseBody::whole(json)), false)
-        }
-    }
 }

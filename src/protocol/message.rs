@@ -23,6 +23,21 @@ impl RequestId {
     /// Longest id echoed; nobody needs more, and an error answer must stay small.
     const MAX_LEN: usize = 256;
 
+    /// As it stands in JSON.
+    pub(crate) fn as_json(&self) -> &str {
+        &self.0
+    }
+
+    /// An id kept as JSON text before.
+    pub(crate) fn from_json(text: &[u8]) -> Option<Self> {
+        serde_json::from_slice::<&RawValue>(text).ok().and_then(Self::read)
+    }
+
+    /// The text of a string id; numbers have none.
+    pub(crate) fn text(&self) -> Option<String> {
+        serde_json::from_str(&self.0).ok()
+    }
+
     /// Strings and numbers are ids (MCP forbids `null`).
     fn read(raw: &RawValue) -> Option<Self> {
         let text = raw.get();
@@ -42,11 +57,53 @@ impl Serialize for RequestId {
 #[derive(Debug)]
 pub(crate) enum Kind {
     /// `method` and `id`.
-    Request { id: RequestId, is_initialize: bool },
+    Request { id: RequestId, method: Method },
     /// `method` alone.
-    Notification,
-    /// `result` or `error`: the client answers a question of the server.
-    Response,
+    Notification(Method),
+    /// `result` or `error`: a question is answered. An error may name no request.
+    Response(Option<RequestId>),
+}
+
+/// The methods that mean something to a session layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// `initialize`
+    Initialize,
+    /// `notifications/initialized`
+    Initialized,
+    /// `ping`
+    Ping,
+    /// `logging/setLevel`
+    SetLevel,
+    /// `resources/subscribe`
+    Subscribe,
+    /// `resources/unsubscribe`
+    Unsubscribe,
+    /// `notifications/cancelled`
+    Cancelled,
+    /// `notifications/progress`
+    Progress,
+    /// `notifications/roots/list_changed`
+    RootsChanged,
+    /// Any other.
+    Other,
+}
+
+impl Method {
+    fn named(name: &str) -> Self {
+        match name {
+            "initialize" => Self::Initialize,
+            "notifications/initialized" => Self::Initialized,
+            "ping" => Self::Ping,
+            "logging/setLevel" => Self::SetLevel,
+            "resources/subscribe" => Self::Subscribe,
+            "resources/unsubscribe" => Self::Unsubscribe,
+            "notifications/cancelled" => Self::Cancelled,
+            "notifications/progress" => Self::Progress,
+            "notifications/roots/list_changed" => Self::RootsChanged,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// A single JSON-RPC object, looked at.
@@ -58,16 +115,8 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
-    /// The id of the request this is; notifications and responses have none to answer.
-    pub(crate) fn into_id(self) -> Option<RequestId> {
-        match self.kind {
-            Kind::Request { id, .. } => Some(id),
-            Kind::Notification | Kind::Response => None,
-        }
-    }
-
     pub(crate) fn is_initialize(&self) -> bool {
-        matches!(&self.kind, Kind::Request { is_initialize: true, .. })
+        matches!(&self.kind, Kind::Request { method: Method::Initialize, .. })
     }
 }
 
@@ -146,14 +195,13 @@ impl Fields<'_> {
     fn kind(&self) -> Result<Kind, Malformed> {
         let answers = self.result.0 || self.error.0;
         match (&self.method, self.id, answers) {
-            (Some(_), None, false) => Ok(Kind::Notification),
+            (Some(method), None, false) => Ok(Kind::Notification(*method)),
             (Some(method), Some(id), false) => {
-                let is_initialize = method.is_initialize;
                 let id = RequestId::read(id)
                     .ok_or(Malformed::NotAMessage("`id` must be a string or a number of at most 256 characters"))?;
-                Ok(Kind::Request { id, is_initialize })
+                Ok(Kind::Request { id, method: *method })
             }
-            (None, Some(_), true) => Ok(Kind::Response),
+            (None, Some(id), true) => Ok(Kind::Response(RequestId::read(id))),
             (None, None, true) => Err(Malformed::NotAMessage("a response needs the `id` it answers")),
             (Some(_), _, true) => Err(Malformed::NotAMessage("a message has `method` or `result`/`error`, not both")),
             (None, _, false) => Err(Malformed::NotAMessage("a message needs `method`, `result` or `error`")),
@@ -161,11 +209,7 @@ impl Fields<'_> {
     }
 }
 
-/// A method's name, as far as it matters here; read without copying it.
-struct Method {
-    is_initialize: bool,
-}
-
+/// The name is read without copying it.
 impl<'de> Deserialize<'de> for Method {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Name;
@@ -177,7 +221,7 @@ impl<'de> Deserialize<'de> for Method {
             }
 
             fn visit_str<E>(self, name: &str) -> Result<Method, E> {
-                Ok(Method { is_initialize: name == "initialize" })
+                Ok(Method::named(name))
             }
         }
         deserializer.deserialize_str(Name)
@@ -297,7 +341,22 @@ pub(crate) fn negotiated_version(answer: &[u8]) -> Option<ProtocolVersion> {
 
 /// Whether a message of the inner service is a response: the last one its request gets.
 pub(crate) fn is_response(message: &[u8]) -> bool {
-    matches!(read_single(message), Ok(Envelope { kind: Kind::Response, .. }))
+    matches!(kind(message), Some(Kind::Response(_)))
+}
+
+/// Whether a message is a response that tells of success.
+pub(crate) fn is_result(message: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Outcome {
+        #[serde(default)]
+        result: Present,
+    }
+    serde_json::from_slice::<Outcome>(message).is_ok_and(|outcome| outcome.result.0)
+}
+
+/// What a single message is; `None` if it is none.
+pub(crate) fn kind(message: &[u8]) -> Option<Kind> {
+    read_single(message).ok().map(|envelope| envelope.kind)
 }
 
 #[cfg(test)]
@@ -314,11 +373,11 @@ mod tests {
     #[test]
     fn the_three_kinds_are_told_apart() {
         let request = single(r#" {"jsonrpc":"2.0","id":7,"method":"tools/call"}"#).unwrap();
-        assert!(matches!(&request.kind, Kind::Request { id, is_initialize: false } if &*id.0 == "7"));
+        assert!(matches!(&request.kind, Kind::Request { id, method: Method::Other } if &*id.0 == "7"));
         let notification = single(r#"{"method":"notifications/initialized"}"#).unwrap();
-        assert!(matches!(notification.kind, Kind::Notification));
+        assert!(matches!(notification.kind, Kind::Notification(Method::Initialized)));
         for response in [r#"{"id":0,"result":null}"#, r#"{"id":"x","error":{"code":1,"message":""}}"#] {
-            assert!(matches!(single(response).unwrap().kind, Kind::Response), "{response}");
+            assert!(matches!(single(response).unwrap().kind, Kind::Response(Some(_))), "{response}");
         }
     }
 

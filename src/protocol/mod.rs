@@ -4,5 +4,6 @@
 
 pub(crate) mod headers;
 pub(crate) mod message;
+pub(crate) mod rewrite;
 pub(crate) mod sse;
 pub(crate) mod version;

@@ -12,6 +12,10 @@ pub(crate) struct SseMessage {
     pub(crate) raw: Bytes,
     /// The `data` lines joined by line feeds; empty for comments, priming events and bare `retry`s.
     pub(crate) data: Vec<u8>,
+    /// The cursor after this message.
+    pub(crate) id: Option<String>,
+    /// When to come back, in milliseconds.
+    pub(crate) retry: Option<u64>,
 }
 
 /// Splits an event stream into messages, whatever the chunks it arrives in.
@@ -32,8 +36,7 @@ impl Splitter {
         let end = self.find_end()?;
         self.scanned = 0;
         let raw = self.pending.split_to(end).freeze();
-        let data = data_of(&raw);
-        Some(SseMessage { raw, data })
+        Some(read(raw))
     }
 
     /// The index after the blank line that ends the first message.
@@ -65,21 +68,56 @@ fn line_end(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-fn data_of(message: &[u8]) -> Vec<u8> {
-    let mut data = Vec::new();
-    for line in message.split(|byte| matches!(byte, b'\n' | b'\r')) {
-        let Some(value) = line.strip_prefix(b"data:") else { continue };
-        if !data.is_empty() {
-            data.push(b'\n');
+fn read(raw: Bytes) -> SseMessage {
+    let (mut data, mut id, mut retry) = (Vec::new(), None, None);
+    for line in raw.split(|byte| matches!(byte, b'\n' | b'\r')) {
+        if let Some(value) = field(line, b"data") {
+            if !data.is_empty() {
+                data.push(b'\n');
+            }
+            data.extend_from_slice(value);
+        } else if let Some(value) = field(line, b"id") {
+            id = std::str::from_utf8(value).ok().map(ToOwned::to_owned);
+        } else if let Some(value) = field(line, b"retry") {
+            retry = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
         }
-        data.extend_from_slice(value.strip_prefix(b" ").unwrap_or(value));
     }
-    data
+    SseMessage { raw, data, id, retry }
+}
+
+fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let value = line.strip_prefix(name)?.strip_prefix(b":")?;
+    Some(value.strip_prefix(b" ").unwrap_or(value))
+}
+
+/// A message with a cursor that carries one JSON-RPC message.
+pub(crate) fn event(id: &str, json: &[u8]) -> Bytes {
+    let mut event = BytesMut::with_capacity(json.len() + id.len() + 16);
+    event.extend_from_slice(format!("id: {id}\n").as_bytes());
+    write_data(&mut event, json);
+    event.freeze()
 }
 
 /// A message that carries one JSON-RPC message.
-pub(crate) fn message(json: &str) -> Bytes {
-    Bytes::from(format!("data: {json}\n\n"))
+pub(crate) fn message(json: &[u8]) -> Bytes {
+    let mut message = BytesMut::with_capacity(json.len() + 16);
+    write_data(&mut message, json);
+    message.freeze()
+}
+
+/// JSON may be broken into lines; each is a `data` line of its own.
+fn write_data(to: &mut BytesMut, json: &[u8]) {
+    for line in json.split(|byte| matches!(byte, b'\n' | b'\r')) {
+        to.extend_from_slice(b"data: ");
+        to.extend_from_slice(line);
+        to.extend_from_slice(b"\n");
+    }
+    to.extend_from_slice(b"\n");
+}
+
+/// A priming event: a cursor and no message (MCP 2025-11-25, Streamable HTTP).
+pub(crate) fn priming(id: &str) -> Bytes {
+    Bytes::from(format!("id: {id}\ndata:\n\n"))
 }
 
 /// Tells the client when to come back, without ending its stream.
@@ -117,6 +155,20 @@ mod tests {
             let stream = stream.replace('\n', line_break);
             assert_eq!(split_in_steps(&stream, stream.len()), expected, "{line_break:?}");
         }
+    }
+
+    #[test]
+    fn cursors_and_retries_are_read_and_written() {
+        let mut splitter = Splitter::default();
+        splitter.push(b"id:7\nretry: 250\ndata: {\n\nretry: soon\n\n");
+        let first = splitter.next_message().unwrap();
+        assert_eq!((first.id.as_deref(), first.retry, &first.data[..]), (Some("7"), Some(250), &b"{"[..]));
+        let second = splitter.next_message().unwrap();
+        assert_eq!((second.id, second.retry), (None, None));
+        splitter.push(&event("a.1", b"{\n}"));
+        let third = splitter.next_message().unwrap();
+        assert_eq!((third.id.as_deref(), &third.data[..]), (Some("a.1"), &b"{\n}"[..]));
+        assert_eq!(priming("a.0"), "id: a.0\ndata:\n\n");
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //! One lock around plain maps makes every method atomic. Clones share the same sessions, so several layers in one process
 //! behave like replicas.
 
+mod inbox;
 mod log;
+mod streams;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,10 +18,11 @@ use futures::stream::{self, BoxStream};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
+use self::inbox::Wire;
 use self::log::Log;
 use super::{
-    Appended, Bus, BusMessage, BusSignal, Census, DataPut, Lifetimes, LogLimits, LogSlice, Opening, Revival,
-    SessionStore, StoreError, StreamLog, StreamName, Swept, Touch, TouchOutcome, Touched,
+    Blueprint, Bus, BusMessage, BusSignal, Census, DataPut, Lifetimes, Opening, ReplicaId, Revival, SessionStore,
+    StoreError, Swept, Touch, TouchOutcome, Touched,
 };
 use crate::id::SessionKey;
 use crate::session::{EndReason, NewSession, SessionRecord, SessionStatus, Timestamp};
@@ -45,6 +48,8 @@ struct State {
     gone: BTreeSet<(Timestamp, SessionKey)>,
     /// All sessions by when they were opened.
     born: BTreeSet<(Timestamp, SessionKey)>,
+    /// Until when a replica's word is good.
+    present: HashMap<ReplicaId, Timestamp>,
 }
 
 struct Entry {
@@ -53,6 +58,14 @@ struct Entry {
     last_seen: Timestamp,
     data: HashMap<String, Bytes>,
     log: Log,
+    wire: Wire,
+}
+
+/// A live session of the caller's generation, or why there is none.
+enum Own<'a> {
+    Live(&'a mut Entry),
+    Superseded,
+    Gone,
 }
 
 /// Starts at the wall clock and runs on the monotonic one: it never jumps, and a paused tokio clock pauses it.
@@ -103,6 +116,14 @@ impl MemoryStore {
 }
 
 impl State {
+    fn own(&mut self, key: &SessionKey, generation: u32) -> Own<'_> {
+        match self.sessions.get_mut(key) {
+            None => Own::Gone,
+            Some(entry) if entry.record.generation != generation => Own::Superseded,
+            Some(entry) => Own::Live(entry),
+        }
+    }
+
     fn index(&mut self, status: SessionStatus) -> &mut BTreeSet<(Timestamp, SessionKey)> {
         match status {
             SessionStatus::Active => &mut self.seen,
@@ -156,6 +177,7 @@ impl SessionStore for MemoryStore {
             last_seen: now,
             data: HashMap::new(),
             log: Log::default(),
+            wire: Wire::default(),
         };
         state.sessions.insert(session.key, entry);
         state.seen.insert((now, session.key));
@@ -168,8 +190,8 @@ impl SessionStore for MemoryStore {
         Ok(self.state().sessions.get(key).map(|entry| entry.record.clone()))
     }
 
-    async fn handshake(&self, key: &SessionKey) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.state().sessions.get(key).map(|entry| entry.handshake.clone()))
+    async fn blueprint(&self, key: &SessionKey) -> Result<Option<Blueprint>, StoreError> {
+        Ok(self.state().sessions.get(key).map(|entry| entry.wire.blueprint(entry.handshake.clone())))
     }
 
     async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError> {
@@ -259,49 +281,6 @@ impl SessionStore for MemoryStore {
     async fn census(&self) -> Result<Census, StoreError> {
         let state = self.state();
         Ok(Census { active: state.seen.len() as u64, disconnected: state.gone.len() as u64 })
-    }
-}
-
-#[async_trait]
-impl StreamLog for MemoryStore {
-    async fn append(
-        &self,
-        key: &SessionKey,
-        generation: u32,
-        stream: &StreamName,
-        messages: &[Bytes],
-        limits: &LogLimits,
-    ) -> Result<Appended, StoreError> {
-        let mut state = self.state();
-        let Some(entry) = state.sessions.get_mut(key) else { return Ok(Appended::Gone) };
-        if entry.record.generation != generation {
-            return Ok(Appended::Superseded);
-        }
-        for message in messages {
-            entry.log.push(stream, message.clone());
-        }
-        entry.log.trim(limits);
-        let last = entry.log.last;
-        drop(state);
-        self.tell(BusMessage::Appended(*key, stream.clone()));
-        Ok(Appended::Stored { last })
-    }
-
-    async fn read(
-        &self,
-        key: &SessionKey,
-        stream: &StreamName,
-        after: u64,
-        max: usize,
-    ) -> Result<LogSlice, StoreError> {
-        let state = self.state();
-        let Some(entry) = state.sessions.get(key) else { return Ok(LogSlice::default()) };
-        let wanted = |(position, name, _): &&(u64, StreamName, Bytes)| *position > after && name == stream;
-        let kept = entry.log.messages.iter().filter(wanted).take(max);
-        Ok(LogSlice {
-            messages: kept.map(|(position, _, message)| (*position, message.clone())).collect(),
-            gap: entry.log.has_gap(stream, after),
-        })
     }
 }
 

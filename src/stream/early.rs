@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Response;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::seen::Seen;
-use crate::body::ResponseBody;
-use crate::protocol::message;
+use crate::body::{ResponseBody, Unreadable, read_whole};
 use crate::protocol::sse::Splitter;
+use crate::protocol::{headers, message};
 
 /// How long a response may take to count as being there at once.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -23,6 +24,25 @@ pub(crate) enum Beginning {
     Response(Bytes),
     /// Anything else, or nothing in time. The stream is whole.
     Stream(ResponseBody),
+}
+
+/// The JSON-RPC response in an answer that has nothing else to say, JSON or event stream.
+pub(crate) async fn whole(answer: Response<ResponseBody>) -> Result<Bytes, Unreadable> {
+    let is_stream = headers::has_media_type(answer.headers(), &headers::EVENT_STREAM);
+    let mut body = answer.into_body();
+    if !is_stream {
+        return read_whole(body, LIMIT).await;
+    }
+    let mut splitter = Splitter::default();
+    while let Some(frame) = body.frame().await {
+        splitter.push(frame.map_err(|_| Unreadable::Broken)?.data_ref().map_or(&[], |data| data));
+        while let Some(event) = splitter.next_message() {
+            if message::is_response(&event.data) {
+                return Ok(event.data.into());
+            }
+        }
+    }
+    Err(Unreadable::Broken)
 }
 
 /// Looks at how an event stream begins.

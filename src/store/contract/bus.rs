@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::time::timeout;
@@ -37,6 +38,12 @@ pub async fn the_bus_tells_of_each_change(store: Arc<dyn Store>) {
     hears(&mut listener, BusMessage::Opened(key)).await;
     subject.append(&key, "a/1", "message", &ROOMY).await;
     hears(&mut listener, BusMessage::Appended(key, stream("a/1"))).await;
+    subject.0.finish(&key, 0, &stream("a/1"), &[], &ROOMY).await.expect("finish works");
+    hears(&mut listener, BusMessage::Appended(key, stream("a/1"))).await;
+    subject.0.listen(&key, 0, None).await.expect("listen works");
+    hears(&mut listener, BusMessage::Listening(key)).await;
+    subject.0.post(&key, 0, &Bytes::from_static(b"letter"), None, &ROOMY).await.expect("post works");
+    hears(&mut listener, BusMessage::Mail(key)).await;
     subject.disconnect_all().await;
     hears(&mut listener, BusMessage::Disconnected(key)).await;
     subject.revive(&key).await;

@@ -12,7 +12,7 @@ use crate::store::{Census, LogSlice, Revival, Store};
 
 async fn assert_gone(subject: &Subject, key: &SessionKey) {
     assert_eq!(subject.find(key).await, None, "an ended session has no record");
-    assert_eq!(subject.0.handshake(key).await.unwrap(), None, "an ended session has no handshake");
+    assert_eq!(subject.handshake(key).await, None, "an ended session has no handshake");
     assert_eq!(subject.get(key, "name").await, None, "an ended session has no data");
     assert_eq!(subject.read(key, "s", 0).await, LogSlice::default(), "an ended session has no streams");
     assert_eq!(subject.revive(key).await, Revival::Gone, "an ended session is not revived");

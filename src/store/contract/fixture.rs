@@ -76,6 +76,10 @@ impl Subject {
         self.0.find(key).await.expect("find works")
     }
 
+    pub(super) async fn handshake(&self, key: &SessionKey) -> Option<Bytes> {
+        self.0.blueprint(key).await.expect("blueprint works").map(|blueprint| blueprint.handshake)
+    }
+
     pub(super) async fn status(&self, key: &SessionKey) -> Option<SessionStatus> {
         self.find(key).await.map(|record| record.status)
     }

@@ -23,6 +23,7 @@ mod data;
 mod ending;
 mod fixture;
 mod opening;
+mod relaying;
 mod streams;
 mod sweeping;
 mod touching;
@@ -36,6 +37,7 @@ pub use bus::*;
 pub use data::*;
 pub use ending::*;
 pub use opening::*;
+pub use relaying::*;
 pub use streams::*;
 pub use sweeping::*;
 pub use touching::*;
@@ -90,6 +92,16 @@ macro_rules! __each_store_check {
             a_message_over_the_limit_is_kept_alone
             a_gap_is_told_of_the_streams_that_have_one
             positions_go_on_after_trimming
+            a_stream_is_known_from_its_beginning_to_its_end
+            of_many_ends_of_a_stream_one_wins
+            an_open_stream_is_not_forgotten
+            listeners_follow_each_other
+            the_current_listeners_cursor_resumes
+            a_question_is_answered_once
+            open_questions_are_bounded
+            letters_are_read_in_order
+            a_blueprint_knows_how_a_session_was_shaped
+            a_replicas_word_is_good_for_a_while
             the_bus_tells_of_each_change
             the_bus_tells_every_listener
             a_listener_that_falls_behind_is_told_so

@@ -5,6 +5,7 @@
 //! replicas of a deployment must agree on it.
 
 use crate::id::SessionKey;
+use crate::store::ReplicaId;
 
 /// Names for everything that lies in Redis.
 #[derive(Clone, Debug)]
@@ -65,7 +66,7 @@ impl Keys {
         self.of_session('s', key) // string: see `record.rs`
     }
 
-    pub(super) fn handshake(&self, key: &SessionKey) -> String {
+    fn handshake(&self, key: &SessionKey) -> String {
         self.of_session('h', key) // string: the `initialize` message
     }
 
@@ -78,7 +79,21 @@ impl Keys {
     }
 
     fn meta(&self, key: &SessionKey) -> String {
-        self.of_session('m', key) // hash: ":stream" -> "last:lost", "#last", "#bytes", "#fold"; made by the first append
+        self.of_session('m', key) // hash: ":stream" -> "last:lost:state", "#last", "#bytes", "#fold"; made by the first stream
+    }
+
+    fn wire(&self, key: &SessionKey) -> String {
+        // hash: "?question" -> 1, "!name" -> shaping call, "#listener", "#there", "#heard", "#in", "#bytes", "#shapes"
+        self.of_session('w', key)
+    }
+
+    fn inbox(&self, key: &SessionKey) -> String {
+        self.of_session('i', key) // list: letters, the newest at position "#in" of the wire
+    }
+
+    /// A replica's word that it runs.
+    pub(super) fn presence(&self, replica: &ReplicaId) -> String {
+        self.in_shard(0, &format!("r:{replica}")) // string: 1
     }
 
     /// The pub/sub channel of the deployment.
@@ -97,8 +112,16 @@ impl Keys {
     }
 
     /// All keys of a session, in the order of the scripts' KEYS.
-    pub(super) fn of(&self, key: &SessionKey) -> [String; 5] {
-        [self.record(key), self.handshake(key), self.data(key), self.log(key), self.meta(key)]
+    pub(super) fn of(&self, key: &SessionKey) -> [String; 7] {
+        [
+            self.record(key),
+            self.handshake(key),
+            self.data(key),
+            self.log(key),
+            self.meta(key),
+            self.wire(key),
+            self.inbox(key),
+        ]
     }
 }
 

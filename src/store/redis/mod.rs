@@ -7,6 +7,8 @@
 //! | what a transition does | `lua/*.lua`, called through `scripts.rs` |
 //! | how sessions and sweeps use them | `sessions.rs`, `sweep.rs` |
 //! | how streams are kept | `streams.rs` |
+//! | how replicas write to each other | `inbox.rs` |
+//! | how they know of each other | `presence.rs` |
 //! | how replicas hear of changes | `bus.rs`, in the words of `news.rs` |
 //! | which connection does what, and when it is replaced | `link.rs` (reads, gathered by `gather.rs`), `pool.rs` (transitions), `bus.rs` |
 //! | what an error of Redis means | `failure.rs` |
@@ -16,16 +18,19 @@
 //!
 //! A Redis user for it needs the keys `~mcp:*`, the channel `&mcp:bus` and the commands `ping unwatch eval evalsha time
 //! publish subscribe get set del exists getrange setrange pttl pexpire zadd zrem zscore zcard zrangebyscore hget hset hmget
-//! hgetall hexists hstrlen hincrby hlen hdel rpush lpop llen lrange`; with `config|get` it can warn of an evicting policy.
+//! hgetall hsetnx hexists hstrlen hincrby hlen hdel rpush lpop llen lrange`; with `config|get` it can warn of an evicting policy.
 
+mod answer;
 mod builder;
 mod bus;
 mod failure;
 mod gather;
+mod inbox;
 mod keys;
 mod link;
 mod news;
 mod pool;
+mod presence;
 mod record;
 mod request;
 mod scripts;

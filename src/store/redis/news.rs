@@ -7,6 +7,8 @@
 //! | `r KEY` | revived |
 //! | `e KEY REASON` | ended |
 //! | `a KEY STREAM` | appended |
+//! | `l KEY` | listening |
+//! | `i KEY` | mail |
 
 use crate::id::SessionKey;
 use crate::session::EndReason;
@@ -22,6 +24,8 @@ pub(super) fn decode(text: &[u8]) -> Option<BusMessage> {
         "r" => Some(BusMessage::Revived(key)),
         "e" => Some(BusMessage::Ended(key, EndReason::parse(words.next()?)?)),
         "a" => Some(BusMessage::Appended(key, StreamName::parse(words.next()?)?)),
+        "l" => Some(BusMessage::Listening(key)),
+        "i" => Some(BusMessage::Mail(key)),
         _ => None,
     }
 }
@@ -38,6 +42,8 @@ mod tests {
         assert_eq!(decode("d AAAAAAAAAAAAAAAA"), Some(BusMessage::Disconnected(key)));
         assert_eq!(decode("r AAAAAAAAAAAAAAAA"), Some(BusMessage::Revived(key)));
         assert_eq!(decode("e AAAAAAAAAAAAAAAA expired"), Some(BusMessage::Ended(key, EndReason::Expired)));
+        assert_eq!(decode("l AAAAAAAAAAAAAAAA"), Some(BusMessage::Listening(key)));
+        assert_eq!(decode("i AAAAAAAAAAAAAAAA"), Some(BusMessage::Mail(key)));
         let stream = StreamName::parse("p/1").unwrap();
         assert_eq!(decode("a AAAAAAAAAAAAAAAA p/1"), Some(BusMessage::Appended(key, stream)));
         for unknown in

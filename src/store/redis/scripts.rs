@@ -33,6 +33,9 @@ impl Script {
 macro_rules! scripts {
     ($($name:ident: $file:literal,)*) => {
         $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!($file)));)*
+
+        #[cfg(test)]
+        const ALL: &[&LazyLock<Script>] = &[$(&$name),*];
     };
 }
 
@@ -46,8 +49,18 @@ scripts! {
     SWEEP: "lua/sweep.lua",
     DATA_PUT: "lua/data_put.lua",
     DATA_REMOVE: "lua/data_remove.lua",
+    BLUEPRINT: "lua/blueprint.lua",
+    BEGIN: "lua/begin.lua",
     APPEND: "lua/append.lua",
     READ: "lua/read.lua",
+    LISTEN: "lua/listen.lua",
+    HEAR: "lua/hear.lua",
+    LEAVE: "lua/leave.lua",
+    ASK: "lua/ask.lua",
+    SETTLE: "lua/settle.lua",
+    POST: "lua/post.lua",
+    SHAPE: "lua/shape.lua",
+    LETTERS: "lua/letters.lua",
 }
 
 /// A script with its keys and arguments.
@@ -117,7 +130,7 @@ mod tests {
 
     #[test]
     fn scripts_keep_their_flags_on_the_first_line() {
-        for script in [&PROBE, &OPEN, &TOUCH, &REVIVE, &END, &DUE, &SWEEP, &DATA_PUT, &DATA_REMOVE, &APPEND, &READ] {
+        for script in ALL {
             assert!(script.source.starts_with("#!lua"), "{}", script.source);
         }
     }

@@ -1,6 +1,6 @@
 //! [`SessionStore`] on Redis: reads are plain commands on the held connection, transitions are scripts through the pool.
 //!
-//! A session's record tells its format; its handshake and values do not, and are returned whatever the format.
+//! A session's record tells its format; its values do not, and are returned whatever the format.
 
 use std::time::Duration;
 
@@ -8,14 +8,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use deadpool_redis::redis::{self, Cmd};
 
+use super::answer::Answer;
 use super::pool::Lease;
 use super::scripts::{self, Call, span};
 use super::{RedisStore, record, sweep};
 use crate::id::SessionKey;
 use crate::session::{EndReason, NewSession, SessionRecord, Timestamp};
 use crate::store::{
-    Census, DataPut, Lifetimes, Opening, Revival, SessionStore, StoreError, StoreErrorKind, Swept, Touch, TouchOutcome,
-    Touched,
+    Blueprint, Census, DataPut, Lifetimes, Opening, Revival, SessionStore, StoreError, StoreErrorKind, Swept, Touch,
+    TouchOutcome, Touched,
 };
 
 /// Touches that go into one call of the script; it runs for about a millisecond then.
@@ -39,9 +40,18 @@ impl SessionStore for RedisStore {
         value.map(|value| record::decode(*key, &value)).transpose()
     }
 
-    async fn handshake(&self, key: &SessionKey) -> Result<Option<Bytes>, StoreError> {
-        let value: Option<Vec<u8>> = self.link().ask(&Cmd::get(self.keys().handshake(key))).await?;
-        Ok(value.map(Bytes::from))
+    async fn blueprint(&self, key: &SessionKey) -> Result<Option<Blueprint>, StoreError> {
+        let call = Call::on(&scripts::BLUEPRINT, self.keys(), key);
+        let mut answer = Answer::of(self.link().ask(&call).await?);
+        if answer.is_empty() {
+            return Ok(None);
+        }
+        let (handshake, inbox, listener) = (answer.bytes()?, answer.number()?, answer.number()?);
+        let mut shapings = Vec::new();
+        while !answer.is_empty() {
+            shapings.push((answer.text()?, answer.bytes()?));
+        }
+        Ok(Some(Blueprint { handshake, shapings, inbox, listened: listener > 0 }))
     }
 
     async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError> {

@@ -1,6 +1,6 @@
 -- Shared by all scripts; stands between a script's first line and the rest of it.
 --
--- KEYS of every script: 1 seen, 2 gone, 3 born, then for each session record, handshake, data, log, meta.
+-- KEYS of every script: 1 seen, 2 gone, 3 born, then for each session record, handshake, data, log, meta, wire, inbox.
 -- ARGV[1] is always the bus channel. Everything a script touches lies in one shard, so in one slot.
 local SEEN, GONE, BORN = KEYS[1], KEYS[2], KEYS[3]
 local FORMAT, SLACK = 1, 60000
@@ -13,8 +13,9 @@ end
 
 -- The keys of the session at a place in KEYS.
 local function session(place)
-  local at = 3 + (place - 1) * 5
-  return {record = KEYS[at + 1], handshake = KEYS[at + 2], data = KEYS[at + 3], log = KEYS[at + 4], meta = KEYS[at + 5]}
+  local at = 3 + (place - 1) * 7
+  return {record = KEYS[at + 1], handshake = KEYS[at + 2], data = KEYS[at + 3], log = KEYS[at + 4], meta = KEYS[at + 5],
+    wire = KEYS[at + 6], inbox = KEYS[at + 7]}
 end
 
 -- nil without a record, 'A' active, 'D' disconnected, 'N' a format this version does not know: hands off.
@@ -31,10 +32,16 @@ local function known(s)
   return found
 end
 
+-- Why a write for a generation of the session is refused: -1 it is not the session's own, -2 the session is gone.
+local function refusal(s, generation)
+  if not known(s) then return -2 end
+  if struct.unpack('>I4', redis.call('GETRANGE', s.record, 2, 5)) ~= tonumber(generation) then return -1 end
+end
+
 -- Renews what a session lives on. Only once a minute has passed: touches are frequent.
 local function keep(s, ttl)
   if redis.call('PTTL', s.record) >= ttl - SLACK then return end
-  for _, key in ipairs({s.record, s.handshake, s.data, s.meta}) do redis.call('PEXPIRE', key, ttl) end
+  for _, key in ipairs({s.record, s.handshake, s.data, s.meta, s.wire}) do redis.call('PEXPIRE', key, ttl) end
 end
 
 -- How long a key made now for a session has to live: as long as the record.
@@ -57,7 +64,7 @@ local function forget(key)
 end
 
 local function close(s, key, reason)
-  redis.call('DEL', s.record, s.handshake, s.data, s.log, s.meta)
+  redis.call('DEL', s.record, s.handshake, s.data, s.log, s.meta, s.wire, s.inbox)
   forget(key)
   tell('e ' .. key .. ' ' .. reason)
 end
@@ -70,23 +77,65 @@ local function log_of(s)
   return {last = last, kept = kept, floor = last - kept, bytes = bytes, fold = tonumber(meta[3] or 0)}
 end
 
--- A stream's newest position and the last one it lost (0: none; below 0: maybe some, up to there); nil if unknown.
+-- A stream's newest position, the last one it lost (0: none; below 0: maybe some, up to there) and its state ('o' and what
+-- was said at its beginning, 'f' finished, '' never begun). No position if the stream is unknown.
 local function row_of(s, log, stream)
-  local last, lost = (redis.call('HGET', s.meta, ':' .. stream) or ''):match('^(%d+):(-?%d+)$')
-  if not last then return nil, -log.fold end
+  local last, lost, state = (redis.call('HGET', s.meta, ':' .. stream) or ''):match('^(%d+):(-?%d+):(.*)$')
+  if not last then return nil, stream == 'listen' and 0 or -log.fold, '' end
   last, lost = tonumber(last), tonumber(lost)
-  return last, last <= log.floor and last or lost
+  return last, last <= log.floor and last or lost, state
 end
 
--- Forgets the rows of streams that have no message left, and remembers how far their losses went.
+-- Forgets the rows of streams that are not open and have no message left, and remembers how far their losses went.
 local function fold(s, log)
   local rows, upto = redis.call('HGETALL', s.meta), log.fold
   for i = 1, #rows, 2 do
-    local last = tonumber(rows[i]:sub(1, 1) == ':' and rows[i + 1]:match('^%d+') or nil)
+    local last, state = rows[i + 1]:match('^(%d+):%-?%d+:(.?)')
+    last = tonumber(rows[i]:sub(1, 1) == ':' and rows[i] ~= ':listen' and state ~= 'o' and last or nil)
     if last and last <= log.last - log.kept then
       redis.call('HDEL', s.meta, rows[i])
       upto = math.max(upto, last)
     end
   end
   redis.call('HSET', s.meta, '#fold', upto)
+end
+
+-- A stream's messages after a position: 1 if some after it are lost, else 0; its state; then positions and messages.
+local function slice(s, stream, after, most)
+  local log = log_of(s)
+  local _, lost, state = row_of(s, log, stream)
+  local gap = lost > after or (0 < after and after < -lost)
+  local found, mine = {gap and 1 or 0, state}, string.char(#stream) .. stream
+  local index = math.max(after - log.floor, 0)
+  while index < log.kept and #found <= 2 * most do
+    for _, entry in ipairs(redis.call('LRANGE', s.log, index, index + 63)) do
+      index = index + 1
+      if #found <= 2 * most and entry:sub(1, #mine) == mine then
+        found[#found + 1] = log.floor + index
+        found[#found + 1] = entry:sub(#mine + 1)
+      end
+    end
+  end
+  return found
+end
+
+-- Sets fields of what replicas tell each other about a session.
+local function wire(s, ...)
+  redis.call('HSET', s.wire, ...)
+  redis.call('PEXPIRE', s.wire, life(s))
+end
+
+-- Puts a letter into the session's inbox, whose oldest ones make room.
+local function mail(s, key, letter, most, most_bytes, ttl)
+  local last, bytes = redis.call('HINCRBY', s.wire, '#in', 1), tonumber(redis.call('HGET', s.wire, '#bytes') or 0)
+  if redis.call('RPUSH', s.inbox, letter) == 1 then bytes = 0 end
+  bytes = bytes + #letter
+  local kept = redis.call('LLEN', s.inbox)
+  while kept > 1 and (kept > tonumber(most) or bytes > tonumber(most_bytes)) do
+    bytes, kept = bytes - #redis.call('LPOP', s.inbox), kept - 1
+  end
+  wire(s, '#bytes', bytes)
+  redis.call('PEXPIRE', s.inbox, math.min(life(s), ttl))
+  tell('i ' .. key)
+  return last
 end

@@ -1,0 +1,179 @@
+//! The session's inbox: how an answer, a cancellation or a subscription that reached one replica gets to the inner service
+//! of another.
+//!
+//! A letter is in the store before its sender's client is answered; then the bell rings. A replica that waits for something
+//! (an answer, or a call that may be cancelled) looks into the inbox every second all the same.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tokio::time::MissedTickBehavior;
+
+use crate::engine::Engine;
+use crate::engine::binding::Binding;
+use crate::engine::questions::asker;
+use crate::engine::resident::Resident;
+use crate::protocol::rewrite;
+use crate::store::{LogLimits, QuestionName, ReplicaId};
+
+/// How often to look without having heard the bell.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// Letters read at once.
+const PART: usize = 64;
+/// What an inner service answers to a letter is read this far and thrown away.
+const ANSWER_LIMIT: usize = 1 << 20;
+
+/// What one replica tells the others about a session.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Letter<'a> {
+    /// Who wrote it, and so needs not read it.
+    by: &'a str,
+    /// The question it answers, or whose progress it tells; none for what every inner service has to know.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    of: Option<String>,
+    /// The client's message.
+    #[serde(borrow)]
+    message: &'a RawValue,
+}
+
+impl Letter<'_> {
+    /// For every replica that serves the session.
+    pub(crate) fn to_all(by: &ReplicaId, message: &[u8]) -> Option<Bytes> {
+        Self::write(by, None, message)
+    }
+
+    /// For the replica that asked.
+    pub(crate) fn to_asker(by: &ReplicaId, question: &QuestionName, message: &[u8]) -> Option<Bytes> {
+        Self::write(by, Some(question.as_str().to_owned()), message)
+    }
+
+    fn write(by: &ReplicaId, of: Option<String>, message: &[u8]) -> Option<Bytes> {
+        let letter = Letter { by: by.as_str(), of, message: serde_json::from_slice(message).ok()? };
+        serde_json::to_vec(&letter).ok().map(Bytes::from)
+    }
+}
+
+/// Looks into the inboxes of sessions that wait for something.
+pub(crate) async fn run(engine: Weak<Engine>) {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(engine) = engine.upgrade() else { return };
+        let waits = |resident: &Arc<Resident>| resident.recording.load(Ordering::Acquire) > 0;
+        let owed = engine.questions.sessions().into_iter().filter_map(|key| engine.residents.get(&key));
+        let mut waiting: Vec<_> = engine.residents.all().into_iter().filter(waits).chain(owed).collect();
+        waiting.sort_unstable_by_key(|resident| resident.key);
+        waiting.dedup_by_key(|resident| resident.key);
+        for resident in waiting {
+            engine.read_inbox(&resident).await;
+        }
+    }
+}
+
+impl Engine {
+    /// How much an inbox holds, and for how long: replicas read it within a second.
+    pub(crate) const INBOX: LogLimits = LogLimits { messages: 256, bytes: 8 << 20, ttl: Duration::from_secs(120) };
+
+    /// Reads the session's inbox in the background, if its inner service here may have to be told something.
+    pub(crate) fn read_inbox_soon(self: &Arc<Self>, resident: Arc<Resident>) {
+        if let Some(binding) = resident.binding() {
+            binding.set_mail(true);
+            let engine = Arc::clone(self);
+            tokio::spawn(async move { engine.read_inbox(&resident).await });
+        }
+    }
+
+    /// Delivers all letters that have not been delivered to the session's binding here.
+    pub(crate) async fn read_inbox(&self, resident: &Resident) {
+        let Some(binding) = resident.binding() else { return };
+        let mut read = binding.inbox.lock().await;
+        binding.set_mail(false);
+        loop {
+            let letters = match self.store.letters(&resident.key, *read, PART).await {
+                Ok(letters) => letters,
+                Err(error) => {
+                    tracing::debug!(session = %resident.key, %error, "the inbox cannot be read; trying again");
+                    return;
+                }
+            };
+            if letters.gap {
+                self.shape_again(resident, &binding).await;
+            }
+            let is_all = letters.letters.len() < PART;
+            for (position, letter) in letters.letters {
+                *read = position;
+                self.deliver(resident, &binding, &letter).await;
+            }
+            if is_all {
+                return;
+            }
+        }
+    }
+
+    async fn deliver(&self, resident: &Resident, binding: &Binding, letter: &[u8]) {
+        let Ok(letter) = serde_json::from_slice::<Letter<'_>>(letter) else {
+            tracing::warn!(session = %resident.key, "a letter of another version was left unread");
+            return;
+        };
+        if letter.by == self.replica_id.as_str() {
+            return;
+        }
+        let message = letter.message.get().as_bytes();
+        match letter.of.as_deref().and_then(QuestionName::parse) {
+            None => tell(binding, Bytes::copy_from_slice(message)).await,
+            Some(name) if asker(&name) == Some(self.replica_id) => {
+                self.deliver_to_asker(resident, &name, message).await
+            }
+            Some(_) => {}
+        }
+    }
+
+    async fn deliver_to_asker(&self, resident: &Resident, name: &QuestionName, message: &[u8]) {
+        if let Some((binding, message)) = self.for_asker(resident, name, message) {
+            tell(&binding, message).await;
+        }
+    }
+
+    /// An answer to a question of this replica's, or word of its progress, as the inner service that asked knows it.
+    pub(crate) fn for_asker(
+        &self,
+        resident: &Resident,
+        name: &QuestionName,
+        message: &[u8],
+    ) -> Option<(Arc<Binding>, Bytes)> {
+        let is_progress = rewrite::value(message, rewrite::ID).is_none();
+        let (question, at, known_as) = if is_progress {
+            let question = self.questions.get(name, &resident.key)?;
+            let token = question.progress_token.clone()?;
+            (question, rewrite::TOKEN, token)
+        } else {
+            let question = self.questions.take(name, &resident.key)?;
+            let inner_id = question.inner_id.as_json().to_owned();
+            (question, rewrite::ID, inner_id)
+        };
+        let binding = question.binding.upgrade().filter(|binding| binding.is_open())?;
+        Some((binding, rewrite::replace(message, at, &known_as)?))
+    }
+
+    /// Letters were missed: the inner service is told again how the session is shaped.
+    async fn shape_again(&self, resident: &Resident, binding: &Binding) {
+        let Ok(Some(blueprint)) = self.store.blueprint(&resident.key).await else { return };
+        for (_, call) in blueprint.shapings {
+            tell(binding, call).await;
+        }
+    }
+}
+
+/// Sends a message to an inner service whose answer goes nowhere.
+pub(crate) async fn tell(binding: &Binding, message: Bytes) {
+    if let Some(answer) = binding.post(message).await {
+        let mut body = http_body_util::Limited::new(answer.into_body(), ANSWER_LIMIT);
+        while let Some(Ok(_)) = body.frame().await {}
+    }
+}

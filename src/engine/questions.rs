@@ -1,0 +1,114 @@
+//! Questions of inner services to clients: sampling, elicitation, roots, ping.
+//!
+//! A question leaves under a name of ours that tells which replica waits for the answer, and that nobody can guess. What the
+//! inner service called it, and where the answer goes, is remembered here, in the memory of the replica that waits: when
+//! that is gone, so is whoever asked.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::engine::binding::Binding;
+use crate::id::SessionKey;
+use crate::protocol::message::RequestId;
+use crate::store::{QuestionName, ReplicaId, StreamName};
+
+/// A question that waits for its answer.
+#[derive(Clone)]
+pub(crate) struct Question {
+    pub(crate) key: SessionKey,
+    /// The stream it went out on.
+    pub(crate) stream: StreamName,
+    /// What the inner service calls it.
+    pub(crate) inner_id: RequestId,
+    /// The inner service's token for its progress, as JSON; the client knows the question's name as its token.
+    pub(crate) progress_token: Option<String>,
+    /// Who asked.
+    pub(crate) binding: Weak<Binding>,
+}
+
+impl Question {
+    fn is_of(&self, binding: &Arc<Binding>, inner_id: &RequestId) -> bool {
+        std::ptr::eq(self.binding.as_ptr(), Arc::as_ptr(binding)) && self.inner_id.as_json() == inner_id.as_json()
+    }
+}
+
+/// The questions this replica waits for.
+#[derive(Default)]
+pub(crate) struct Questions(Mutex<HashMap<QuestionName, Question>>);
+
+impl Questions {
+    fn open(&self) -> MutexGuard<'_, HashMap<QuestionName, Question>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a question its name: the replica's, and 16 random bytes. `None` if the operating system has no randomness.
+    pub(crate) fn ask(&self, replica: &ReplicaId, question: Question) -> Option<QuestionName> {
+        let mut nonce = [0; 16];
+        getrandom::fill(&mut nonce).ok()?;
+        let name = QuestionName::parse(&format!("{replica}.{}", URL_SAFE_NO_PAD.encode(nonce)))?;
+        self.open().insert(name.clone(), question);
+        Some(name)
+    }
+
+    pub(crate) fn get(&self, name: &QuestionName, key: &SessionKey) -> Option<Question> {
+        self.open().get(name).filter(|question| question.key == *key).cloned()
+    }
+
+    /// A question of this session, which is no longer open then.
+    pub(crate) fn take(&self, name: &QuestionName, key: &SessionKey) -> Option<Question> {
+        let mut open = self.open();
+        open.get(name).is_some_and(|question| question.key == *key).then(|| open.remove(name))?
+    }
+
+    /// The question an inner service called this.
+    pub(crate) fn take_inner(&self, binding: &Arc<Binding>, inner_id: &RequestId) -> Option<QuestionName> {
+        let mut open = self.open();
+        let name = open.iter().find(|(_, question)| question.is_of(binding, inner_id))?.0.clone();
+        open.remove(&name);
+        Some(name)
+    }
+
+    /// All questions that went out on a stream.
+    pub(crate) fn take_stream(&self, key: &SessionKey, stream: &StreamName) -> Vec<(QuestionName, Question)> {
+        let of_stream = |question: &Question| question.key == *key && question.stream == *stream;
+        self.open().extract_if(|_, question| of_stream(question)).collect()
+    }
+
+    /// The sessions that owe answers.
+    pub(crate) fn sessions(&self) -> Vec<SessionKey> {
+        let mut keys: Vec<SessionKey> = self.open().values().map(|question| question.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+}
+
+/// The replica that waits for the answer to a question of this name.
+pub(crate) fn asker(name: &QuestionName) -> Option<ReplicaId> {
+    name.as_str().split_once('.').and_then(|(replica, _)| ReplicaId::parse(replica))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::SessionId;
+
+    #[test]
+    fn a_question_is_for_its_own_session_and_answered_once() {
+        let questions = Questions::default();
+        let [mine, foreign] = [(); 2].map(|()| SessionId::generate().unwrap().key());
+        let replica = ReplicaId::parse("AAAAAAAA").unwrap();
+        let inner_id = RequestId::from_json(b"0").unwrap();
+        let stream = StreamName::LISTEN;
+        let question = Question { key: mine, stream, inner_id, progress_token: None, binding: Weak::new() };
+        let name = questions.ask(&replica, question).unwrap();
+        assert_eq!(asker(&name), Some(replica));
+        assert!(questions.take(&name, &foreign).is_none());
+        assert!(questions.take(&name, &mine).is_some());
+        assert!(questions.take(&name, &mine).is_none());
+        assert_eq!(asker(&QuestionName::parse("17").unwrap()), None);
+    }
+}

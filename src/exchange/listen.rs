@@ -1,0 +1,89 @@
+//! GET: the client listens to what the server says by itself, or resumes a stream that was cut.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header;
+use http::request::Parts;
+
+use super::session::Purpose;
+use super::{Answered, Exchange, Outcome, answer};
+use crate::classify::Declared;
+use crate::engine::config::Resumable;
+use crate::engine::reader::Reader;
+use crate::engine::verdict::Admission;
+use crate::inner::InnerService;
+use crate::protocol::headers::{self, Single, single};
+use crate::rejection::Rejection;
+use crate::store::{ListenCursor, Listening, StreamName, StreamState};
+use crate::stream::cursor::Cursor;
+
+impl<S: InnerService> Exchange<S> {
+    /// Opens the session's stream for what the server has to say by itself, or resumes a stream.
+    pub(crate) async fn listen(self, mut parts: Box<Parts>, declared: Declared) -> Answered<S> {
+        // It may have declared a body, which goes no further than this.
+        parts.headers.remove(header::TRANSFER_ENCODING);
+        parts.headers.remove(header::CONTENT_LENGTH);
+        let outcome = match self.admit(&parts, declared, false).await {
+            Ok(_) if self.engine.drain.is_draining() => Err(Rejection::ShuttingDown.into()),
+            Ok(admission) => self.open_stream(admission, parts).await,
+            Err(rejection) => Err(rejection.into()),
+        };
+        answer::<S>(outcome, None)
+    }
+
+    async fn open_stream(self, admission: Admission, parts: Box<Parts>) -> Outcome<S> {
+        match last_event(&parts)? {
+            None if self.engine.config.resumable == Resumable::Nothing => {
+                self.serve(admission, parts, Bytes::new(), Purpose::Listen).await
+            }
+            None => self.listen_on(admission, parts, None).await,
+            Some(Cursor::Listen(key, cursor)) if key == admission.record.key => {
+                self.listen_on(admission, parts, Some(cursor)).await
+            }
+            Some(Cursor::Listen(..)) => Err(Rejection::EventIdUnknown.into()),
+            Some(Cursor::Call { stream, position }) => self.resume(admission, stream, position).await,
+        }
+    }
+
+    /// The listening stream, from a cursor on or from where the last listener left off. The newest listener wins.
+    async fn listen_on(mut self, admission: Admission, parts: Box<Parts>, cursor: Option<ListenCursor>) -> Outcome<S> {
+        let binding = self.engine.binding(&mut self.inner, &admission, &parts).await?;
+        let engine = Arc::clone(&self.engine);
+        let (key, generation) = (admission.record.key, admission.record.generation);
+        let listening = engine.store.listen(&key, generation, cursor).await;
+        match listening.map_err(|error| engine.store_failed("listen", &key, &error))? {
+            Listening::Granted { listener, after } => {
+                let ear = engine.hear_for(&key, &binding);
+                let at = ListenCursor { listener, position: after };
+                Ok(Reader::listening(engine, admission, at, ear).into_response())
+            }
+            Listening::Outdated => Err(Rejection::ListenerOutdated.into()),
+            Listening::Unknown => Err(Rejection::EventIdUnknown.into()),
+            Listening::Superseded | Listening::Gone => Err(Rejection::SessionNotFound.into()),
+        }
+    }
+
+    /// The stream of a call, from a cursor on: what is missing, then what is still to come.
+    async fn resume(self, admission: Admission, stream: StreamName, position: u64) -> Outcome<S> {
+        let (engine, key) = (&self.engine, &admission.record.key);
+        let found = engine.store.read(key, &stream, position, 1).await;
+        let found = found.map_err(|error| engine.store_failed("read", key, &error))?;
+        if found.state == StreamState::Unknown {
+            return Err(Rejection::EventIdUnknown.into());
+        }
+        Ok(Reader::resumed(Arc::clone(engine), admission, stream, position).into_response())
+    }
+}
+
+/// Where the client was cut off, if it says so.
+fn last_event(parts: &Parts) -> Result<Option<Cursor>, Rejection> {
+    match single(&parts.headers, &headers::LAST_EVENT_ID) {
+        Single::Absent => Ok(None),
+        Single::Several => Err(Rejection::EventIdUnknown),
+        Single::One(value) => {
+            let cursor = value.to_str().ok().and_then(Cursor::parse);
+            cursor.map(Some).ok_or(Rejection::EventIdUnknown)
+        }
+    }
+}

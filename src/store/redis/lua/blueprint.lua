@@ -1,0 +1,18 @@
+#!lua flags=no-writes
+-- What makes an inner service know the session.
+-- ARGV: channel. Returns nothing if there is no such session; else its handshake, the last letter's position, the last
+-- listener's number, then for each shaping call its name and the call.
+local s = session(1)
+local handshake = redis.call('GET', s.handshake)
+if not known(s) or not handshake then return {} end
+local fields = redis.call('HGETALL', s.wire)
+local found, of = {handshake, 0, 0}, {}
+for i = 1, #fields, 2 do
+  of[fields[i]] = fields[i + 1]
+  if fields[i]:sub(1, 1) == '!' then
+    found[#found + 1] = fields[i]:sub(2)
+    found[#found + 1] = fields[i + 1]
+  end
+end
+found[2], found[3] = tonumber(of['#in'] or 0), tonumber(of['#listener'] or 0)
+return found

@@ -1,0 +1,175 @@
+//! [`SessionStore`]: records, what new replicas need to know of a session, and the data kept with it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::StoreError;
+use crate::id::SessionKey;
+use crate::session::{EndReason, NewSession, SessionRecord, Timestamp};
+
+/// How long sessions live. Expiry is judged against the store's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Without activity for this long a session becomes disconnected.
+    pub idle_timeout: Duration,
+    /// Not seen for this long a session ends.
+    pub expires_after: Duration,
+    /// Older than this a session ends, used or not.
+    pub max_lifetime: Option<Duration>,
+}
+
+impl Lifetimes {
+    /// How long a key may lie untouched before the store may collect it as garbage. Ending sessions is the sweep's duty;
+    /// this is longer than any of them should last.
+    #[must_use]
+    pub fn key_ttl(&self) -> Duration {
+        self.expires_after.saturating_add(Duration::from_secs(300))
+    }
+}
+
+/// Session records and the data kept with them.
+#[async_trait]
+pub trait SessionStore: Send + Sync + 'static {
+    /// Opens a session, active and seen now. An existing key is never overwritten.
+    async fn open(&self, session: &NewSession, lifetimes: &Lifetimes) -> Result<Opening, StoreError>;
+
+    /// The session's record, or `None` if no such session lives. Sees every change acknowledged before the call.
+    async fn find(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError>;
+
+    /// What another replica's inner service has to be told to know the session, or `None` if no such session lives.
+    async fn blueprint(&self, key: &SessionKey) -> Result<Option<Blueprint>, StoreError>;
+
+    /// Tells of activity, some time ago. For each session: an active one is seen at `now - age`, unless it was seen later
+    /// already; a disconnected one stays disconnected; one that has ended stays ended, and so does one whose retention has passed
+    /// though no sweep has noticed yet. Outcomes are in the batch's order.
+    ///
+    /// The batch need not be atomic as a whole; each session's touch is.
+    async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError>;
+
+    /// Makes a disconnected session active again, seen now. Of several callers at once exactly one gets
+    /// [`Revival::Revived`]. A session whose retention has passed is not revived.
+    async fn revive(&self, key: &SessionKey, lifetimes: &Lifetimes) -> Result<Revival, StoreError>;
+
+    /// Ends a session: its record, handshake, data and streams are gone, and nothing brings them back. `true` for exactly
+    /// one caller.
+    async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError>;
+
+    /// Notices what is due: active sessions idle for `idle_timeout` become disconnected, sessions unseen for
+    /// `expires_after` or older than `max_lifetime` end. Handles about `limit` sessions of each kind; `more` says that
+    /// some are left. Over all callers each transition is reported exactly once, and none happens early.
+    async fn sweep(&self, lifetimes: &Lifetimes, limit: usize) -> Result<Swept, StoreError>;
+
+    /// A value of the session's data, or `None` if it has none by this name or does not live.
+    async fn data_get(&self, key: &SessionKey, name: &str) -> Result<Option<Bytes>, StoreError>;
+
+    /// Keeps a value with the session, for as long as the session lives. Names and values together stay within `limit`
+    /// bytes; a value that would not fit changes nothing.
+    async fn data_put(&self, key: &SessionKey, name: &str, value: Bytes, limit: usize) -> Result<DataPut, StoreError>;
+
+    /// Forgets a value; `true` if there was one.
+    async fn data_remove(&self, key: &SessionKey, name: &str) -> Result<bool, StoreError>;
+
+    /// How many sessions live.
+    async fn census(&self) -> Result<Census, StoreError>;
+}
+
+/// What came of [`SessionStore::open`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// The session lives.
+    Opened {
+        /// When it was opened.
+        at: Timestamp,
+    },
+    /// A session with this key lives already; nothing changed.
+    KeyTaken,
+}
+
+/// What makes an inner service know a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Blueprint {
+    /// The `initialize` message the session was opened with.
+    pub handshake: Bytes,
+    /// The shaping calls made since, by name.
+    pub shapings: Vec<(String, Bytes)>,
+    /// Position of the last letter that is already in the above.
+    pub inbox: u64,
+    /// Whether the client has ever listened to what the server says by itself.
+    pub listened: bool,
+}
+
+/// One session's activity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touch {
+    /// The session.
+    pub key: SessionKey,
+    /// How long ago it was last active, by the caller's monotonic clock.
+    pub age: Duration,
+}
+
+/// What came of [`SessionStore::touch`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touched {
+    /// The store's clock.
+    pub now: Timestamp,
+    /// One for each touch, in order.
+    pub outcomes: Vec<TouchOutcome>,
+}
+
+/// What a touched session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TouchOutcome {
+    /// Active, and now seen.
+    Active,
+    /// Disconnected, and still so.
+    Disconnected,
+    /// Ended, past its retention, or never opened.
+    Gone,
+}
+
+/// What came of [`SessionStore::revive`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revival {
+    /// This call made it active.
+    Revived {
+        /// How long it had been unseen.
+        gap: Duration,
+    },
+    /// It was active already.
+    AlreadyActive,
+    /// It has ended, or its retention has passed.
+    Gone,
+}
+
+/// What [`SessionStore::sweep`] noticed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Sessions this call made disconnected.
+    pub disconnected: Vec<SessionKey>,
+    /// Sessions this call ended.
+    pub ended: Vec<(SessionKey, EndReason)>,
+    /// More may be due: sweep again.
+    pub more: bool,
+}
+
+/// What came of [`SessionStore::data_put`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataPut {
+    /// Kept.
+    Stored,
+    /// The session's data would grow past the limit; nothing changed.
+    TooLarge,
+    /// The session has ended.
+    Gone,
+}
+
+/// How many sessions live, by status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// In use.
+    pub active: u64,
+    /// Idle for too long.
+    pub disconnected: u64,
+}
