@@ -6,6 +6,7 @@ mod examples;
 mod harness;
 mod inner;
 mod lifecycle;
+mod notes;
 mod principals;
 mod quickstart;
 mod replicas;

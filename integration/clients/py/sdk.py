@@ -1,10 +1,11 @@
-"""One face for the Python SDK's generations: connect, list, call.
+"""One face for the Python SDK's generations: connect, list, call, read, hear.
 
 mcp 2.x has a `Client` that negotiates the era; 1.x has a session over a transport and knows the legacy era only. The HTTP
 exchanges are noted through the HTTP client's own hooks, because the SDK hides what matters here: it sends DELETE when
 its context ends, and of the answer it only logs a warning.
 """
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -12,6 +13,7 @@ from importlib.metadata import version
 
 from mcp import types
 from mcp.shared._httpx_utils import create_mcp_http_client
+from pydantic import AnyUrl
 
 VERSION = version("mcp")
 ERAS = {"legacy": "legacy", "auto": "auto", "modern": "2026-07-28"}
@@ -43,6 +45,26 @@ class Connection:
         timeout = self._seconds if _IS_2 else timedelta(seconds=self._seconds)
         result = await self._client.call_tool(name, arguments or {}, timeout, progress_callback=progress)
         return result.model_dump(by_alias=True, mode="json", exclude_none=True)
+
+    async def resources(self):
+        """The URIs of all resources."""
+        return [str(resource.uri) for resource in (await self._within(self._client.list_resources())).resources]
+
+    async def read(self, uri):
+        """A resource's text."""
+        contents = (await self._within(self._client.read_resource(_uri(uri)))).contents
+        return "".join(content.text for content in contents)
+
+    async def subscribe(self, uri):
+        await self._within(self._client.subscribe_resource(_uri(uri)))
+
+    async def set_log_level(self, level):
+        await self._within(self._client.set_logging_level(level))
+
+    async def _within(self, request):
+        """These requests know no timeout of their own."""
+        async with asyncio.timeout(self._seconds):
+            return await request
 
 
 @asynccontextmanager
@@ -82,6 +104,10 @@ async def _client_1(url, options, exchanges, questions):
     async with transport as (read, write, _), ClientSession(read, write, **_introduction(options, questions)) as client:
         initialized = await client.initialize()
         yield client, initialized.protocolVersion
+
+
+def _uri(text):
+    return text if _IS_2 else AnyUrl(text)
 
 
 def _introduction(options, questions):

@@ -15,6 +15,7 @@ async def tools(connection, options, report, questions):
     await report.step("add", lambda: run.says("add", {"a": 19, "b": 23}, "42"))
     await report.step("whoami", run.whoami)
     await report.step("note_put and note_get", run.notes)
+    await report.step("notes as resources", run.resources)
     await report.step("counter", run.counter)
     await report.step("countdown with progress", run.countdown)
     without = {"from": 2, "interval_ms": 1}
@@ -27,6 +28,7 @@ async def tools(connection, options, report, questions):
 
 class _Tools:
     def __init__(self, connection, options, questions):
+        self.connection = connection
         self.call = connection.call
         self.tools = connection.tools
         self.session = not connection.is_modern
@@ -60,6 +62,19 @@ class _Tools:
         got = _success(await self.call("note_get", {"name": "colour"}))
         check(got == "teal", f"the note came back as {got!r}")
         return {"got": got, "missing": _failure(await self.call("note_get", {"name": "nothing"}))}
+
+    async def resources(self):
+        if not self.session:
+            listed = await self.connection.resources()
+            check(not listed, f"resources without a session: {listed}")
+            return listed
+        _success(await self.call("note_put", {"name": "ä b/c#d", "value": "odd"}))
+        colour, odd = "note://colour", "note://%C3%A4%20b%2Fc%23d"
+        listed = await self.connection.resources()
+        check(colour in listed and odd in listed, f"resources: {listed}")
+        texts = [await self.connection.read(colour), await self.connection.read(odd)]
+        check(texts == ["teal", "odd"], f"the notes read {texts}")
+        return listed
 
     async def counter(self):
         first = await self.call("counter")
