@@ -1,5 +1,5 @@
-// One face for the two official TypeScript SDKs: connect, list, call, read, hear, terminate. Each HTTP exchange is noted, because the
-// SDKs hide what matters here (terminateSession() swallows a 405; only v2 tells a status apart from a message).
+// One face for the two official TypeScript SDKs: connect, list, call, read, hear, terminate. Each HTTP exchange is noted,
+// because the SDKs hide what matters here (terminateSession() swallows a 405; only v2 tells a status apart from a message).
 
 const CAPABILITIES = { elicitation: { form: {} } };
 const HEARD = ['notifications/resources/updated', 'notifications/resources/list_changed', 'notifications/message'];
@@ -9,11 +9,11 @@ const MODES = { legacy: 'legacy', auto: 'auto', modern: { pin: '2026-07-28' } };
  * A connected client.
  * @param sdk 'v1' or 'v2'
  * @param sessionId a session to come back to: the SDK then skips `initialize`
+ * @param exchanges where the HTTP exchanges are noted
  * @param onQuestion answers elicitation requests: (message) => ElicitResult
  * @param onNotice hears of what the server says by itself, notifications: ({method, params})
  */
-export async function connect({ sdk, url, options, onQuestion, onNotice, onError, sessionId }) {
-  const exchanges = [];
+export async function connect({ sdk, url, options, exchanges = [], onQuestion, onNotice, onError, sessionId }) {
   const transportOptions = { requestInit: { headers: options.headers }, fetch: noting(exchanges), sessionId };
   const parts = await { v1: loadV1, v2: loadV2 }[sdk](options);
   const transport = new parts.Transport(new URL(url), transportOptions);
@@ -22,6 +22,23 @@ export async function connect({ sdk, url, options, onQuestion, onNotice, onError
   if (onNotice) parts.hear(onNotice);
   await parts.client.connect(transport, { timeout: options.callTimeoutMs });
   return new Connection(parts, transport, exchanges, options);
+}
+
+/** The status of a plain tools/list with this session id. */
+export async function statusOf(sessionId, url, { headers }) {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      ...headers,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-session-id': sessionId,
+      'mcp-protocol-version': '2025-11-25',
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 'after-the-end', method: 'tools/list' }),
+  });
+  await response.body?.cancel();
+  return response.status;
 }
 
 class Connection {
@@ -74,8 +91,11 @@ class Connection {
 
   /** Ends the session with DELETE and says what the server answered. */
   async terminate() {
-    await this.transport.terminateSession();
-    return this.exchanges.findLast(({ method }) => method === 'DELETE')?.status;
+    const answered = () => this.exchanges.findLast(({ method }) => method === 'DELETE')?.status;
+    await this.transport.terminateSession().catch((error) => {
+      if (!answered()) throw error;
+    });
+    return answered();
   }
 
   close() {
@@ -93,9 +113,11 @@ async function loadV1({ clientName, era }) {
     client,
     Transport: StreamableHTTPClientTransport,
     answer: (handler) => client.setRequestHandler(types.ElicitRequestSchema, handler),
-    hear: (handler) => [
-      types.ResourceUpdatedNotificationSchema, types.ResourceListChangedNotificationSchema, types.LoggingMessageNotificationSchema,
-    ].forEach((schema) => client.setNotificationHandler(schema, handler)),
+    hear: (handler) => {
+      client.setNotificationHandler(types.ResourceUpdatedNotificationSchema, handler);
+      client.setNotificationHandler(types.ResourceListChangedNotificationSchema, handler);
+      client.setNotificationHandler(types.LoggingMessageNotificationSchema, handler);
+    },
     call: (params, options) => client.callTool(params, undefined, options),
   };
 }

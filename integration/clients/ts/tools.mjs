@@ -113,7 +113,7 @@ async function boom({ connection }) {
 }
 
 /** The text of a result that is no error. */
-function success(result) {
+export function success(result) {
   const text = result.content.map((block) => block.text ?? '').join('');
   check(!result.isError, `a tool error: ${text}`);
   return text;
