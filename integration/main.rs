@@ -10,6 +10,7 @@ mod notes;
 mod principals;
 mod quickstart;
 mod replicas;
+mod rounds;
 mod sdk;
 mod secrets;
 mod shutdown;

@@ -5,8 +5,8 @@
 //! |---|---|
 //! | `echo`, `add` | a plain call |
 //! | `whoami` | what a handler learns from its session, and which replica served the call |
-//! | `note_put`, `note_get` | session data: kept in the store, found again on every replica; its notes are resources too (see [`resources`]) |
-//! | `counter` | the handler's own memory: *not* carried to another replica, the honest limit (see [`memory`]) |
+//! | `note_put`, `note_get` | session data, found again on every replica; notes are [`resources`] too |
+//! | `counter` | the handler's own memory: *not* carried to another replica, the honest limit ([`memory`]) |
 //! | `countdown` | progress notifications on the call's stream |
 //! | `ask` | a question from the server to the client, in both eras (see [`ask`]) |
 //! | `boom` | a panic, which must cost one call and nothing else (see [`panics`]) |
