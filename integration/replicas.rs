@@ -137,7 +137,6 @@ async fn a_replica_that_crashes_takes_no_session_along() {
     let before = sessions[0].call("whoami", json!({})).await;
 
     let exit = pair.a.kill().await;
-    proxy.pin(1);
 
     assert!(!exit.status.success(), "{exit:?}");
     for (turn, session) in sessions.iter().enumerate() {

@@ -3,6 +3,7 @@
 //! What each of them tries is in `clients/`; for the Rust client, in `sdk/rust.rs`.
 
 mod python;
+pub(crate) mod rounds;
 mod rust;
 mod typescript;
 

@@ -52,11 +52,12 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
 
 /// The inner service. The layer in front has checked the host already.
 fn mcp(options: &Options, replica: Arc<str>) -> StreamableHttpService<Tools, LocalSessionManager> {
+    let stateful = !options.stateless;
     let config = StreamableHttpServerConfig::default()
-        .with_legacy_session_mode(!options.stateless)
-        .with_json_response(options.stateless)
+        .with_legacy_session_mode(stateful)
+        .with_json_response(!stateful)
         .disable_allowed_hosts();
-    StreamableHttpService::new(move || Ok(Tools::new(Arc::clone(&replica))), Arc::default(), config)
+    StreamableHttpService::new(move || Ok(Tools::new(Arc::clone(&replica), stateful)), Arc::default(), config)
 }
 
 fn configure(mut builder: SessionLayerBuilder, options: &Options) -> SessionLayerBuilder {

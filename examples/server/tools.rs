@@ -5,8 +5,8 @@
 //! |---|---|
 //! | `echo`, `add` | a plain call |
 //! | `whoami` | what a handler learns from its session, and which replica served the call |
-//! | `note_put`, `note_get` | session data: kept in the store, found again on every replica |
-//! | `counter` | the handler's own memory: *not* carried to another replica, the honest limit |
+//! | `note_put`, `note_get` | session data, found again on every replica; notes are [`resources`] too |
+//! | `counter` | the handler's own memory: *not* carried to another replica, the honest limit ([`memory`]) |
 //! | `countdown` | progress notifications on the call's stream |
 //! | `ask` | a question from the server to the client, in both eras (see [`ask`]) |
 //! | `boom` | a panic, which must cost one call and nothing else (see [`panics`]) |
@@ -14,20 +14,25 @@
 mod arguments;
 mod ask;
 mod countdown;
+mod handler;
+mod memory;
+mod news;
+mod notes;
 mod panics;
+mod resources;
 mod session;
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use rmcp::handler::server::tool::{InputResponses, ToolCallContext, ToolRouter};
+use rmcp::handler::server::tool::{InputResponses, ToolRouter};
 use rmcp::handler::server::wrapper::{Json, Parameters};
-use rmcp::model::{CallToolRequestParams, CallToolResponse};
+use rmcp::model::CallToolResponse;
 use rmcp::service::RequestContext;
-use rmcp::{ErrorData, RoleServer, ServerHandler, tool, tool_handler, tool_router};
+use rmcp::{RoleServer, tool, tool_router};
 
 use self::arguments::{Add, Ask, Countdown, Echo, Note, NoteName};
-use self::session::{WhoAmI, data_error, required_session};
+use self::memory::Memory;
+use self::session::{WhoAmI, data_error, required_session, session};
 
 /// A tool's answer: its text, or the text of a *tool* error (`isError: true`), which the model gets to read.
 type Answer = Result<String, String>;
@@ -39,13 +44,20 @@ static ROUTER: LazyLock<ToolRouter<Tools>> = LazyLock::new(Tools::tool_router);
 #[derive(Debug)]
 pub struct Tools {
     replica: Arc<str>,
-    calls: AtomicU64,
+    /// rmcp keeps its own sessions, each with one handler.
+    stateful: bool,
+    memory: Memory,
 }
 
 impl Tools {
-    /// A handler that says it is on `replica`.
-    pub fn new(replica: Arc<str>) -> Self {
-        Self { replica, calls: AtomicU64::new(0) }
+    /// A handler that says it is on `replica`, for a whole session of a `stateful` rmcp or for one request.
+    pub fn new(replica: Arc<str>, stateful: bool) -> Self {
+        Self { replica, stateful, memory: Memory::default() }
+    }
+
+    /// The handler's memory, if the session's next request finds it again.
+    fn lasting_memory(&self, context: &RequestContext<RoleServer>) -> Option<&Memory> {
+        (self.stateful && session(context).is_some()).then_some(&self.memory)
     }
 }
 
@@ -62,23 +74,26 @@ impl Tools {
         Ok(sum.to_string())
     }
 
-    #[tool(description = "Tells which replica served this call and whom it sees")]
+    #[tool(description = "Tells which replica served this call, whom it sees and what it remembers of the session")]
     #[expect(clippy::needless_pass_by_value, reason = "rmcp hands it over")]
     fn whoami(&self, context: RequestContext<RoleServer>) -> Json<WhoAmI> {
-        Json(WhoAmI::of(&self.replica, &context))
+        Json(WhoAmI::of(&self.replica, self.lasting_memory(&context), &context))
     }
 
     #[tool(description = "Keeps a note in the session's data")]
     async fn note_put(&self, Parameters(note): Parameters<Note>, context: RequestContext<RoleServer>) -> Answer {
         let session = required_session(&context)?;
-        session.insert(&note.name, &note.value).await.map_err(|error| data_error(&error))?;
+        let written = notes::put(session, &note.name, &note.value).await.map_err(|error| data_error(&error))?;
+        if let Some(memory) = self.lasting_memory(&context) {
+            news::tell(&note.name, written, memory, &context.peer).await;
+        }
         Ok(format!("noted {:?}", note.name))
     }
 
     #[tool(description = "Reads a note from the session's data")]
     async fn note_get(&self, Parameters(note): Parameters<NoteName>, context: RequestContext<RoleServer>) -> Answer {
         let session = required_session(&context)?;
-        let value: Option<String> = session.get(&note.name).await.map_err(|error| data_error(&error))?;
+        let value = notes::get(session, &note.name).await.map_err(|error| data_error(&error))?;
         value.ok_or_else(|| format!("there is no note named {:?}", note.name))
     }
 
@@ -86,7 +101,7 @@ impl Tools {
     #[expect(clippy::needless_pass_by_value, reason = "rmcp hands it over")]
     fn counter(&self, context: RequestContext<RoleServer>) -> Answer {
         required_session(&context)?;
-        Ok((self.calls.fetch_add(1, Ordering::Relaxed) + 1).to_string())
+        Ok(self.memory.count().to_string())
     }
 
     #[tool(description = "Counts up to `from` and reports each step as progress")]
@@ -107,21 +122,5 @@ impl Tools {
     #[tool(description = "Panics")]
     fn boom(&self) -> String {
         panic!("boom was asked to panic")
-    }
-}
-
-#[tool_handler(
-    router = ROUTER,
-    name = "tower-mcp-sessions-server",
-    instructions = "Try `whoami` first, then `note_put` and `note_get`."
-)]
-impl ServerHandler for Tools {
-    async fn call_tool(
-        &self,
-        request: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let tool = request.name.clone();
-        panics::answered(&tool, ROUTER.call(ToolCallContext::new(self, request, context))).await
     }
 }

@@ -1,10 +1,10 @@
 """Drives an MCP server with the official Python SDK (mcp 2.x or 1.x) and reports what happened.
 
-    python drive.py <url> <quickstart|tools> ['{"json": "options"}'] [--era legacy|auto|modern]
+    python drive.py <url> <quickstart|tools|rounds> ['{"json": "options"}'] [--era legacy|auto|modern]
 
-One JSON object goes to stdout: {ok, client, scenario, era, ms, steps: [{name, ok, detail}], errors}. The exit status is 0 when
-every step is ok, 1 when one failed, 2 for wrong arguments. The era is legacy (an `initialize` handshake) unless said
-otherwise; mcp 1.x speaks nothing else. Options (all optional):
+One JSON object goes to stdout: {ok, client, scenario, era, ms, steps: [{name, ok, detail}], errors}, and for the scenario
+`rounds` a summary by that name. The exit status is 0 when every step is ok, 1 when one failed, 2 for wrong arguments.
+The era is legacy (an `initialize` handshake) unless said otherwise; mcp 1.x speaks nothing else. Options (all optional):
 
     headers      sent with every request, {"name": "value"}
     era          the same as --era
@@ -13,6 +13,9 @@ otherwise; mcp 1.x speaks nothing else. Options (all optional):
     ask          "answer" or "error": what client and inner server can do with a question; default "answer", but "error"
                  where the SDK has no elicitation
     keep         true: no DELETE at the end; the session's id is then in the report as `sessionId`
+    rounds, parallel   rounds: how many sessions in all, default 25, and at a time, default 8
+    noticeTimeoutMs    rounds: for a notification to be heard, default 10000
+    tolerate     rounds: "interrupted calls" tries a step once more when a call of it was cut off, and counts that
     timeoutMs    for the whole scenario, default 30000; callTimeoutMs for one call, default 10000
 """
 
@@ -45,6 +48,10 @@ def parse():
         "intervalMs": 20,
         "ask": "answer" if sdk.CAN_ELICIT else "error",
         "keep": False,
+        "rounds": 25,
+        "parallel": 8,
+        "noticeTimeoutMs": 10_000,
+        "tolerate": None,
         "timeoutMs": 30_000,
         "callTimeoutMs": 10_000,
         **arguments.options,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::process::Command;
 
-pub(crate) use self::report::DriveReport;
+pub(crate) use self::report::{DriveReport, DriveStep, Interrupted, RoundsSummary};
 
 /// What a driver is given when the test does not say; the drivers' own default.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
@@ -65,7 +65,7 @@ impl PySdk {
     }
 }
 
-/// Runs a scenario of `clients/drive.mjs` (`quickstart`, `tools`, `resume`) with the options described there.
+/// Runs a scenario of `clients/drive.mjs` (`quickstart`, `tools`, `resume`, `rounds`) with the options described there.
 ///
 /// # Panics
 ///
@@ -79,7 +79,7 @@ pub(crate) async fn drive_ts(sdk: TsSdk, url: &str, scenario: &str, options: Val
     report_of(command, &options).await
 }
 
-/// Runs a scenario of `clients/drive.py` (`quickstart`, `tools`) with the options described there.
+/// Runs a scenario of `clients/drive.py` (`quickstart`, `tools`, `rounds`) with the options described there.
 ///
 /// # Panics
 ///

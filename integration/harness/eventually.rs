@@ -17,13 +17,22 @@ pub(crate) async fn eventually(what: &str, probe: impl AsyncFnMut() -> bool) {
 }
 
 /// Waits until `probe` is true, at most `limit`; returns how long it took.
-pub(crate) async fn within(limit: Duration, what: &str, mut probe: impl AsyncFnMut() -> bool) -> Duration {
+pub(crate) async fn within(limit: Duration, what: &str, probe: impl AsyncFnMut() -> bool) -> Duration {
+    let started = Instant::now();
+    assert!(becomes(limit, probe).await, "not within {limit:?}: {what}");
+    started.elapsed()
+}
+
+/// Whether `probe` becomes true within `limit`.
+pub(crate) async fn becomes(limit: Duration, mut probe: impl AsyncFnMut() -> bool) -> bool {
     let started = Instant::now();
     while !probe().await {
-        assert!(started.elapsed() < limit, "not within {limit:?}: {what}");
+        if started.elapsed() >= limit {
+            return false;
+        }
         sleep(Duration::from_millis(10)).await;
     }
-    started.elapsed()
+    true
 }
 
 /// Probes all through `span` that `probe` stays true.

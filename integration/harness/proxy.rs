@@ -1,22 +1,20 @@
-//! A load balancer without sticky sessions: one URL in front of several replicas, each request to the next one.
+//! A load balancer without sticky sessions: one URL in front of several replicas, each request to the next one that listens.
 //!
 //! It changes nothing on the way: `Host` and all other headers pass, bodies stream in both directions, and who hangs up
 //! on one side is hung up on at the other.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use axum::http::uri::{Authority, Scheme};
-use axum::http::{Request, Response, StatusCode, Uri};
+use axum::http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper::{client, server};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -35,7 +33,6 @@ struct Balance {
     next: AtomicUsize,
     /// The one that gets everything, or [`NOBODY`].
     pinned: AtomicUsize,
-    client: Client<HttpConnector, Incoming>,
 }
 
 const NOBODY: usize = usize::MAX;
@@ -55,8 +52,6 @@ impl Proxy {
             upstreams: upstreams.into_iter().collect(),
             next: AtomicUsize::new(0),
             pinned: AtomicUsize::new(NOBODY),
-            // No idle connections: which replica a request reaches is decided for each one.
-            client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http(),
         });
         let task = tokio::spawn(accept(listener, Arc::clone(&balance))).abort_handle();
         Self { address, balance, task }
@@ -94,32 +89,53 @@ async fn accept(listener: TcpListener, balance: Arc<Balance>) {
 
 async fn serve(connection: TcpStream, balance: Arc<Balance>) {
     let forward = service_fn(move |request| forward(request, Arc::clone(&balance)));
+    let connection = TokioIo::new(prompt(connection));
     // An error here is a client that left, which is its right.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(connection), forward).await;
+    let _ = server::conn::http1::Builder::new().serve_connection(connection, forward).await;
 }
 
-async fn forward(mut request: Request<Incoming>, balance: Arc<Balance>) -> Result<Response<Body>, Infallible> {
-    *request.uri_mut() = at(balance.turn(), request.uri());
-    match balance.client.request(request).await {
+async fn forward(request: Request<Incoming>, balance: Arc<Balance>) -> Result<Response<Body>, Infallible> {
+    let connection = match balance.connection().await {
+        Ok(connection) => connection,
+        Err(error) => return Ok(bad_gateway(&error.to_string())),
+    };
+    match send(request, connection).await {
         Ok(response) => Ok(response.map(BodyExt::boxed)),
         Err(error) => Ok(bad_gateway(&error.to_string())),
     }
 }
 
+/// Each request has a connection of its own: which server it reaches is decided for each one.
+async fn send(request: Request<Incoming>, connection: TcpStream) -> hyper::Result<Response<Incoming>> {
+    let (mut sender, exchange) = client::conn::http1::handshake(TokioIo::new(connection)).await?;
+    tokio::spawn(exchange);
+    sender.send_request(request).await
+}
+
 impl Balance {
-    fn turn(&self) -> SocketAddr {
+    /// A connection to the server whose turn it is, or else to the next one that listens. Only the first if it is pinned.
+    async fn connection(&self) -> io::Result<TcpStream> {
         let pinned = self.pinned.load(Ordering::Relaxed);
-        let turn = if pinned == NOBODY { self.next.fetch_add(1, Ordering::Relaxed) } else { pinned };
-        self.upstreams[turn % self.upstreams.len()]
+        if pinned != NOBODY {
+            return TcpStream::connect(self.upstreams[pinned]).await.map(prompt);
+        }
+        let first = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut refused = io::Error::other("there is no server");
+        for turn in first..first + self.upstreams.len() {
+            match TcpStream::connect(self.upstreams[turn % self.upstreams.len()]).await {
+                Ok(connection) => return Ok(prompt(connection)),
+                Err(error) => refused = error,
+            }
+        }
+        Err(refused)
     }
 }
 
-/// The same path and query on another server.
-fn at(server: SocketAddr, uri: &Uri) -> Uri {
-    let mut parts = uri.clone().into_parts();
-    parts.scheme = Some(Scheme::HTTP);
-    parts.authority = Some(Authority::try_from(server.to_string()).expect("an address is an authority"));
-    Uri::from_parts(parts).expect("only scheme and authority have changed")
+/// Small messages do not wait for each other.
+fn prompt(connection: TcpStream) -> TcpStream {
+    // If the other side is gone already, the next read says so.
+    let _ = connection.set_nodelay(true);
+    connection
 }
 
 fn bad_gateway(why: &str) -> Response<Body> {

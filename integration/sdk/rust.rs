@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResult, ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult,
-    ElicitationAction, Implementation, ProgressNotificationParam, ProtocolVersion,
+    ElicitationAction, Implementation, ProgressNotificationParam, ProtocolVersion, ReadResourceRequestParams,
+    ResourceContents,
 };
 use rmcp::service::{
     ClientLifecycleMode, ClientServiceExt, NotificationContext, QuitReason, RequestContext, RunningService,
@@ -123,6 +124,20 @@ impl Client {
     async fn finds_its_notes_again(&self) {
         self.says("note_put", json!({"name": "colour", "value": "teal"})).await;
         assert_eq!(self.says("note_get", json!({"name": "colour"})).await, "teal");
+        self.says("note_put", json!({"name": "ä b/c#d", "value": "odd"})).await;
+        let listed = self.service.list_all_resources().await.expect("a list of resources");
+        let listed: Vec<_> = listed.into_iter().map(|resource| resource.uri).collect();
+        assert_eq!(listed, ["note://colour", "note://%C3%A4%20b%2Fc%23d"]);
+        assert_eq!([self.reads(&listed[0]).await, self.reads(&listed[1]).await], ["teal", "odd"]);
+    }
+
+    /// The text of a resource.
+    async fn reads(&self, uri: &str) -> String {
+        let read = self.service.read_resource(ReadResourceRequestParams::new(uri)).await.expect("a resource");
+        match &read.contents[..] {
+            [ResourceContents::TextResourceContents { text, .. }] => text.clone(),
+            other => panic!("no text: {other:?}"),
+        }
     }
 
     async fn survives_a_panic(&self) {

@@ -12,7 +12,7 @@ use rmcp::ErrorData;
 
 /// The call's own outcome, or an internal error if it panics.
 ///
-/// Unwind safety: a handler's state is an atomic counter and an immutable name, which no panic leaves half-changed.
+/// Unwind safety: what a handler remembers changes in single steps, none of which a panic leaves half done.
 pub async fn answered<T>(tool: &str, call: impl Future<Output = Result<T, ErrorData>>) -> Result<T, ErrorData> {
     let panicked = |_| Err(ErrorData::internal_error(format!("the tool {tool} panicked"), None));
     AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(panicked)

@@ -1,11 +1,16 @@
 //! How an rmcp handler finds its session: rmcp hands on the HTTP request's parts, and the layer has put an
 //! [`McpSession`] into their extensions.
+#![expect(deprecated, reason = "2026-07-28 deprecates log levels; sessions of 2025 have them")]
 
 use rmcp::RoleServer;
+use rmcp::model::LoggingLevel;
 use rmcp::schemars::{self, JsonSchema};
 use rmcp::service::RequestContext;
 use serde::Serialize;
 use tower_mcp_sessions::{McpSession, SessionDataError};
+
+use super::memory::Memory;
+use super::resources::uri_of;
 
 /// The session this request belongs to; a request of the modern era has none.
 pub fn session(context: &RequestContext<RoleServer>) -> Option<&McpSession> {
@@ -37,6 +42,10 @@ pub struct WhoAmI {
     client: Option<Client>,
     /// Whom the server took the caller for, where it asks.
     principal: Option<String>,
+    /// The log level set by the client, as far as this replica's handler knows.
+    log_level: Option<LoggingLevel>,
+    /// The resources the client has subscribed to, as far as this replica's handler knows.
+    subscriptions: Vec<String>,
 }
 
 /// A client's name and version.
@@ -47,14 +56,17 @@ struct Client {
 }
 
 impl WhoAmI {
-    /// What `replica` sees of this call.
-    pub fn of(replica: &str, context: &RequestContext<RoleServer>) -> Self {
+    /// What `replica` sees of this call and remembers of its session.
+    pub fn of(replica: &str, memory: Option<&Memory>, context: &RequestContext<RoleServer>) -> Self {
+        let subscribed = memory.map(Memory::subscriptions).unwrap_or_default();
         let session = session(context);
         Self {
             replica: replica.to_owned(),
             session: session.map(|session| session.key().to_string()),
             client: session.map(introduced).or_else(|| claimed(context)),
             principal: session.and_then(|session| session.principal().map(|principal| principal.as_str().to_owned())),
+            log_level: memory.and_then(Memory::log_level),
+            subscriptions: subscribed.iter().map(|note| uri_of(note)).collect(),
         }
     }
 }

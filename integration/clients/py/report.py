@@ -8,6 +8,10 @@ class Stop(Exception):
     """A step failed that the rest of the scenario stands on; the step itself is already reported."""
 
 
+class Wrong(AssertionError):
+    """What was seen is not what must be."""
+
+
 class Report:
     def __init__(self, **about):
         self.about = about
@@ -54,7 +58,8 @@ class Report:
 
     def json(self):
         ms = round((time.monotonic() - self._started) * 1000)
-        return json.dumps({"ok": self.ok, **self.about, "steps": self.steps, "errors": self.errors, "ms": ms})
+        report = {"ok": self.ok, **self.about, "steps": self.steps, "errors": self.errors, "ms": ms}
+        return json.dumps(report, default=lambda part: part.json())
 
     def _add(self, name, ok, detail):
         self._running = None
@@ -79,4 +84,4 @@ def describe(error):
 def check(held, otherwise):
     """Fails the running step unless `held`."""
     if not held:
-        raise AssertionError(otherwise)
+        raise Wrong(otherwise)

@@ -1,10 +1,10 @@
 """What is tried, and what must be true at the end."""
 
-import logging
 from contextlib import AsyncExitStack
 
 from py import sdk
 from py.report import check
+from py.rounds import rounds
 from py.tools import tools
 
 
@@ -32,17 +32,17 @@ async def every_tool(url, options, report):
     await _with_session(url, options, report, questions, lambda connection: tools(connection, options, report, questions))
 
 
-SCENARIOS = {"quickstart": quickstart, "tools": every_tool}
+SCENARIOS = {"quickstart": quickstart, "tools": every_tool, "rounds": rounds}
 
 
 async def _with_session(url, options, report, questions, body):
     """Connects, runs `body`, and looks at how the session ended."""
-    _capture_log(report.errors)
+    sdk.capture_log(report.errors)
     stack = AsyncExitStack()
 
     async def enter():
         nonlocal connection
-        connection = await stack.enter_async_context(sdk.connect(url, options, questions))
+        connection = await stack.enter_async_context(sdk.connect(url, options, answer=_answering(questions)))
         report.about["era"] = "modern" if connection.is_modern else "legacy"
         return {"protocolVersion": connection.protocol_version, "session": connection.session_id is not None}
 
@@ -95,11 +95,11 @@ async def _quiet(logged):
     check(not failures, "; ".join(failures))
 
 
-def _capture_log(lines):
-    """Adds what the SDK logs at warning and above to `lines`."""
+def _answering(questions):
+    """Answers, unless the question says to decline."""
 
-    class Lines(logging.Handler):
-        def emit(self, record):
-            lines.append(f"{record.levelname} {record.name}: {record.getMessage()}")
+    def answer(question):
+        questions.append(question)
+        return None if "decline" in question else "forty-two"
 
-    logging.getLogger().addHandler(Lines(logging.WARNING))
+    return answer

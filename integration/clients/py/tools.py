@@ -15,6 +15,7 @@ async def tools(connection, options, report, questions):
     await report.step("add", lambda: run.says("add", {"a": 19, "b": 23}, "42"))
     await report.step("whoami", run.whoami)
     await report.step("note_put and note_get", run.notes)
+    await report.step("notes as resources", run.resources)
     await report.step("counter", run.counter)
     await report.step("countdown with progress", run.countdown)
     without = {"from": 2, "interval_ms": 1}
@@ -27,6 +28,7 @@ async def tools(connection, options, report, questions):
 
 class _Tools:
     def __init__(self, connection, options, questions):
+        self.connection = connection
         self.call = connection.call
         self.tools = connection.tools
         self.session = not connection.is_modern
@@ -40,7 +42,7 @@ class _Tools:
         return names
 
     async def says(self, tool, arguments, expected):
-        said = _success(await self.call(tool, arguments))
+        said = success(await self.call(tool, arguments))
         check(said == expected, f"expected {expected!r}, got {said!r}")
         return said
 
@@ -55,17 +57,30 @@ class _Tools:
     async def notes(self):
         put = await self.call("note_put", {"name": "colour", "value": "teal"})
         if not self.session:
-            return _failure(put)
-        _success(put)
-        got = _success(await self.call("note_get", {"name": "colour"}))
+            return failure(put)
+        success(put)
+        got = success(await self.call("note_get", {"name": "colour"}))
         check(got == "teal", f"the note came back as {got!r}")
-        return {"got": got, "missing": _failure(await self.call("note_get", {"name": "nothing"}))}
+        return {"got": got, "missing": failure(await self.call("note_get", {"name": "nothing"}))}
+
+    async def resources(self):
+        if not self.session:
+            listed = await self.connection.resources()
+            check(not listed, f"resources without a session: {listed}")
+            return listed
+        success(await self.call("note_put", {"name": "ä b/c#d", "value": "odd"}))
+        colour, odd = "note://colour", "note://%C3%A4%20b%2Fc%23d"
+        listed = await self.connection.resources()
+        check(colour in listed and odd in listed, f"resources: {listed}")
+        texts = [await self.connection.read(colour), await self.connection.read(odd)]
+        check(texts == ["teal", "odd"], f"the notes read {texts}")
+        return listed
 
     async def counter(self):
         first = await self.call("counter")
         if not self.session:
-            return _failure(first)
-        counts = [int(_success(result)) for result in (first, await self.call("counter"))]
+            return failure(first)
+        counts = [int(success(result)) for result in (first, await self.call("counter"))]
         check(all(count >= 1 for count in counts), f"counts: {counts}")
         return counts
 
@@ -76,7 +91,7 @@ class _Tools:
             seen.append((progress, total))
 
         arguments = {"from": steps, "interval_ms": self.options["intervalMs"]}
-        said = _success(await self.call("countdown", arguments, note))
+        said = success(await self.call("countdown", arguments, note))
         check(seen == [(step, steps) for step in range(1, steps + 1)], f"progress: {seen}")
         return {"said": said, "progress": len(seen), "ms": round((time.monotonic() - started) * 1000)}
 
@@ -84,14 +99,14 @@ class _Tools:
         question = "What is the answer?"
         result = await self.call("ask", {"question": question})
         if self.options["ask"] == "error":
-            return _failure(result)
-        said = _success(result)
+            return failure(result)
+        said = success(result)
         check(question in self.questions, f"the client was asked: {self.questions}")
         check(said == "forty-two", f"expected the answer, got {said!r}")
         return said
 
     async def declined(self):
-        return _failure(await self.call("ask", {"question": "Will you decline?"}))
+        return failure(await self.call("ask", {"question": "Will you decline?"}))
 
     async def boom(self):
         """A panic must come back as an error, and before the call times out."""
@@ -100,20 +115,20 @@ class _Tools:
         except Exception as error:
             check("imed out" not in str(error), describe(error))
             return describe(error)
-        return _failure(result)
+        return failure(result)
 
 
 def _text(result):
     return "".join(block.get("text", "") for block in result["content"])
 
 
-def _success(result):
+def success(result):
     """The text of a result that is no error."""
     check(not result.get("isError"), f"a tool error: {_text(result)}")
     return _text(result)
 
 
-def _failure(result):
+def failure(result):
     """The text of a tool error."""
     check(result.get("isError") is True, f"expected a tool error, got {result}")
     return _text(result)

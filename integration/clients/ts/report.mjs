@@ -69,7 +69,10 @@ export function describe(error) {
   return `${error?.name ?? 'error'}${code === undefined ? '' : ` ${code}`}: ${error?.message ?? error}${cause}`;
 }
 
+/** What was seen is not what must be. */
+export class Wrong extends Error {}
+
 /** Fails the running step unless `held`. */
 export function check(held, otherwise) {
-  if (!held) throw new Error(otherwise);
+  if (!held) throw new Wrong(otherwise);
 }

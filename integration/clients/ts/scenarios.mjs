@@ -1,10 +1,11 @@
 // What is tried. Every scenario gets {sdk, url, options, report} and reports its steps.
 
 import { check } from './report.mjs';
-import { connect } from './sdk.mjs';
+import { rounds } from './rounds.mjs';
+import { connect, statusOf } from './sdk.mjs';
 import { tools } from './tools.mjs';
 
-export const scenarios = { quickstart, tools: toolsScenario, resume };
+export const scenarios = { quickstart, tools: toolsScenario, resume, rounds };
 
 /** initialize, tools/list, one call, DELETE, and the old id is gone. */
 async function quickstart(run) {
@@ -86,7 +87,7 @@ async function end(connection, { report, options, url }) {
     return status;
   });
   await report.step('the old id is 404', async () => {
-    const status = await postWith(sessionId, url, options);
+    const status = await statusOf(sessionId, url, options);
     check(status === 404, `the old session id was answered with ${status}`);
     return status;
   });
@@ -95,23 +96,6 @@ async function end(connection, { report, options, url }) {
 function onlyInitializeNamesASession({ exchanges }) {
   const others = exchanges.filter(({ message, received }) => received !== null && message !== 'initialize');
   check(others.length === 0, `also: ${others.map(({ method, message }) => `${method} ${message}`).join(', ')}`);
-}
-
-/** The status of a plain tools/list with this session id. */
-async function postWith(sessionId, url, { headers }) {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: {
-      ...headers,
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
-      'mcp-session-id': sessionId,
-      'mcp-protocol-version': '2025-11-25',
-    },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 'after-the-end', method: 'tools/list' }),
-  });
-  await response.body?.cancel();
-  return response.status;
 }
 
 /** Answers elicitations: accepts, unless the question says to decline. */

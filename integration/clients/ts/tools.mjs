@@ -12,6 +12,7 @@ export async function tools({ connection, options, report, questions }) {
   await report.step('add', () => says(c, 'add', { a: 19, b: 23 }, '42'));
   await report.step('whoami', () => whoami(c));
   await report.step('note_put and note_get', () => notes(c));
+  await report.step('notes as resources', () => resources(c));
   await report.step('counter', () => counter(c));
   await report.step('countdown with progress', () => countdown(c));
   await report.step('countdown without progress', () => says(c, 'countdown', { from: 2, interval_ms: 1 }, 'counted to 2'));
@@ -50,6 +51,21 @@ async function notes({ connection, session }) {
   const got = success(await connection.call('note_get', { name: 'colour' }));
   check(got === 'teal', `the note came back as ${JSON.stringify(got)}`);
   return { got, missing: failure(await connection.call('note_get', { name: 'nothing' })) };
+}
+
+async function resources({ connection, session }) {
+  if (!session) {
+    const listed = await connection.resources();
+    check(listed.length === 0, `resources without a session: ${listed}`);
+    return listed;
+  }
+  success(await connection.call('note_put', { name: 'ä b/c#d', value: 'odd' }));
+  const [colour, odd] = ['note://colour', 'note://%C3%A4%20b%2Fc%23d'];
+  const listed = await connection.resources();
+  check(listed.includes(colour) && listed.includes(odd), `resources: ${listed}`);
+  const texts = [await connection.read(colour), await connection.read(odd)];
+  check(texts.join() === 'teal,odd', `the notes read ${texts}`);
+  return listed;
 }
 
 async function counter({ connection, session }) {
@@ -97,7 +113,7 @@ async function boom({ connection }) {
 }
 
 /** The text of a result that is no error. */
-function success(result) {
+export function success(result) {
   const text = result.content.map((block) => block.text ?? '').join('');
   check(!result.isError, `a tool error: ${text}`);
   return text;

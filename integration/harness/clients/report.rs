@@ -1,5 +1,6 @@
 //! What a driver reports: the JSON object it prints, and how a test asserts on it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
@@ -25,6 +26,38 @@ pub(crate) struct DriveReport {
     pub(crate) errors: Vec<String>,
     /// How long the scenario took, in milliseconds, without the runtime's start.
     pub(crate) ms: u64,
+    /// What the scenario `rounds` adds.
+    pub(crate) rounds: Option<RoundsSummary>,
+}
+
+/// What many rounds came to.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RoundsSummary {
+    /// How many there were to be.
+    pub(crate) total: usize,
+    /// How many came to their end, well or not.
+    pub(crate) done: usize,
+    /// How many did, per second.
+    pub(crate) per_second: f64,
+    /// A round's time, in milliseconds: the median.
+    pub(crate) p50_ms: u64,
+    /// The same, of all but the slowest twentieth.
+    pub(crate) p95_ms: u64,
+    /// What was tried once more because a call was cut off, if that was to be tolerated.
+    pub(crate) interrupted: Vec<Interrupted>,
+    /// Notifications heard more often than they were due, by method.
+    pub(crate) duplicates: BTreeMap<String, usize>,
+    /// Answers other than 404 to a session that had ended.
+    pub(crate) late_answers: usize,
+}
+
+/// A step that was tried once more.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Interrupted {
+    pub(crate) round: usize,
+    pub(crate) step: String,
+    pub(crate) why: String,
 }
 
 /// One step of a scenario.
@@ -74,6 +107,22 @@ impl fmt::Display for DriveReport {
         }
         for error in &self.errors {
             writeln!(f, "  the SDK complained: {error}")?;
+        }
+        if let Some(rounds) = &self.rounds {
+            writeln!(f, "  {rounds}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The figures in a line, and what was interrupted.
+impl fmt::Display for RoundsSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { total, done, per_second, p50_ms, p95_ms, interrupted, duplicates, late_answers } = self;
+        write!(f, "{done} of {total} rounds, {per_second:.1}/s, p50 {p50_ms} ms, p95 {p95_ms} ms; ")?;
+        write!(f, "{late_answers} late answers; duplicates: {duplicates:?}; {} interrupted", interrupted.len())?;
+        for Interrupted { round, step, why } in interrupted {
+            write!(f, "\n    round {round}, {step}: {why}")?;
         }
         Ok(())
     }

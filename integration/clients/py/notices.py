@@ -1,0 +1,36 @@
+"""What the server says by itself, on the session's GET stream: heard in one round."""
+
+from py.wait import within
+
+UPDATED = "notifications/resources/updated"
+LIST_CHANGED = "notifications/resources/list_changed"
+MESSAGE = "notifications/message"
+
+
+class Notices:
+    def __init__(self):
+        self._heard = []
+        self._due = {}
+
+    def hear(self, method, params):
+        self._heard.append((method, params))
+
+    def expect(self, method):
+        """Something was done that the server must tell of once."""
+        self._due[method] = self._due.get(method, 0) + 1
+
+    async def heard(self, method, seconds, match=lambda _params: True):
+        """Waits until a notification is heard whose parameters `match`."""
+
+        async def is_heard():
+            return any(match(params) for params in self._of(method))
+
+        if not await within(seconds, is_heard):
+            raise TimeoutError(f"{method} was not heard within {seconds} s")
+
+    def duplicates(self):
+        """How often a notification came too often, for each of them."""
+        return {method: len(self._of(method)) - due for method, due in self._due.items()}
+
+    def _of(self, method):
+        return [params for heard, params in self._heard if heard == method]

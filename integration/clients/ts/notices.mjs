@@ -1,0 +1,36 @@
+// What the server says by itself, on the session's GET stream: heard in one round.
+
+import { within } from './wait.mjs';
+
+export const UPDATED = 'notifications/resources/updated';
+export const LIST_CHANGED = 'notifications/resources/list_changed';
+export const MESSAGE = 'notifications/message';
+
+export class Notices {
+  #heard = [];
+  #due = new Map();
+
+  hear({ method, params }) {
+    this.#heard.push({ method, params });
+  }
+
+  /** Something was done that the server must tell of once. */
+  expect(method) {
+    this.#due.set(method, (this.#due.get(method) ?? 0) + 1);
+  }
+
+  /** Waits until a notification is heard whose parameters `match`. */
+  async heard(method, ms, match = () => true) {
+    const isHeard = await within(ms, () => this.#of(method).some(({ params }) => match(params)));
+    if (!isHeard) throw new Error(`${method} was not heard within ${ms} ms`);
+  }
+
+  /** How often a notification came too often, for each of them: [method, times]. */
+  duplicates() {
+    return [...this.#due].map(([method, due]) => [method, this.#of(method).length - due]);
+  }
+
+  #of(method) {
+    return this.#heard.filter((notice) => notice.method === method);
+  }
+}
