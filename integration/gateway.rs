@@ -6,6 +6,7 @@
 //! | upstreams that answer wrongly, late, in part or not at all | `failing.rs`, `cutting.rs` |
 //! | upstreams that forget their sessions | `forgetting.rs` |
 //! | two gateways in front of one upstream | `replicas.rs` |
+//! | official SDKs of other languages | `languages.rs` |
 //!
 //! After each misfortune the session lives on: the next good call works.
 
@@ -13,6 +14,7 @@ mod by_hand;
 mod cutting;
 mod failing;
 mod forgetting;
+mod languages;
 mod passing;
 mod replicas;
 mod upstream;
