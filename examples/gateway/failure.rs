@@ -1,4 +1,4 @@
-//! *Why a 502, a 504?* The upstream gave no answer; each way not to is one variant here, with its status and a text that
+//! *Why a 502, a 504?* The upstream gave no answer that a client could use; each way not to is one variant here, with its status and a text that
 //! tells the person at the client what to do. What to do about the upstream is told in the log.
 
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use serde_json::json;
 /// JSON-RPC's "Internal error".
 const INTERNAL_ERROR: i32 = -32603;
 
-/// Why there is no answer.
+/// Why there is no answer to pass on.
 #[derive(Clone, Copy, Debug)]
 pub enum Failure {
     /// 502: no connection could be made, so nothing was asked.
@@ -18,6 +18,8 @@ pub enum Failure {
     CutShort,
     /// 504: the answer did not begin in time.
     TooSlow,
+    /// 502: the upstream sends clients to another URL of its own, past this gateway.
+    Elsewhere,
 }
 
 impl Failure {
@@ -31,6 +33,10 @@ impl Failure {
                 StatusCode::BAD_GATEWAY,
                 "The server behind this endpoint hung up before it answered; it may have done what was asked, so check before \
                  you try again",
+            ),
+            Self::Elsewhere => (
+                StatusCode::BAD_GATEWAY,
+                "The server behind this endpoint is not where its gateway looks for it; its operator has to correct that",
             ),
             Self::TooSlow => (
                 StatusCode::GATEWAY_TIMEOUT,

@@ -65,9 +65,23 @@ impl Proxy {
         headers.remove(header::EXPECT);
         let answered = self.in_time(self.client.request(request)).await?;
         let mut response = answered.map_err(|error| self.told(&error))?;
+        self.stays_here(&response)?;
         *response.version_mut() = Version::HTTP_11;
         hop_by_hop::remove(response.headers_mut());
         Ok(response)
+    }
+
+    /// A redirect within the upstream would lead clients past this gateway, or to where nothing is. Some servers answer so to
+    /// `/mcp` when they are at `/mcp/`.
+    fn stays_here<B>(&self, response: &Response<B>) -> Result<(), Failure> {
+        let location = response.headers().get(header::LOCATION).filter(|_| response.status().is_redirection());
+        match location.and_then(|location| self.upstream.own_url(location.to_str().ok()?)) {
+            None => Ok(()),
+            Some(url) => {
+                tracing::warn!(upstream = %self.upstream, "the upstream redirects to {url}; name that with --upstream");
+                Err(Failure::Elsewhere)
+            }
+        }
     }
 
     async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, Failure> {

@@ -41,6 +41,13 @@ impl Upstream {
         // What was a query a moment ago still is one.
         format!("{}{joint}{query}", self.endpoint).parse().unwrap_or_else(|_| self.endpoint.clone())
     }
+
+    /// Where a redirect leads, if that is the upstream too; without its query, which may hold a key.
+    pub fn own_url<'a>(&self, location: &'a str) -> Option<&'a str> {
+        let url: Uri = location.parse().ok()?;
+        let is_own = url.authority().is_none_or(|authority| Some(authority) == self.endpoint.authority());
+        is_own.then(|| location.split('?').next()).flatten()
+    }
 }
 
 /// Whether a port is named that cannot be one; [`Uri`] does not look.

@@ -3,12 +3,13 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::json;
 use wiremock::ResponseTemplate;
 
 use super::upstream::Upstream;
 use super::{Refusal, gateway};
+use crate::harness::eventually::eventually;
 use crate::harness::wire::Wire;
 
 const PAGE: &str = "<!doctype html><title>Not what you asked for</title>";
@@ -16,11 +17,12 @@ const EVENT: &str = "event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":\"odd\",\
 const OVERLOADED: &str = r#"{"jsonrpc":"2.0","id":"odd","error":{"code":-32000,"message":"overloaded"}}"#;
 
 /// What is wrong, and the answer.
-fn odd_answers() -> [(&'static str, ResponseTemplate); 6] {
+fn odd_answers() -> [(&'static str, ResponseTemplate); 7] {
     let answer = |status, media, body: &str| ResponseTemplate::new(status).set_body_raw(body.to_owned(), media);
     [
         ("a page", answer(200, "text/html", PAGE)),
         ("events declared as text", answer(200, "text/plain", EVENT)),
+        ("a bad request", answer(400, "application/json", OVERLOADED)),
         ("a crash", answer(500, "text/plain", "Internal Server Error")),
         ("a crash in JSON-RPC", answer(500, "application/json", OVERLOADED)),
         ("too much", answer(503, "application/json", OVERLOADED).insert_header(RETRY_AFTER, "7")),
@@ -36,10 +38,13 @@ async fn an_odd_answer_to_a_call_reaches_the_client_as_it_is() {
         let gateway = gateway(&upstream.mcp(), &[]).await;
         let wire = Wire::open(&gateway.mcp()).await;
 
-        let (here, there) = (wire.call_begun("odd", json!({}), None), Wire::stranger(&upstream.mcp()));
+        let here = wire.call_begun("odd", json!({}), None).await;
 
-        assert_alike(what, here.await, there.call_begun("odd", json!({}), None).await).await;
+        let there = Wire::stranger(&upstream.mcp()).call_begun("odd", json!({}), None).await;
+        assert_alike(what, here, there).await;
         assert_eq!(wire.say("echo", json!({})).await, "echo in upstream-1", "after {what}");
+        // Once by each of the two clients: nothing is repeated.
+        assert_eq!(upstream.asked_for("odd").await, 2, "{what}");
     }
 }
 
@@ -98,7 +103,7 @@ async fn an_upstream_that_does_not_begin_to_answer_in_time_is_a_504() {
     let refusal = Refusal::of(response).await;
     assert_eq!((refusal.status, refusal.id), (504, json!(null)));
     assert!(refusal.text.contains("did not answer in time") && refusal.text.contains("check"), "{}", refusal.text);
-    assert!(gateway.stderr().contains("--upstream-timeout"), "{}", gateway.stderr());
+    eventually("the log names the limit", async || gateway.stderr().contains("--upstream-timeout")).await;
     assert_eq!(wire.say("echo", json!({})).await, "echo in upstream-1");
 }
 
@@ -133,8 +138,38 @@ async fn an_upstream_that_refuses_connections_is_a_502_that_advises_to_try_again
     assert!(refusal.text.contains("cannot be reached; try again"), "{}", refusal.text);
     // Where the upstream is concerns its operator, not its clients.
     assert!(!refusal.text.contains(&address.to_string()), "{}", refusal.text);
+    eventually("the log says what to do", async || gateway.stderr().contains("name another one with --upstream")).await;
     let log = gateway.stderr();
-    assert!(log.contains(&address.to_string()) && log.contains("--upstream") && !log.contains("hunter2"), "{log}");
+    assert!(log.contains(&address.to_string()) && !log.contains("hunter2"), "{log}");
+}
+
+#[tokio::test]
+async fn a_redirect_that_leads_past_the_gateway_is_a_502_and_one_that_leads_elsewhere_passes() {
+    let upstream = Upstream::start().await;
+    let gateway = gateway(&upstream.mcp(), &[]).await;
+    let wire = Wire::open(&gateway.mcp()).await;
+    let redirect = |location: &str| ResponseTemplate::new(307).insert_header(LOCATION, location);
+    let own = [(1, "far", format!("{}/?key=hunter2", upstream.mcp())), (2, "near", "/deep/mcp/".to_owned())];
+    for (turn, tool, location) in own {
+        upstream.on_call(tool, redirect(&location)).await;
+
+        let refusal = Refusal::of(wire.call_begun(tool, json!({}), None).await).await;
+
+        assert_eq!((refusal.status, refusal.id), (502, json!(null)), "{location}");
+        assert!(refusal.text.contains("operator") && !refusal.text.contains("/deep"), "{}", refusal.text);
+        eventually("the log says what to do", async || {
+            gateway.stderr().matches("/deep/mcp/; name that with --upstream").count() == turn
+        })
+        .await;
+    }
+    assert!(!gateway.stderr().contains("hunter2"), "{}", gateway.stderr());
+
+    upstream.on_call("away", redirect("https://login.example.com/?return=1")).await;
+    let passed = wire.call_begun("away", json!({}), None).await;
+
+    assert_eq!(passed.status(), 307);
+    assert_eq!(passed.headers()[LOCATION], "https://login.example.com/?return=1");
+    assert_eq!(wire.say("echo", json!({})).await, "echo in upstream-1");
 }
 
 /// The answers are one and the same, but for the clock and what belongs to a connection.

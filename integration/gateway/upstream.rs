@@ -66,6 +66,12 @@ impl Upstream {
         requests
     }
 
+    /// How often a tool was called.
+    pub(super) async fn asked_for(&self, tool: &str) -> usize {
+        let calls = self.asked("tools/call").await;
+        calls.iter().filter(|call| message_of(call)["params"]["name"] == tool).count()
+    }
+
     /// The sessions whose end it was told of.
     pub(super) async fn deleted(&self) -> Vec<String> {
         let requests = self.requests().await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 
@@ -22,7 +23,8 @@ pub(crate) struct Wire {
 impl Wire {
     /// A client of the MCP endpoint `url` without a session.
     pub(crate) fn stranger(url: &str) -> Self {
-        let http = Client::builder().no_proxy().timeout(PATIENCE).build().expect("an HTTP client");
+        let http =
+            Client::builder().no_proxy().redirect(Policy::none()).timeout(PATIENCE).build().expect("an HTTP client");
         Self { http, url: url.to_owned(), session: String::new() }
     }
 
