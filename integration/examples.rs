@@ -5,7 +5,15 @@ use std::net::TcpListener;
 use crate::harness::process::{Process, Signal, run_example};
 use crate::harness::redis::RedisServer;
 
-const EXAMPLES: [&str; 4] = ["bare_hyper", "custom_store", "quickstart", "server"];
+const EXAMPLES: [&str; 5] = ["bare_hyper", "custom_store", "gateway", "quickstart", "server"];
+
+/// What an example does not start without.
+fn required_by(example: &str) -> &'static [&'static str] {
+    match example {
+        "gateway" => &["--upstream", "http://127.0.0.1:9/mcp"],
+        _ => &[],
+    }
+}
 
 #[tokio::test]
 async fn every_example_explains_itself() {
@@ -21,7 +29,7 @@ async fn every_example_explains_itself() {
 async fn every_example_leaves_when_told_to() {
     for example in EXAMPLES {
         for signal in [Signal::TERM, Signal::INT] {
-            let mut process = Process::example(example, &[]).await;
+            let mut process = Process::example(example, required_by(example)).await;
             process.signal(signal);
             let exit = process.exit().await;
             assert!(exit.status.success(), "{example} after {signal:?}: {}", exit.stderr);
@@ -40,12 +48,33 @@ async fn a_bad_value_is_named_together_with_its_flag() {
         ["--allow-origin", "no-origin"],
         ["--no-such-flag", ""],
     ];
-    for [flag, value] in cases {
-        let said = refusal("server", &["--listen=127.0.0.1:0", flag, value]).await;
-        let named = flag.trim_start_matches("--").replace('-', "_");
-        assert!(said.contains(flag) || said.contains(&named), "{flag} is not named: {said}");
-        assert!(said.contains(value), "{value:?} is not named: {said}");
+    for example in ["server", "gateway"] {
+        for [flag, value] in cases {
+            let said = refusal(example, &[&["--listen=127.0.0.1:0", flag, value], required_by(example)].concat()).await;
+            let named = flag.trim_start_matches("--").replace('-', "_");
+            assert!(said.contains(flag) || said.contains(&named), "{example}: {flag} is not named: {said}");
+            assert!(said.contains(value), "{example}: {value:?} is not named: {said}");
+        }
     }
+}
+
+#[tokio::test]
+async fn an_upstream_that_the_gateway_cannot_ask_is_refused_with_the_way_out() {
+    let cases = [
+        ("https://127.0.0.1/mcp", "put a proxy that does in front of the server"),
+        ("127.0.0.1:3000/mcp", "--upstream takes http://host[:port]/path"),
+        ("ftp://127.0.0.1/mcp", "--upstream takes http://host[:port]/path"),
+        ("http://127.0.0.1:99999/mcp", "a port is a number"),
+        ("http://somebody:hunter2@127.0.0.1/mcp", "without user and password"),
+    ];
+    for (upstream, told) in cases {
+        let said = refusal("gateway", &["--listen=127.0.0.1:0", "--upstream", upstream]).await;
+        assert!(said.contains(told) && !said.contains("hunter2"), "{upstream}: {said}");
+    }
+    let said = refusal("gateway", &["--listen=127.0.0.1:0", "--upstream-timeout", "soon"]).await;
+    assert!(said.contains("--upstream-timeout"), "{said}");
+    let said = refusal("gateway", &["--listen=127.0.0.1:0"]).await;
+    assert!(said.contains("--upstream <URL>"), "{said}");
 }
 
 #[tokio::test]
@@ -59,7 +88,7 @@ async fn an_address_in_use_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("a bound listener").to_string();
     for example in EXAMPLES {
-        let said = refusal(example, &["--listen", &address]).await;
+        let said = refusal(example, &[&["--listen", &address], required_by(example)].concat()).await;
         assert!(said.contains(&format!("cannot listen on {address}")), "{example}: {said}");
     }
 }

@@ -3,6 +3,7 @@
 mod conformance;
 mod edge;
 mod examples;
+mod gateway;
 mod harness;
 mod inner;
 mod lifecycle;

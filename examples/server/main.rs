@@ -9,18 +9,14 @@ mod options;
 mod tools;
 
 use std::error::Error;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
 use clap::Parser;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tower::Layer;
-use tower_mcp_sessions::store::MemoryStore;
-use tower_mcp_sessions::{Freshness, SessionLayer, SessionLayerBuilder};
 
 use crate::options::Options;
 use crate::tools::Tools;
@@ -29,6 +25,8 @@ use crate::tools::Tools;
 mod redis;
 #[path = "../support/serve.rs"]
 mod serve;
+#[path = "../support/session_options.rs"]
+mod session_options;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -39,12 +37,8 @@ async fn main() -> ExitCode {
 
 async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let server = serve::Server::bind(options.listen).await?;
-    let replica = options.replica(server.address()?);
-    let builder = match &options.redis {
-        Some(url) => SessionLayer::builder(redis::connect(url).await?),
-        None => SessionLayer::builder(MemoryStore::new()),
-    };
-    let sessions = configure(builder, &options).replica(Arc::clone(&replica)).try_build()?;
+    let replica = options.sessions.replica(server.address()?);
+    let sessions = options.sessions.layer(Arc::clone(&replica)).await?;
     let app = Router::new().route_service("/mcp", sessions.layer(mcp(&options, replica)));
     server.announce()?;
     server.serve(app, sessions).await
@@ -58,24 +52,4 @@ fn mcp(options: &Options, replica: Arc<str>) -> StreamableHttpService<Tools, Loc
         .with_json_response(!stateful)
         .disable_allowed_hosts();
     StreamableHttpService::new(move || Ok(Tools::new(Arc::clone(&replica), stateful)), Arc::default(), config)
-}
-
-fn configure(mut builder: SessionLayerBuilder, options: &Options) -> SessionLayerBuilder {
-    builder = builder
-        .idle_timeout(options.idle_timeout)
-        .expires_after(options.expires_after)
-        .on_return(options.on_return.into())
-        .freshness(if options.strict { Freshness::Strict } else { Freshness::Cached })
-        .peer(|parts| parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0));
-    if let Some(name) = options.principal_header.clone() {
-        let subject = move |parts: &http::request::Parts| Some(parts.headers.get(&name)?.to_str().ok()?.to_owned());
-        builder = builder.principal(subject);
-    }
-    for host in &options.allow_host {
-        builder = builder.allow_host(host);
-    }
-    for origin in &options.allow_origin {
-        builder = builder.allow_origin(origin);
-    }
-    builder
 }

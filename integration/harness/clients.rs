@@ -92,12 +92,13 @@ pub(crate) async fn drive_py(sdk: PySdk, url: &str, scenario: &str, options: Val
     report_of(command, &options).await
 }
 
-fn clients() -> PathBuf {
+/// Where drivers, servers and their runtimes are.
+pub(super) fn clients() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
 }
 
 /// The path of an installed runtime.
-fn installed(path: &str) -> PathBuf {
+pub(super) fn installed(path: &str) -> PathBuf {
     let path = clients().join(path);
     assert!(path.exists(), "{} is missing: run integration/run once, it installs them", path.display());
     path

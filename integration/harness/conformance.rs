@@ -40,6 +40,24 @@ pub(crate) struct SuiteResult {
 }
 
 impl SuiteResult {
+    /// The checks that failed here and not in `other`; one that failed in both, as often as it failed more often here.
+    pub(crate) fn failed_beyond(&self, other: &Self) -> Vec<&str> {
+        let mut known: Vec<_> = other.failed_checks().collect();
+        let is_new = |check: &&str| match known.iter().position(|known| known == check) {
+            Some(place) => {
+                known.swap_remove(place);
+                false
+            }
+            None => true,
+        };
+        self.failed_checks().filter(is_new).collect()
+    }
+
+    /// What failed, without the messages, which may differ from run to run.
+    fn failed_checks(&self) -> impl Iterator<Item = &str> {
+        self.failures.iter().filter_map(|failure| failure.split(": ").next())
+    }
+
     fn fail(&mut self, failure: String) {
         self.failed += 1;
         self.failures.push(failure);

@@ -11,4 +11,5 @@ pub(crate) mod raw;
 pub(crate) mod redis;
 pub(crate) mod replica;
 pub(crate) mod size;
+pub(crate) mod upstreams;
 pub(crate) mod wire;

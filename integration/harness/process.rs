@@ -1,4 +1,4 @@
-//! Real processes: the examples and the conformance server, on free ports, told to stop or killed.
+//! Real processes: the examples, the conformance server and servers of other languages, on free ports, told to stop or killed.
 //!
 //! A [`Process`] is ready when its constructor returns, and dies with the value. What it wrote to stderr goes into the
 //! text of a panic here, and is there to be asked for.
@@ -86,6 +86,18 @@ impl Process {
     /// If it does not listen.
     pub(crate) async fn conformance_server(arguments: &[&str]) -> Self {
         Self::listening(command(env!("CARGO_BIN_EXE_conformance-server"), arguments)).await
+    }
+
+    /// Starts a program that takes `--listen` and says where it listens as the examples do, on a free port, and waits until
+    /// it listens.
+    ///
+    /// # Panics
+    ///
+    /// If it does not listen.
+    pub(crate) async fn program(program: impl AsRef<OsStr>, arguments: &[&str]) -> Self {
+        let mut command = command(program, arguments);
+        command.env("PYTHONDONTWRITEBYTECODE", "1");
+        Self::listening(command).await
     }
 
     async fn listening(mut command: Command) -> Self {

@@ -38,11 +38,16 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn of(replica: &Replica) -> Self {
+        Self::to(replica.address)
+    }
+
+    /// A client of the server at this address.
+    pub(crate) fn to(address: SocketAddr) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(header::HOST, HeaderValue::from_str(&replica.address.to_string()).unwrap());
-        Self { address: replica.address, headers }
+        headers.insert(header::HOST, HeaderValue::from_str(&address.to_string()).unwrap());
+        Self { address, headers }
     }
 
     /// The same client, sending one more header, or another value of one.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 
@@ -20,15 +21,21 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
+    /// A client of the MCP endpoint `url` without a session.
+    pub(crate) fn stranger(url: &str) -> Self {
+        let http =
+            Client::builder().no_proxy().redirect(Policy::none()).timeout(PATIENCE).build().expect("an HTTP client");
+        Self { http, url: url.to_owned(), session: String::new() }
+    }
+
     /// Opens a session at the MCP endpoint `url`.
     ///
     /// # Panics
     ///
     /// If the server does not give one.
     pub(crate) async fn open(url: &str) -> Self {
-        let http = Client::builder().no_proxy().timeout(PATIENCE).build().expect("an HTTP client");
-        let mut wire = Self { http, url: url.to_owned(), session: String::new() };
-        let opened = wire.post(&initialize()).await;
+        let mut wire = Self::stranger(url);
+        let opened = wire.initialize().await;
         assert_eq!(opened.status(), StatusCode::OK, "initialize");
         wire.session = opened.headers()[SESSION_ID].to_str().expect("a visible id").to_owned();
         answer_in(&opened.text().await.expect("the answer to initialize"));
@@ -40,6 +47,11 @@ impl Wire {
     /// The same session at another URL.
     pub(crate) fn at(&self, url: &str) -> Self {
         Self { url: url.to_owned(), ..self.clone() }
+    }
+
+    /// Asks for a session, and returns the answer as it begins.
+    pub(crate) async fn initialize(&self) -> Response {
+        self.post(&initialize()).await
     }
 
     /// Sends one message.

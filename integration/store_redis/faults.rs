@@ -31,7 +31,9 @@ async fn ask_everything(store: &RedisStore, key: SessionKey) -> Vec<(&'static st
     let touches = [Touch { key, age: Duration::ZERO }];
     ask! {
         "find" => store.find(&key),
-        "handshake" => store.handshake(&key),
+        "blueprint" => store.blueprint(&key),
+        "letters" => store.letters(&key, 0, 10),
+        "hear" => store.hear(&key, 1, 0, 10),
         "data_get" => store.data_get(&key, "name"),
         "read" => store.read(&key, &stream("a"), 0, 10),
         "touch" => store.touch(&touches, &LIFETIMES),
@@ -40,6 +42,11 @@ async fn ask_everything(store: &RedisStore, key: SessionKey) -> Vec<(&'static st
         "sweep" => store.sweep(&LIFETIMES, 10),
         "data_put" => store.data_put(&key, "name", Bytes::new(), 100),
         "data_remove" => store.data_remove(&key, "name"),
+        "begin" => store.begin(&key, 0, &stream("b"), b"1"),
+        "listen" => store.listen(&key, 0, None),
+        "ask" => store.ask(&key, 0, &QuestionName::parse("q").unwrap(), 10),
+        "post" => store.post(&key, 0, &Bytes::from_static(b"letter"), None, &LIMITS),
+        "announce" => store.announce(&ReplicaId::parse("AAAAAAAA").unwrap(), Duration::from_secs(1)),
         "append" => store.append(&key, 0, &stream("a"), &[Bytes::new()], &LIMITS),
         "census" => store.census(),
         "end" => store.end(&key, EndReason::ClosedByClient),

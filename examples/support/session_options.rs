@@ -1,0 +1,109 @@
+//! What the command line says about sessions: the same flags for every example that runs as a real server.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ConnectInfo;
+use clap::{Args, ValueEnum};
+use http::HeaderName;
+use tower_mcp_sessions::store::MemoryStore;
+use tower_mcp_sessions::{Freshness, OnReturn, SessionLayer, SessionLayerBuilder};
+
+use crate::redis;
+
+/// Flags that make a session layer.
+#[derive(Args)]
+pub struct SessionOptions {
+    /// Keep sessions in this Redis, shared by all replicas: redis://[user:password@]host[:port]/. Without it they live in
+    /// this process's memory.
+    #[arg(long, value_name = "URL", env = "REDIS_URL", hide_env_values = true)]
+    redis: Option<String>,
+
+    /// This replica's name in answers, records and logs [default: the address it listens on].
+    #[arg(long, value_name = "NAME")]
+    replica: Option<String>,
+
+    /// How long a session may go unused before it is disconnected.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    idle_timeout: Duration,
+
+    /// How long a session may go unused before it ends.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
+    expires_after: Duration,
+
+    /// What happens when the client of a disconnected session comes back.
+    #[arg(long, value_enum, default_value_t = Return::Revive)]
+    on_return: Return,
+
+    /// Ask the store about every request, instead of trusting its word for up to a second.
+    #[arg(long)]
+    strict: bool,
+
+    /// Take the caller's identity from this header. Only behind a proxy that sets it: anybody can send a header.
+    #[arg(long, value_name = "NAME")]
+    principal_header: Option<HeaderName>,
+
+    /// Answer requests to this host too, beside loopback names. May be repeated.
+    #[arg(long, value_name = "HOST")]
+    allow_host: Vec<String>,
+
+    /// Accept browser requests from this origin too, beside loopback ones. May be repeated.
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<String>,
+}
+
+impl SessionOptions {
+    /// The replica's name, given or made.
+    pub fn replica(&self, listening: SocketAddr) -> Arc<str> {
+        self.replica.clone().unwrap_or_else(|| listening.to_string()).into()
+    }
+
+    /// The layer of this replica, its store connected.
+    pub async fn layer(&self, replica: Arc<str>) -> Result<SessionLayer, Box<dyn Error>> {
+        let builder = match &self.redis {
+            Some(url) => SessionLayer::builder(redis::connect(url).await?),
+            None => SessionLayer::builder(MemoryStore::new()),
+        };
+        Ok(self.configure(builder).replica(replica).try_build()?)
+    }
+
+    fn configure(&self, mut builder: SessionLayerBuilder) -> SessionLayerBuilder {
+        builder = builder
+            .idle_timeout(self.idle_timeout)
+            .expires_after(self.expires_after)
+            .on_return(self.on_return.into())
+            .freshness(if self.strict { Freshness::Strict } else { Freshness::Cached })
+            .peer(|parts| parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0));
+        if let Some(name) = self.principal_header.clone() {
+            let subject = move |parts: &http::request::Parts| Some(parts.headers.get(&name)?.to_str().ok()?.to_owned());
+            builder = builder.principal(subject);
+        }
+        for host in &self.allow_host {
+            builder = builder.allow_host(host);
+        }
+        for origin in &self.allow_origin {
+            builder = builder.allow_origin(origin);
+        }
+        builder
+    }
+}
+
+/// See [`OnReturn`].
+#[derive(Clone, Copy, ValueEnum)]
+enum Return {
+    /// The session is active again.
+    Revive,
+    /// The session id answers 404.
+    Reject,
+}
+
+impl From<Return> for OnReturn {
+    fn from(choice: Return) -> Self {
+        match choice {
+            Return::Revive => Self::Revive,
+            Return::Reject => Self::Reject,
+        }
+    }
+}
