@@ -18,9 +18,9 @@ use rmcp::{ServerHandler, schemars, tool, tool_handler, tool_router};
 use serde::Deserialize;
 use tower::Layer;
 use tower_mcp_sessions::store::{
-    Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, Heard, Inbox, Letters, Lifetimes, ListenCursor, Listening,
-    LogLimits, LogSlice, MemoryStore, Opening, Posted, Presence, QuestionName, ReplicaId, Revival, SessionStore, Shaped,
-    Shaping, Store, StoreError, StreamLog, StreamName, Swept, Touch, Touched,
+    Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, Heard, Inbox, Letters, Lifetimes, ListenCursor,
+    Listening, LogLimits, LogSlice, MemoryStore, Opening, Posted, Presence, QuestionName, ReplicaId, Revival,
+    SessionStore, Shaped, Shaping, Store, StoreError, StreamLog, StreamName, Swept, Touch, Touched,
 };
 use tower_mcp_sessions::{EndReason, NewSession, SessionKey, SessionLayer, SessionRecord};
 
@@ -230,7 +230,7 @@ struct Options {
     listen: std::net::SocketAddr,
     /// How long a session may go unused before it is disconnected.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
-    idle_timeout: std::time::Duration,
+    idle_timeout: Duration,
 }
 
 #[derive(Deserialize, schemars::JsonSchema)]

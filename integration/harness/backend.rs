@@ -13,9 +13,10 @@ use futures::StreamExt;
 use futures::future::ready;
 use futures::stream::BoxStream;
 use tower_mcp_sessions::store::{
-    Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, Heard, Inbox, Letters, Lifetimes, ListenCursor, Listening,
-    LogLimits, LogSlice, MemoryStore, Opening, Posted, Presence, QuestionName, RedisStore, ReplicaId, Revival, SessionStore, Shaped,
-    Shaping, Store, StoreError, StoreErrorKind, StreamLog, StreamName, Swept, Touch, Touched,
+    Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, Heard, Inbox, Letters, Lifetimes, ListenCursor,
+    Listening, LogLimits, LogSlice, MemoryStore, Opening, Posted, Presence, QuestionName, RedisStore, ReplicaId,
+    Revival, SessionStore, Shaped, Shaping, Store, StoreError, StoreErrorKind, StreamLog, StreamName, Swept, Touch,
+    Touched,
 };
 use tower_mcp_sessions::{EndReason, NewSession, SessionKey, SessionRecord};
 

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use futures::StreamExt;
 use tokio::time::{sleep, timeout};
 use tower_mcp_sessions::store::{
-    Bus, BusMessage, BusSignal, RedisStore, SessionStore, StoreErrorKind, StreamLog, Touch, TouchOutcome,
+    Bus, BusMessage, BusSignal, Inbox, Presence, QuestionName, RedisStore, ReplicaId, SessionStore, StoreErrorKind,
+    StreamLog, Touch, TouchOutcome,
 };
 use tower_mcp_sessions::{EndReason, SessionKey, SessionStatus};
 

@@ -128,7 +128,7 @@ impl Engine {
         match letter.of.as_deref().and_then(QuestionName::parse) {
             None => tell(binding, Bytes::copy_from_slice(message)).await,
             Some(name) if asker(&name) == Some(self.replica_id) => {
-                self.deliver_to_asker(resident, &name, message).await
+                self.deliver_to_asker(resident, &name, message).await;
             }
             Some(_) => {}
         }

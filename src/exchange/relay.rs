@@ -98,9 +98,8 @@ impl Relay {
         let knows_retry = self.admission.record.origin.protocol_version >= ProtocolVersion::V2025_11_25;
         let listener = client.0.clone();
         let left = async move {
-            match listener {
-                Some(listener) => listener.closed().await,
-                None => {}
+            if let Some(listener) = listener {
+                listener.closed().await
             }
         };
         let is_leaving = tokio::select! {
