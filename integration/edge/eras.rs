@@ -81,7 +81,7 @@ async fn each_request_finds_its_era(backend: Backend) {
         (&post, None, &claims_nonsense, Passes),
         (&post, None, &plain_meta, Legacy),
         (&post, None, &modern_initialize, Passes),
-        (&post, None, &answer, Legacy),
+        (&post, None, &answer, Refused(400)), // legacy, and an answer to nothing
         (&post, None, &notification("notifications/cancelled"), Legacy),
         (&Method::GET, None, &Value::Null, Legacy),
         (&Method::GET, Some("2026-07-28"), &Value::Null, Passes),

@@ -56,8 +56,8 @@ async fn an_answer_that_is_there_at_once_is_plain_json_if_the_client_takes_it(ba
 async fn a_message_on_a_get_is_not_for_the_inner_service(backend: Backend) {
     let (store, inner) = (backend.store().await, Scripted::with_sessions());
     let replica = Replica::of(&store, &inner).await;
-    let session = Client::of(&replica).open("2025-11-25").await;
     for framing in ["content-length: 2\r\n\r\n{}", "transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"] {
+        let session = Client::of(&replica).open("2025-11-25").await;
         let before = inner.seen().len();
         let mut socket = session.client.dial().await;
         socket.write_all(format!("{}{framing}", session.client.head("GET")).as_bytes()).await.unwrap();

@@ -29,6 +29,7 @@ on_every_backend! {
     a_modern_call_is_dropped_when_its_client_leaves,
     a_modern_stream_is_dropped_when_its_client_leaves,
     a_listening_stream_is_dropped_when_its_client_leaves,
+    a_service_with_sessions_is_heard_until_the_session_ends,
 }
 
 /// Counts the answers a server waits for.
@@ -201,12 +202,28 @@ async fn a_modern_stream_is_dropped_when_its_client_leaves(backend: Backend) {
 }
 
 async fn a_listening_stream_is_dropped_when_its_client_leaves(backend: Backend) {
-    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let (store, inner) = (backend.store().await, Scripted::without_sessions());
     let replica = Replica::of(&store, &inner).await;
     let session = Client::of(&replica).open("2025-11-25").await;
     let mut listening = session.listen().await;
     assert!(listening.next().await.is_some());
     assert_eq!(inner.running(), 1);
     drop(listening);
+    eventually("the inner service's stream is dropped", async || inner.running() == 0).await;
+}
+
+/// What it says meanwhile waits in the log; the session's end, or a binding nobody uses, ends it.
+async fn a_service_with_sessions_is_heard_until_the_session_ends(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let replica = Replica::of(&store, &inner).await;
+    let session = Client::of(&replica).open("2025-11-25").await;
+    for _ in 0..2 {
+        let mut listening = session.listen().await;
+        assert!(listening.next_raw().await.is_some());
+        drop(listening);
+    }
+    assert!(session.works().await);
+    assert_eq!(inner.running(), 1, "one stream, whoever listens");
+    session.delete().await;
     eventually("the inner service's stream is dropped", async || inner.running() == 0).await;
 }

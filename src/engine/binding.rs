@@ -110,10 +110,16 @@ impl Binding {
         request
     }
 
+    /// Whether nobody hears what the inner service says by itself.
+    pub(crate) fn is_unheard(&self) -> bool {
+        let ear = self.ear.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_open() && ear.as_ref().is_none_or(AbortOnDropHandle::is_finished)
+    }
+
     /// Puts an ear to the inner service, unless there is one; `listen` begins to hear. It ends with the binding.
-    pub(crate) fn listen_once(&self, listen: impl FnOnce() -> AbortOnDropHandle<()>) {
+    pub(crate) fn hear_once(&self, listen: impl FnOnce() -> AbortOnDropHandle<()>) {
         let mut ear = self.ear.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.is_open() && ear.is_none() {
+        if self.is_open() && ear.as_ref().is_none_or(AbortOnDropHandle::is_finished) {
             *ear = Some(listen());
         }
     }

@@ -8,10 +8,11 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{Response, StatusCode};
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::body::ResponseBody;
 use crate::engine::Engine;
 use crate::engine::binding::Binding;
 use crate::engine::hints::signed;
@@ -27,28 +28,38 @@ impl Engine {
     /// Hears a binding from here on, if its inner service has sessions. Does nothing if it is heard already.
     pub(crate) fn hear_binding(self: &Arc<Self>, key: &SessionKey, binding: &Arc<Binding>) {
         if binding.inner_id().is_some() {
-            binding.listen_once(|| self.ear(key, binding));
+            binding.hear_once(|| self.ear(key, binding, None));
         }
     }
 
-    /// Hears the inner service for a client that listens here.
-    pub(crate) fn hear_for(
+    /// Hears the inner service for a client that listens here, from an answer on that it gave to the client's own GET.
+    /// Without sessions it is heard for as long as what this returns is kept.
+    pub(crate) fn hear_from(
         self: &Arc<Self>,
         key: &SessionKey,
         binding: &Arc<Binding>,
+        answer: Response<ResponseBody>,
     ) -> Option<AbortOnDropHandle<()>> {
-        self.hear_binding(key, binding);
-        binding.inner_id().is_none().then(|| self.ear(key, binding))
+        if binding.inner_id().is_none() {
+            return Some(self.ear(key, binding, Some(answer)));
+        }
+        binding.hear_once(|| self.ear(key, binding, Some(answer)));
+        None
     }
 
-    fn ear(self: &Arc<Self>, key: &SessionKey, binding: &Arc<Binding>) -> AbortOnDropHandle<()> {
+    fn ear(
+        self: &Arc<Self>,
+        key: &SessionKey,
+        binding: &Arc<Binding>,
+        answer: Option<Response<ResponseBody>>,
+    ) -> AbortOnDropHandle<()> {
         let ear = Ear {
             engine: Arc::downgrade(self),
             key: *key,
             generation: binding.generation(),
             binding: Arc::downgrade(binding),
         };
-        AbortOnDropHandle::new(tokio::spawn(ear.hear()))
+        AbortOnDropHandle::new(tokio::spawn(ear.hear(answer)))
     }
 }
 
@@ -63,10 +74,15 @@ struct Ear {
 struct Stop;
 
 impl Ear {
-    async fn hear(self) {
+    /// `answer` is the stream to begin with, if there is one already.
+    async fn hear(self, mut answer: Option<Response<ResponseBody>>) {
         let (mut cursor, mut pause) = (None, PAUSE);
         while let Some(binding) = self.binding.upgrade() {
-            match binding.get(cursor.as_deref()).await {
+            let answered = match answer.take() {
+                Some(answer) => Some(answer),
+                None => binding.get(cursor.as_deref()).await,
+            };
+            match answered {
                 Some(answer) if is_event_stream(&answer) => {
                     let mut stream = InnerStream::once(answer.into_body()).after(cursor.take());
                     drop(binding);

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header;
 use http::request::Parts;
+use http::{Response, StatusCode, header};
 
 use super::session::Purpose;
-use super::{Answered, Exchange, Outcome, answer};
+use super::{Answered, Exchange, Outcome, answer, translate};
+use crate::body::ResponseBody;
 use crate::classify::Declared;
 use crate::engine::config::Resumable;
+use crate::engine::inner_stream::is_event_stream;
 use crate::engine::reader::Reader;
 use crate::engine::verdict::Admission;
 use crate::inner::InnerService;
@@ -48,13 +50,28 @@ impl<S: InnerService> Exchange<S> {
 
     /// The listening stream, from a cursor on or from where the last listener left off. The newest listener wins.
     async fn listen_on(mut self, admission: Admission, parts: Box<Parts>, cursor: Option<ListenCursor>) -> Outcome<S> {
-        let binding = self.engine.binding(&mut self.inner, &admission, &parts).await?;
+        let mut binding = self.engine.binding(&mut self.inner, &admission, &parts).await?;
+        let mut heard = None;
+        if binding.inner_id().is_none() || binding.is_unheard() {
+            let answer;
+            (answer, binding) = self.call_inner(&admission, binding, parts, Bytes::new()).await?;
+            match judge(&answer, &admission) {
+                Judged::Speaks => heard = Some(answer),
+                Judged::Silent => {}
+                Judged::Refuses => {
+                    let mut answer = translate::status(answer, &Purpose::Listen, &admission).await?;
+                    answer.headers_mut().remove(headers::SESSION_ID);
+                    return Ok(answer);
+                }
+            }
+        }
         let engine = Arc::clone(&self.engine);
         let (key, generation) = (admission.record.key, admission.record.generation);
+        // Before anybody hears of the listener, so that nobody else puts an ear there.
+        let ear = heard.and_then(|answer| engine.hear_from(&key, &binding, answer));
         let listening = engine.store.listen(&key, generation, cursor).await;
         match listening.map_err(|error| engine.store_failed("listen", &key, &error))? {
             Listening::Granted { listener, after } => {
-                let ear = engine.hear_for(&key, &binding);
                 let at = ListenCursor { listener, position: after };
                 Ok(Reader::listening(engine, admission, at, ear).into_response())
             }
@@ -73,6 +90,27 @@ impl<S: InnerService> Exchange<S> {
             return Err(Rejection::EventIdUnknown.into());
         }
         Ok(Reader::resumed(Arc::clone(engine), admission, stream, position).into_response())
+    }
+}
+
+/// What an inner service's answer to a GET means.
+enum Judged {
+    /// It has a stream for what it says by itself.
+    Speaks,
+    /// It has none; the layer listens in its place.
+    Silent,
+    /// It does not let this client listen, or failed.
+    Refuses,
+}
+
+fn judge(answer: &Response<ResponseBody>, admission: &Admission) -> Judged {
+    match answer.status() {
+        StatusCode::METHOD_NOT_ALLOWED => Judged::Silent,
+        StatusCode::NOT_FOUND if !admission.record.origin.inner_has_sessions => Judged::Silent,
+        _ if is_event_stream(answer) => Judged::Speaks,
+        // Another of this session's ears has the stream.
+        StatusCode::CONFLICT => Judged::Silent,
+        _ => Judged::Refuses,
     }
 }
 

@@ -80,7 +80,7 @@ impl<S: InnerService> Exchange<S> {
         detached(&engine, self.run(admission, parts, body, purpose))
     }
 
-    async fn run(mut self, admission: Admission, mut parts: Box<Parts>, body: Bytes, purpose: Purpose) -> Outcome<S> {
+    async fn run(mut self, admission: Admission, parts: Box<Parts>, body: Bytes, purpose: Purpose) -> Outcome<S> {
         let binding = self.engine.binding(&mut self.inner, &admission, &parts).await?;
         if !binding.is_introduced() {
             match purpose {
@@ -101,12 +101,23 @@ impl<S: InnerService> Exchange<S> {
         }
         let takes =
             Takes { json: headers::accepts_json(&parts.headers), stream: headers::accepts_stream(&parts.headers) };
-        self.prepare(&mut parts, &admission, body.len());
-        let (response, binding) = match binding.inner_id() {
-            None => (self.inner.call(request(parts, None, body.clone())).await.map_err(Failure::Inner)?, binding),
-            Some(_) => Box::pin(self.call_bound(&admission, binding, parts, body.clone())).await?,
-        };
+        let (response, binding) = self.call_inner(&admission, binding, parts, body.clone()).await?;
         self.pass_on(admission, binding, response, purpose, &body, takes).await
+    }
+
+    /// Calls the inner service with a client's request, made its own.
+    pub(super) async fn call_inner(
+        &mut self,
+        admission: &Admission,
+        binding: Arc<Binding>,
+        mut parts: Box<Parts>,
+        body: Bytes,
+    ) -> Result<(Response<ResponseBody>, Arc<Binding>), Failure<S::Failure>> {
+        self.prepare(&mut parts, admission, body.len());
+        match binding.inner_id() {
+            None => Ok((self.inner.call(request(parts, None, body)).await.map_err(Failure::Inner)?, binding)),
+            Some(_) => Box::pin(self.call_bound(admission, binding, parts, body)).await,
+        }
     }
 
     /// Calls an inner service that has sessions; if it has lost ours, once more after replaying the handshake.
