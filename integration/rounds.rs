@@ -3,17 +3,28 @@
 //! `clients/py/rounds.py` and `sdk/rounds.rs`.
 
 mod python;
+mod resting;
 mod rust;
 mod typescript;
+
+use std::cell::Cell;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::harness::clients::{DriveReport, PySdk, RoundsSummary, TsSdk, drive_py, drive_ts};
+use crate::harness::eventually::within;
 use crate::harness::process::Process;
 use crate::harness::proxy::Proxy;
 use crate::harness::redis::RedisServer;
 use crate::harness::size::size;
 use crate::sdk::rounds::rounds;
+
+/// What a round sends at least.
+const REQUESTS_PER_ROUND: usize = 16;
+
+/// No requirement: only what keeps a test from hanging.
+const THIRD_WITHIN: Duration = Duration::from_secs(120);
 
 /// An official client.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +53,7 @@ impl Client {
 
 /// Replicas of the example server behind one URL.
 struct Cluster {
-    _replicas: Vec<Process>,
+    replicas: Vec<Process>,
     proxy: Proxy,
     _redis: Option<RedisServer>,
 }
@@ -65,7 +76,7 @@ impl Cluster {
 
     async fn behind_a_balancer(replicas: Vec<Process>, redis: Option<RedisServer>) -> Self {
         let proxy = Proxy::over(replicas.iter().map(Process::address)).await;
-        Self { _replicas: replicas, proxy, _redis: redis }
+        Self { replicas, proxy, _redis: redis }
     }
 
     /// Plays so many rounds; each step of each must go well.
@@ -78,6 +89,30 @@ impl Cluster {
         assert!(summary.duplicates.is_empty() && summary.interrupted.is_empty(), "{report}");
         summary
     }
+
+    /// Plays so many rounds, and kills a replica when a third of them are played. A call that it was busy with may fail, once;
+    /// all else must go well.
+    async fn play_and_lose_one(&mut self, client: Client, rounds: usize) {
+        let mut options = client.options(rounds);
+        options["tolerate"] = "interrupted calls".into();
+        let url = self.proxy.mcp();
+        let is_over = Cell::new(false);
+        let playing = async {
+            let report = client.rounds(&url, options).await;
+            is_over.set(true);
+            report
+        };
+        let killing = async {
+            let third = rounds * REQUESTS_PER_ROUND / 3;
+            within(THIRD_WITHIN, "a third is played", async || self.proxy.forwarded() >= third).await;
+            let lost = self.replicas.pop().expect("a replica").kill().await;
+            assert!(!lost.status.success() && !is_over.get(), "it was killed while rounds were played: {lost:?}");
+        };
+        let (report, ()) = tokio::join!(playing, killing);
+        println!("{report}");
+        let summary = report.rounds.as_ref().expect("a summary");
+        assert!(report.ok && summary.done == rounds, "{report}");
+    }
 }
 
 /// With sessions in memory, and more rounds in Redis.
@@ -86,4 +121,14 @@ async fn on_one_replica(client: Client) {
         let summary = cluster.play(client, rounds).await;
         assert_eq!(summary.late_answers, 0, "the only replica knows at once that a session has ended");
     }
+}
+
+/// Without sticky routing.
+async fn on_three_replicas(client: Client) {
+    Cluster::of(3).await.play(client, size(25, 1000)).await;
+}
+
+/// One of three is killed, and no session is lost.
+async fn survives_the_loss_of_a_replica(client: Client) {
+    Cluster::of(3).await.play_and_lose_one(client, size(50, 1000)).await;
 }

@@ -33,6 +33,7 @@ struct Balance {
     next: AtomicUsize,
     /// The one that gets everything, or [`NOBODY`].
     pinned: AtomicUsize,
+    forwarded: AtomicUsize,
 }
 
 const NOBODY: usize = usize::MAX;
@@ -52,6 +53,7 @@ impl Proxy {
             upstreams: upstreams.into_iter().collect(),
             next: AtomicUsize::new(0),
             pinned: AtomicUsize::new(NOBODY),
+            forwarded: AtomicUsize::new(0),
         });
         let task = tokio::spawn(accept(listener, Arc::clone(&balance))).abort_handle();
         Self { address, balance, task }
@@ -60,6 +62,11 @@ impl Proxy {
     /// The MCP endpoint behind the balancer.
     pub(crate) fn mcp(&self) -> String {
         format!("http://{}/mcp", self.address)
+    }
+
+    /// How many requests it has taken so far.
+    pub(crate) fn forwarded(&self) -> usize {
+        self.balance.forwarded.load(Ordering::Relaxed)
     }
 
     /// From now on everything goes to one server, by its place in the list.
@@ -95,6 +102,7 @@ async fn serve(connection: TcpStream, balance: Arc<Balance>) {
 }
 
 async fn forward(request: Request<Incoming>, balance: Arc<Balance>) -> Result<Response<Body>, Infallible> {
+    balance.forwarded.fetch_add(1, Ordering::Relaxed);
     let connection = match balance.connection().await {
         Ok(connection) => connection,
         Err(error) => return Ok(bad_gateway(&error.to_string())),
