@@ -6,7 +6,7 @@
 //! | upstreams that answer wrongly, late, in part or not at all | `failing.rs`, `cutting.rs` |
 //! | upstreams that forget their sessions | `forgetting.rs` |
 //! | two gateways in front of one upstream | `replicas.rs` |
-//! | official SDKs of other languages | `languages.rs` |
+//! | official SDKs of other languages, behind one gateway and behind two | `languages.rs`, `languages_on_two.rs` |
 //!
 //! After each misfortune the session lives on: the next good call works.
 
@@ -15,6 +15,7 @@ mod cutting;
 mod failing;
 mod forgetting;
 mod languages;
+mod languages_on_two;
 mod passing;
 mod replicas;
 mod upstream;

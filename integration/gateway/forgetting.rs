@@ -35,6 +35,24 @@ async fn an_upstream_that_forgot_is_told_the_handshake_again_and_the_call_once_m
     assert_eq!(wire.say("echo", json!({})).await, "echo in upstream-2");
 }
 
+/// What servers made with mcp 1.9.4 say, and those made after the early examples of the TypeScript SDK.
+const LOST: [&str; 2] = [
+    "Bad Request: No valid session ID provided",
+    r#"{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: No valid session ID provided"},"id":null}"#,
+];
+
+#[tokio::test]
+async fn an_upstream_that_tells_of_a_lost_session_by_400_is_told_the_handshake_again_too() {
+    for said in LOST {
+        let upstream = Upstream::start().await;
+        let gateway = gateway(&upstream.mcp(), &[]).await;
+        let wire = Wire::open(&gateway.mcp()).await;
+        upstream.on_call_of("upstream-1", ResponseTemplate::new(400).set_body_string(said)).await;
+
+        assert_eq!(wire.say("work", json!({})).await, "work in upstream-2", "{said}");
+    }
+}
+
 #[tokio::test]
 async fn a_404_that_stays_is_a_200_with_its_error_if_it_has_one() {
     let upstream = Upstream::start().await;

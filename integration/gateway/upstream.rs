@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use wiremock::matchers::{any, body_partial_json};
+use wiremock::matchers::{any, body_partial_json, header};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::harness::raw::SESSION_ID;
@@ -52,6 +52,13 @@ impl Upstream {
     /// From now on a call of `tool` is answered so.
     pub(super) async fn on_call(&self, tool: &str, answer: impl Respond + 'static) {
         self.on_message(json!({"params": {"name": tool}}), answer).await;
+    }
+
+    /// From now on a call of this session is answered so.
+    pub(super) async fn on_call_of(&self, session: &str, answer: impl Respond + 'static) {
+        let misbehaves =
+            Mock::given(header(SESSION_ID, session)).and(body_partial_json(json!({"method": "tools/call"})));
+        misbehaves.respond_with(answer).with_priority(1).mount(&self.server).await;
     }
 
     /// Forgets every session, as a restart would.
