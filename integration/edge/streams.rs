@@ -29,7 +29,7 @@ async fn priming_events_reach_only_clients_that_know_them(backend: Backend) {
         let mut events = answer.events();
         if version == "2025-11-25" {
             let priming = events.next_raw().await.unwrap();
-            assert!(priming.starts_with("id: ") && priming.ends_with(".0\ndata:\n\n"), "{priming:?}");
+            assert!(priming.starts_with("id: ") && priming.ends_with(".0\nretry: 1000\ndata:\n\n"), "{priming:?}");
         }
         let message = events.next_raw().await.unwrap();
         assert!(message.starts_with("id: ") && message.contains(".1\ndata: {"), "{version}: {message:?}");

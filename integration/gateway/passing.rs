@@ -200,6 +200,7 @@ async fn a_listening_stream_passes_and_one_that_is_refused_is_a_quiet_one() {
     read_until(&mut response, "step").await;
     drop(response);
 
+    let wire = upstream.open(&gateway).await;
     let refused = "HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     let (mut response, ()) = join!(wire.listen(), async { upstream.asked("GET /mcp").await.say(refused).await });
     assert_eq!(response.status(), 200);

@@ -38,6 +38,8 @@ const PART: usize = 64;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// When a client of a leaving replica should come back.
 const COME_BACK: Duration = Duration::from_millis(500);
+/// When a client should come back whose connection breaks.
+const RETRY: Duration = Duration::from_secs(1);
 /// The bell may be missed: how often the log of a call is looked into all the same.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The same for the listening stream.
@@ -111,7 +113,8 @@ impl Reader {
 
     /// Gives the client something at once: the cursor to come back with, if it knows such events.
     fn primed(mut self) -> Self {
-        let first = if self.knows_priming() { sse::priming(&self.event_id(self.after)) } else { sse::KEEP_ALIVE };
+        let first =
+            if self.knows_priming() { sse::priming(&self.event_id(self.after), RETRY) } else { sse::KEEP_ALIVE };
         self.ready.push_back(first);
         self
     }
@@ -192,7 +195,7 @@ impl Reader {
 
     fn receive(&mut self, handed: Option<Handed>) {
         match handed {
-            Some(Handed::Begun) if self.knows_priming() => self.ready.push_back(sse::priming(&self.event_id(0))),
+            Some(Handed::Begun) if self.knows_priming() => self.ready.push_back(sse::priming(&self.event_id(0), RETRY)),
             Some(Handed::Begun) => {}
             Some(Handed::Messages(messages)) => messages.iter().for_each(|(at, message)| self.give(*at, message)),
             Some(Handed::Finished | Handed::Over) => self.is_over = true,

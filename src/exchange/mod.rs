@@ -10,13 +10,14 @@
 //! | `close` | DELETE |
 //!
 //! `outcome` decides what becomes of an inner service's answer, `translate` makes its status one that a session's client
-//! understands, `relay` carries what is not recorded, and `detach` lets work outlive its client.
+//! understands, `lost` tells whether the inner service has forgotten the session, `relay` carries what is not recorded, and `detach` lets work outlive its client.
 
 mod close;
 mod detach;
 mod handshake;
 mod incoming;
 mod listen;
+mod lost;
 mod outcome;
 mod pass;
 mod relay;

@@ -99,7 +99,7 @@ impl Relay {
         let listener = client.0.clone();
         let left = async move {
             if let Some(listener) = listener {
-                listener.closed().await
+                listener.closed().await;
             }
         };
         let is_leaving = tokio::select! {

@@ -7,7 +7,7 @@ use http::header::Entry;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 
-use super::{Answered, Exchange, Outcome, answer, detached};
+use super::{Answered, Exchange, Outcome, answer, detached, lost};
 use crate::body::{RequestBody, ResponseBody};
 use crate::classify::{self, Content, Declared, Message};
 use crate::engine::binding::Binding;
@@ -130,7 +130,7 @@ impl<S: InnerService> Exchange<S> {
     ) -> Result<(Response<ResponseBody>, Arc<Binding>), Failure<S::Failure>> {
         let first = request(parts.clone(), binding.inner_id(), body.clone());
         let response = self.inner.call(first).await.map_err(Failure::Inner)?;
-        if response.status() != StatusCode::NOT_FOUND {
+        if let Ok(response) = lost::judge(response).await {
             return Ok((response, binding));
         }
         tracing::info!(session = %admission.record.key, "the inner service lost its session; replaying the handshake");

@@ -3,6 +3,8 @@
 //! The splitter follows the WHATWG event stream format as far as a relay needs it: it finds where a message ends and what
 //! its `data` is, and leaves the bytes as they are.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 
 /// One message of an event stream.
@@ -115,13 +117,13 @@ fn write_data(to: &mut BytesMut, json: &[u8]) {
     to.extend_from_slice(b"\n");
 }
 
-/// A priming event: a cursor and no message (MCP 2025-11-25, Streamable HTTP).
-pub(crate) fn priming(id: &str) -> Bytes {
-    Bytes::from(format!("id: {id}\ndata:\n\n"))
+/// A priming event: a cursor, when to come back with it, and no message (MCP 2025-11-25, Streamable HTTP).
+pub(crate) fn priming(id: &str, retry: Duration) -> Bytes {
+    Bytes::from(format!("id: {id}\nretry: {}\ndata:\n\n", retry.as_millis()))
 }
 
 /// Tells the client when to come back, without ending its stream.
-pub(crate) fn retry(after: std::time::Duration) -> Bytes {
+pub(crate) fn retry(after: Duration) -> Bytes {
     Bytes::from(format!("retry: {}\n\n", after.as_millis()))
 }
 
@@ -168,7 +170,7 @@ mod tests {
         splitter.push(&event("a.1", b"{\n}"));
         let third = splitter.next_message().unwrap();
         assert_eq!((third.id.as_deref(), &third.data[..]), (Some("a.1"), &b"{\n}"[..]));
-        assert_eq!(priming("a.0"), "id: a.0\ndata:\n\n");
+        assert_eq!(priming("a.0", Duration::from_secs(1)), "id: a.0\nretry: 1000\ndata:\n\n");
     }
 
     #[test]
