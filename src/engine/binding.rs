@@ -8,6 +8,7 @@ use http::{HeaderValue, Request, Response};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::body::{RequestBody, ResponseBody};
+use crate::engine::handle::{McpSession, Replayed};
 use crate::inner::{Ask, Template};
 use crate::protocol::headers;
 use crate::protocol::version::ProtocolVersion;
@@ -55,9 +56,11 @@ impl Binding {
         self
     }
 
-    /// The same, for this generation of the session, with all letters up to one read.
-    pub(crate) fn made_for(mut self, generation: u32, read: u64) -> Self {
+    /// The same, for this generation of the session, with all letters up to one read. Handlers find the session in every
+    /// request, as in its client's.
+    pub(crate) fn made_for(mut self, generation: u32, session: McpSession, read: u64) -> Self {
         (self.generation, self.inbox) = (generation, read.into());
+        self.template.insert_extension(session);
         self
     }
 
@@ -94,6 +97,13 @@ impl Binding {
     /// Sends the inner service a message in this session; `None` if it failed.
     pub(crate) async fn post(&self, message: Bytes) -> Option<Response<ResponseBody>> {
         (self.ask)(self.in_session(self.template.post(message))).await
+    }
+
+    /// The same, marked as something the inner service is told because another replica's was.
+    pub(crate) async fn replay(&self, message: Bytes) -> Option<Response<ResponseBody>> {
+        let mut request = self.in_session(self.template.post(message));
+        request.extensions_mut().insert(Replayed);
+        (self.ask)(request).await
     }
 
     /// Opens an event stream of the inner service's, from a cursor of its on if there is one.

@@ -9,15 +9,18 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
+use http::Response;
+use http_body_util::{BodyExt, Limited};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::MissedTickBehavior;
 
+use crate::body::ResponseBody;
 use crate::engine::Engine;
 use crate::engine::binding::Binding;
 use crate::engine::questions::asker;
 use crate::engine::resident::Resident;
+use crate::protocol::message::{self, Kind};
 use crate::protocol::rewrite;
 use crate::store::{LogLimits, QuestionName, ReplicaId};
 
@@ -124,9 +127,12 @@ impl Engine {
         if letter.by == self.replica_id.as_str() {
             return;
         }
+        if !binding.is_introduced() {
+            self.introduce(resident, binding).await;
+        }
         let message = letter.message.get().as_bytes();
         match letter.of.as_deref().and_then(QuestionName::parse) {
-            None => tell(binding, Bytes::copy_from_slice(message)).await,
+            None => tell_all(binding, Bytes::copy_from_slice(message)).await,
             Some(name) if asker(&name) == Some(self.replica_id) => {
                 self.deliver_to_asker(resident, &name, message).await;
             }
@@ -136,7 +142,7 @@ impl Engine {
 
     async fn deliver_to_asker(&self, resident: &Resident, name: &QuestionName, message: &[u8]) {
         if let Some((binding, message)) = self.for_asker(resident, name, message) {
-            tell(&binding, message).await;
+            forget_answer(binding.post(message).await).await;
         }
     }
 
@@ -165,15 +171,24 @@ impl Engine {
     async fn shape_again(&self, resident: &Resident, binding: &Binding) {
         let Ok(Some(blueprint)) = self.store.blueprint(&resident.key).await else { return };
         for (_, call) in blueprint.shapings {
-            tell(binding, call).await;
+            tell_all(binding, call).await;
         }
     }
 }
 
-/// Sends a message to an inner service whose answer goes nowhere.
-pub(crate) async fn tell(binding: &Binding, message: Bytes) {
-    if let Some(answer) = binding.post(message).await {
-        let mut body = http_body_util::Limited::new(answer.into_body(), ANSWER_LIMIT);
-        while let Some(Ok(_)) = body.frame().await {}
+/// Tells an inner service what every inner service of the session has to know.
+async fn tell_all(binding: &Binding, message: Bytes) {
+    let is_call = matches!(message::kind(&message), Some(Kind::Request { .. }));
+    let answer = if is_call { binding.replay(message).await } else { binding.post(message).await };
+    forget_answer(answer).await;
+}
+
+/// Reads an answer that goes nowhere: an inner service may not be done before it is read.
+pub(crate) async fn forget_answer(answer: Option<Response<ResponseBody>>) {
+    let Some(answer) = answer else { return };
+    if !answer.status().is_success() {
+        tracing::warn!(status = %answer.status(), "the inner service did not take what another replica's was told");
     }
+    let mut body = Limited::new(answer.into_body(), ANSWER_LIMIT);
+    while let Some(Ok(_)) = body.frame().await {}
 }

@@ -68,7 +68,7 @@ impl Engine {
     /// Ties an admitted session to the inner service on this replica, closing what it was tied to before.
     /// Letters up to `read` are known to it already.
     pub(crate) fn bind(&self, admission: &Admission, binding: Binding, read: u64) -> Arc<Binding> {
-        let binding = Arc::new(binding.made_for(admission.record.generation, read));
+        let binding = Arc::new(binding.made_for(admission.record.generation, self.session_handle(admission), read));
         if let Some(before) = admission.lease.set_binding(Some(binding.clone())) {
             before.close();
         }

@@ -12,7 +12,8 @@ use crate::body::ResponseBody;
 use crate::engine::Engine;
 use crate::engine::binding::Binding;
 use crate::engine::handle::{McpSession, Replayed};
-use crate::engine::inbox::tell;
+use crate::engine::inbox::forget_answer;
+use crate::engine::resident::Resident;
 use crate::engine::verdict::Admission;
 use crate::inner::{Failure, Inner, InnerService, Template};
 use crate::protocol::{headers, message};
@@ -28,7 +29,7 @@ fn introduction() -> Bytes {
 /// end; one that it does not answer is.
 async fn shape<E>(binding: &Binding, blueprint: &Blueprint) -> Result<(), Failure<E>> {
     for (name, call) in &blueprint.shapings {
-        let answer = binding.post(call.clone()).await.ok_or(Rejection::InnerLostSession)?;
+        let answer = binding.replay(call.clone()).await.ok_or(Rejection::InnerLostSession)?;
         let body = early::whole(accepted(answer)?).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
         if !message::is_result(&body) {
             tracing::warn!(%name, "the inner service refused a call that shaped the session");
@@ -101,14 +102,15 @@ impl Engine {
         let stored = self.store.blueprint(key).await.map_err(|error| self.store_failed("blueprint", key, &error))?;
         let blueprint = stored.ok_or(Rejection::SessionNotFound)?;
         let template = self.replay_template(admission, parts);
-        let handshake = template.post(blueprint.handshake.clone());
+        let mut handshake = template.post(blueprint.handshake.clone());
+        handshake.extensions_mut().insert(Replayed);
         let mut response = inner.call(handshake).await.map_err(Failure::Inner)?;
         let binding = bound_by(&mut response, inner, &template);
         let answer = initialize::read(accepted(response)?).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
         let Some(version) = answer.version else { return Err(Rejection::InnerLostSession.into()) };
         let binding = binding.speaking(version);
         if binding.inner_id().is_some() {
-            accepted(binding.post(introduction()).await.ok_or(Rejection::InnerLostSession)?)?;
+            accepted(binding.replay(introduction()).await.ok_or(Rejection::InnerLostSession)?)?;
             binding.set_introduced();
             shape(&binding, &blueprint).await?;
         }
@@ -117,17 +119,16 @@ impl Engine {
 
     /// Tells an inner service that the client confirmed its handshake, if only another replica's was told so. A client that
     /// sends anything but a ping has (MCP 2025-11-25, Lifecycle).
-    pub(crate) async fn introduce(&self, admission: &Admission, binding: &Binding) {
-        let _alone = admission.lease.rebinding.lock().await;
+    pub(crate) async fn introduce(&self, resident: &Resident, binding: &Binding) {
+        let _alone = resident.rebinding.lock().await;
         if !binding.is_introduced() {
-            tell(binding, introduction()).await;
+            forget_answer(binding.replay(introduction()).await).await;
             binding.set_introduced();
         }
     }
 
     fn replay_template(&self, admission: &Admission, parts: &Parts) -> Template {
         let mut template = Template::of(parts);
-        template.insert_extension(Replayed);
         template.insert_extension(self.session_handle(admission));
         template
     }

@@ -88,7 +88,7 @@ impl<S: InnerService> Exchange<S> {
                 Purpose::Call(_, Method::Ping) => {}
                 Purpose::Call(..) | Purpose::Word(_) | Purpose::Listen => {
                     self.inner.release();
-                    Box::pin(self.engine.introduce(&admission, &binding)).await;
+                    Box::pin(self.engine.introduce(&admission.lease, &binding)).await;
                 }
             }
         } else if matches!(purpose, Purpose::Word(Method::Initialized)) && binding.inner_id().is_some() {
