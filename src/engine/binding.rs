@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
+use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::body::{RequestBody, ResponseBody};
@@ -134,17 +135,16 @@ impl Binding {
         }
     }
 
-    /// Closes the inner session in the background, once.
-    pub(crate) fn close(&self) {
+    /// Closes the inner session in the background, once; whoever leaves for good may wait until it is.
+    pub(crate) fn close(&self) -> Option<JoinHandle<()>> {
         if !self.is_open.swap(false, Ordering::AcqRel) {
-            return;
+            return None;
         }
         drop(self.ear.lock().unwrap_or_else(PoisonError::into_inner).take());
-        if let (Some(_), Ok(runtime)) = (&self.inner_id, tokio::runtime::Handle::try_current()) {
-            let farewell = (self.ask)(self.in_session(self.template.delete()));
-            // Whatever it answers, the inner session is no longer ours.
-            runtime.spawn(farewell);
-        }
+        let runtime = tokio::runtime::Handle::try_current().ok().filter(|_| self.inner_id.is_some())?;
+        let farewell = (self.ask)(self.in_session(self.template.delete()));
+        // Whatever it answers, the inner session is no longer ours.
+        Some(runtime.spawn(async move { drop(farewell.await) }))
     }
 }
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::engine::Engine;
 
-/// How long recordings that are cut short may take to say so.
+/// How long recordings that are cut short may take to say so, and inner services to be told that their sessions are closed.
 const LAST_WORDS: Duration = Duration::from_millis(700);
 
 /// What is open on this replica, and the signals that end it.
@@ -56,9 +57,8 @@ impl Engine {
         let _ = timeout(LAST_WORDS, self.drain.calls.wait()).await;
         drop(self.take_tasks());
         self.flush().await;
-        for resident in self.residents.all() {
-            self.release(&resident);
-        }
+        let farewells = self.residents.all().into_iter().filter_map(|resident| self.release(&resident));
+        let _ = timeout(LAST_WORDS, join_all(farewells.collect::<Vec<_>>())).await;
         if let Err(error) = self.store.withdraw(&self.replica_id).await {
             tracing::debug!(%error, "this replica could not say that it leaves; it is given up in a few seconds");
         }

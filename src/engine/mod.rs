@@ -44,7 +44,7 @@ pub(crate) mod verdict;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::engine::config::Config;
 use crate::engine::drain::Drain;
@@ -123,12 +123,10 @@ impl Engine {
     }
 
     /// Drops what this replica holds for a session, without ending it.
-    pub(crate) fn release(&self, resident: &Arc<Resident>) {
+    pub(crate) fn release(&self, resident: &Arc<Resident>) -> Option<JoinHandle<()>> {
         self.residents.remove(resident);
         resident.set_verdict(None);
-        if let Some(binding) = resident.set_binding(None) {
-            binding.close();
-        }
+        resident.set_binding(None).and_then(|binding| binding.close())
     }
 
     /// Says that the store failed, where an operator looks, and turns it into the answer for the client.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::engine::Engine;
 use crate::engine::binding::Binding;
 use crate::engine::questions::Question;
+use crate::engine::verdict::Admission;
 use crate::id::SessionKey;
 use crate::protocol::message::{self, Kind, Method, RequestId};
 use crate::protocol::rewrite::{self, quoted};
@@ -23,6 +24,14 @@ pub(crate) struct Speaker {
     pub(crate) generation: u32,
     pub(crate) stream: StreamName,
     pub(crate) binding: Arc<Binding>,
+}
+
+impl Speaker {
+    /// The inner service in a call, which gets a stream of its own.
+    pub(crate) fn of_call(engine: &Engine, admission: &Admission, binding: Arc<Binding>) -> Self {
+        let (key, generation) = (admission.record.key, admission.record.generation);
+        Self { key, generation, stream: engine.name_stream(), binding }
+    }
 }
 
 /// What was said.

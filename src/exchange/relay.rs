@@ -47,18 +47,13 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    pub(crate) fn new(engine: &Arc<Engine>, admission: Admission, binding: Arc<Binding>, purpose: Purpose) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, admission: Admission, binding: Arc<Binding>, purpose: Purpose) -> Self {
         let leave = match &purpose {
             Purpose::Listen => engine.drain.listens_end.clone(),
             Purpose::Call(..) | Purpose::Word(_) => engine.drain.calls_end.clone(),
         };
-        let speaker = Speaker {
-            key: admission.record.key,
-            generation: admission.record.generation,
-            stream: engine.name_stream(),
-            binding,
-        };
-        Self { engine: Arc::clone(engine), admission, speaker, purpose, leave }
+        let speaker = Speaker::of_call(&engine, &admission, binding);
+        Self { engine, admission, speaker, purpose, leave }
     }
 
     /// Relays an event stream, message by message.

@@ -7,6 +7,7 @@ use http::header::Entry;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 
+use super::outcome::Answering;
 use super::{Answered, Exchange, Outcome, answer, detached, lost};
 use crate::body::{RequestBody, ResponseBody};
 use crate::classify::{self, Content, Declared, Message};
@@ -102,7 +103,8 @@ impl<S: InnerService> Exchange<S> {
         let takes =
             Takes { json: headers::accepts_json(&parts.headers), stream: headers::accepts_stream(&parts.headers) };
         let (response, binding) = self.call_inner(&admission, binding, parts, body.clone()).await?;
-        self.pass_on(admission, binding, response, purpose, &body, takes).await
+        let answering = Answering { engine: self.engine, admission, binding, purpose, takes };
+        Ok(answering.pass_on(response, &body).await?)
     }
 
     /// Calls the inner service with a client's request, made its own.
