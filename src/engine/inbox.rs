@@ -9,11 +9,12 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::{StreamExt, stream};
 use http::Response;
 use http_body_util::{BodyExt, Limited};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{MissedTickBehavior, timeout};
 
 use crate::body::ResponseBody;
 use crate::engine::Engine;
@@ -26,6 +27,8 @@ use crate::store::{LogLimits, QuestionName, ReplicaId};
 
 /// How often to look without having heard the bell.
 const INTERVAL: Duration = Duration::from_secs(1);
+/// Inboxes looked into at once.
+const AT_ONCE: usize = 32;
 /// Letters read at once.
 const PART: usize = 64;
 /// What an inner service answers to a letter is read this far and thrown away.
@@ -73,9 +76,9 @@ pub(crate) async fn run(engine: Weak<Engine>) {
         let mut waiting: Vec<_> = engine.residents.all().into_iter().filter(waits).chain(owed).collect();
         waiting.sort_unstable_by_key(|resident| resident.key);
         waiting.dedup_by_key(|resident| resident.key);
-        for resident in waiting {
-            engine.read_inbox(&resident).await;
-        }
+        // An inner service that takes its time with one letter holds up no other session's.
+        let look = async |resident: Arc<Resident>| engine.read_inbox(&resident).await;
+        let _ = timeout(INTERVAL * 5, stream::iter(waiting).for_each_concurrent(AT_ONCE, look)).await;
     }
 }
 

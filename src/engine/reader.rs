@@ -15,7 +15,7 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -58,7 +58,10 @@ pub(crate) struct Reader {
     ready: VecDeque<Bytes>,
     is_over: bool,
     leave: CancellationToken,
-    keep_alive: Interval,
+    /// When something was last given out.
+    spoke_at: Instant,
+    /// The position at which a gap was told of.
+    gap_told: Option<u64>,
 }
 
 enum Source {
@@ -76,10 +79,18 @@ impl Reader {
             Source::Handed(..) | Source::Call { .. } => engine.drain.calls_end.clone(),
             Source::Listen { .. } => engine.drain.listens_end.clone(),
         };
-        let mut keep_alive = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
-        keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let ready = VecDeque::new();
-        Self { engine, admission, name, after, source, ready, is_over: false, leave, keep_alive }
+        Self {
+            engine,
+            admission,
+            name,
+            after,
+            source,
+            ready: VecDeque::new(),
+            is_over: false,
+            leave,
+            spoke_at: Instant::now(),
+            gap_told: None,
+        }
     }
 
     /// A call as it is being recorded.
@@ -150,25 +161,19 @@ impl Reader {
         let (ended, leave) = (self.admission.lease.ended.clone(), self.leave.clone());
         loop {
             if let Some(bytes) = self.ready.pop_front() {
+                self.spoke_at = Instant::now();
                 return Some(bytes);
             }
             if self.is_over || ended.is_cancelled() {
                 return None;
             }
-            let mut keep_alive = std::mem::replace(&mut self.keep_alive, interval_at(Instant::now(), KEEP_ALIVE));
-            let is_silent = tokio::select! {
+            let keep_alive_at = self.spoke_at + KEEP_ALIVE;
+            tokio::select! {
                 biased;
-                () = ended.cancelled() => false,
-                () = self.read_on() => false,
-                () = leave.cancelled() => {
-                    self.send_away(COME_BACK);
-                    false
-                }
-                _ = keep_alive.tick() => true,
-            };
-            self.keep_alive = keep_alive;
-            if is_silent {
-                return Some(sse::KEEP_ALIVE);
+                () = ended.cancelled() => {}
+                () = self.read_on() => {}
+                () = leave.cancelled() => self.send_away(COME_BACK),
+                () = sleep_until(keep_alive_at) => self.ready.push_back(sse::KEEP_ALIVE),
             }
         }
     }
@@ -214,7 +219,7 @@ impl Reader {
     }
 
     async fn read_call(&mut self) {
-        let Source::Call { stream, absent_since } = &mut self.source else { return };
+        let Source::Call { stream, .. } = &self.source else { return };
         let (engine, key) = (Arc::clone(&self.engine), self.admission.record.key);
         let resident = Arc::clone(&self.admission.lease);
         let mut rung = std::pin::pin!(resident.bell.notified());
@@ -222,7 +227,10 @@ impl Reader {
         let Ok(slice) = engine.store.read(&key, stream, self.after, PART).await else {
             return sleep(STORE_PAUSE).await;
         };
+        self.give_slice(&slice);
+        let Source::Call { stream, absent_since } = &mut self.source else { return };
         match (&slice.state, slice.messages.is_empty()) {
+            (StreamState::Open(_), true) if !self.ready.is_empty() => {}
             (StreamState::Open(about), true) => {
                 if timeout(LOOK_AGAIN, rung).await.is_ok() {
                     *absent_since = None;
@@ -234,11 +242,10 @@ impl Reader {
             (StreamState::Finished, _) => self.is_over = slice.messages.len() < PART,
             (StreamState::Unknown, _) => self.is_over = true,
         }
-        self.give_slice(&slice);
     }
 
     fn give_slice(&mut self, slice: &LogSlice) {
-        if slice.gap {
+        if slice.gap && self.gap_told.replace(self.after) != Some(self.after) {
             self.ready.push_back(sse::message(&rejection::gap_message()));
         }
         slice.messages.iter().for_each(|(at, message)| self.give(*at, message));

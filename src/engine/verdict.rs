@@ -60,9 +60,14 @@ impl BusWatch {
         self.listening.store(true, Ordering::Release);
     }
 
+    /// Whether the bus tells what changes.
+    pub(crate) fn is_listening(&self) -> bool {
+        self.listening.load(Ordering::Acquire)
+    }
+
     /// Whether nothing can have changed unheard since this verdict was read.
     fn still_holds(&self, verdict: &Verdict) -> bool {
-        self.listening.load(Ordering::Acquire)
+        self.is_listening()
             && verdict.epoch == self.epoch.load(Ordering::Acquire)
             && verdict.asked_at.elapsed() < MAX_AGE
     }

@@ -96,7 +96,7 @@ impl<S: InnerService> Exchange<S> {
             // The inner service here was told when the handshake was replayed.
             return Ok(accepted());
         }
-        if binding.has_mail() {
+        if binding.has_mail() || !self.engine.watch.is_listening() {
             self.inner.release();
             Box::pin(self.engine.read_inbox(&admission.lease)).await;
         }
