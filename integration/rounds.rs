@@ -23,6 +23,10 @@ use crate::sdk::rounds::rounds;
 /// What a round sends at least.
 const REQUESTS_PER_ROUND: usize = 16;
 
+/// Of a hundred rounds, how many notes may have to be put again: what a client asks of a replica, the others know a moment
+/// later. If they never knew, it would be more than a hundred.
+const REPEATED_AT_MOST: usize = 20;
+
 /// No requirement: only what keeps a test from hanging.
 const THIRD_WITHIN: Duration = Duration::from_secs(120);
 
@@ -87,6 +91,7 @@ impl Cluster {
         let summary = report.rounds.clone().expect("a summary");
         assert_eq!((summary.total, summary.done), (rounds, rounds), "{report}");
         assert!(summary.duplicates.is_empty() && summary.interrupted.is_empty(), "{report}");
+        assert!(is_spread(&summary), "{report}");
         summary
     }
 
@@ -111,8 +116,13 @@ impl Cluster {
         let (report, ()) = tokio::join!(playing, killing);
         println!("{report}");
         let summary = report.rounds.as_ref().expect("a summary");
-        assert!(report.ok && summary.done == rounds, "{report}");
+        assert!(report.ok && summary.done == rounds && is_spread(summary), "{report}");
     }
+}
+
+/// Whether what clients asked of one replica reached the others in good time.
+fn is_spread(summary: &RoundsSummary) -> bool {
+    summary.repeated * 100 <= summary.total * REPEATED_AT_MOST
 }
 
 /// With sessions in memory, and more rounds in Redis.

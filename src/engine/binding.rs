@@ -127,6 +127,11 @@ impl Binding {
         self.is_open() && ear.as_ref().is_none_or(AbortOnDropHandle::is_finished)
     }
 
+    /// Whether there was ever an ear at the inner service.
+    pub(crate) fn was_heard(&self) -> bool {
+        self.ear.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Puts an ear to the inner service, unless there is one; `listen` begins to hear. It ends with the binding.
     pub(crate) fn hear_once(&self, listen: impl FnOnce() -> AbortOnDropHandle<()>) {
         let mut ear = self.ear.lock().unwrap_or_else(PoisonError::into_inner);

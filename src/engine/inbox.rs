@@ -95,8 +95,9 @@ impl Engine {
         }
     }
 
-    /// Delivers all letters that have not been delivered to the session's binding here.
-    pub(crate) async fn read_inbox(&self, resident: &Resident) {
+    /// Delivers all letters that have not been delivered to the session's binding here, and hears it if the client listens:
+    /// word of that may have come before there was a binding, or not at all.
+    pub(crate) async fn read_inbox(self: &Arc<Self>, resident: &Resident) {
         let Some(binding) = resident.binding() else { return };
         let mut read = binding.inbox.lock().await;
         binding.set_mail(false);
@@ -108,6 +109,9 @@ impl Engine {
                     return;
                 }
             };
+            if letters.listened && !binding.was_heard() {
+                self.hear_binding(&resident.key, &binding);
+            }
             if letters.gap {
                 self.shape_again(resident, &binding).await;
             }

@@ -49,7 +49,8 @@ pub trait Inbox: Send + Sync + 'static {
         limits: &LogLimits,
     ) -> Result<Shaped, StoreError>;
 
-    /// Letters after a position, oldest first, at most `max`. Sees every letter acknowledged before the call.
+    /// Letters after a position, oldest first, at most `max`. Sees every letter and every listener acknowledged before the
+    /// call.
     async fn letters(&self, key: &SessionKey, after: u64, max: usize) -> Result<Letters, StoreError>;
 }
 
@@ -129,4 +130,6 @@ pub struct Letters {
     pub letters: Vec<(u64, Bytes)>,
     /// Letters after the asked position were dropped: there is a gap before the first one.
     pub gap: bool,
+    /// Whether the client has ever listened to what the server says by itself.
+    pub listened: bool,
 }

@@ -4,6 +4,7 @@ Each round does everything that a replica must not keep to itself.
 """
 
 import asyncio
+import itertools
 import time
 import uuid
 from contextlib import AsyncExitStack
@@ -18,6 +19,9 @@ from py.wait import within
 
 GONE_WITHIN = 3.0
 """How long an ended session may still be known to a replica. No requirement: the promise is one second."""
+
+PUT_AGAIN = 1.0
+"""How long nothing is heard of a note before it is put again."""
 
 
 async def rounds(url, options, report):
@@ -148,22 +152,38 @@ class _Round:
         self._notices.expect(LIST_CHANGED)
         await self.put(f"first {self.own}")
         await self.says("note_get", {"name": self.note}, f"first {self.own}")
-        await self._notices.heard(LIST_CHANGED, self._patience)
+        if not await self._notices.heard(LIST_CHANGED, self._patience):
+            raise self._unheard(LIST_CHANGED)
 
     async def changed_note(self):
         await self._connection.subscribe(self.uri)
-        self._notices.expect(UPDATED)
-        await self.put(f"second {self.own}")
-        await self._notices.heard(UPDATED, self._patience, lambda params: params["uri"] == self.uri)
+        text = await self.put_until_heard("second", [UPDATED], lambda params: params["uri"] == self.uri)
         read = await self._connection.read(self.uri)
-        check(read == f"second {self.own}", f"the note reads {read!r}")
+        check(read == text, f"the note reads {read!r}")
 
     async def logged_note(self):
         await self._connection.set_log_level("info")
-        self._notices.expect(MESSAGE)
-        self._notices.expect(UPDATED)
-        await self.put(f"third {self.own}")
-        await self._notices.heard(MESSAGE, self._patience, lambda params: params["data"] == {"noted": self.note})
+        await self.put_until_heard("third", [MESSAGE, UPDATED], lambda params: params["data"] == {"noted": self.note})
+
+    async def put_until_heard(self, what, notifications, match):
+        """Puts the note until the first of `notifications`, all of which are then due, is heard, and returns its text.
+
+        What the client has just asked of one replica, another may learn a moment later, and so miss a note.
+        """
+        deadline = time.monotonic() + self._patience
+        for turn in itertools.count(1):
+            for notification in notifications:
+                self._notices.expect(notification)
+            text = f"{what} {turn} {self.own}"
+            await self.put(text)
+            if await self._notices.heard(notifications[0], PUT_AGAIN, match):
+                return text
+            if time.monotonic() > deadline:
+                raise self._unheard(notifications[0])
+            self.tally.repeated += 1
+
+    def _unheard(self, notification):
+        return TimeoutError(f"{notification} was not heard within {self._patience} s")
 
     async def put(self, value):
         await self.says("note_put", {"name": self.note, "value": value}, f'noted "{self.note}"')

@@ -19,10 +19,9 @@ export class Notices {
     this.#due.set(method, (this.#due.get(method) ?? 0) + 1);
   }
 
-  /** Waits until a notification is heard whose parameters `match`. */
-  async heard(method, ms, match = () => true) {
-    const isHeard = await within(ms, () => this.#of(method).some(({ params }) => match(params)));
-    if (!isHeard) throw new Error(`${method} was not heard within ${ms} ms`);
+  /** Whether a notification is heard within `ms` whose parameters `match`. */
+  heard(method, ms, match = () => true) {
+    return within(ms, () => this.#of(method).some(({ params }) => match(params)));
   }
 
   /** How often a notification came too often, for each of them: [method, times]. */

@@ -7,6 +7,8 @@ export class Tally {
   done = 0;
   /** What was tried again because a call was cut off: {round, step, why}. */
   interrupted = [];
+  /** How often a note was put again because nothing was heard of it. */
+  repeated = 0;
   /** Notifications heard more often than they were due, by method. */
   duplicates = {};
   /** Answers other than 404 to a session that had ended. */
@@ -46,11 +48,12 @@ export class Tally {
   }
 
   toJSON() {
-    const { total, done, interrupted, duplicates, lateAnswers } = this;
+    const { total, done, interrupted, repeated, duplicates, lateAnswers } = this;
     const sorted = this.#times.toSorted((a, b) => a - b);
     const percentile = (share) => Math.round(sorted[Math.ceil(share * sorted.length) - 1] ?? 0);
     const perSecond = Math.round((done / (performance.now() - this.#started)) * 10_000) / 10;
-    return { total, done, perSecond, p50Ms: percentile(0.5), p95Ms: percentile(0.95), interrupted, duplicates, lateAnswers };
+    const figures = { total, done, perSecond, p50Ms: percentile(0.5), p95Ms: percentile(0.95) };
+    return { ...figures, interrupted, repeated, duplicates, lateAnswers };
   }
 
   #line(name) {

@@ -46,6 +46,8 @@ pub(crate) struct RoundsSummary {
     pub(crate) p95_ms: u64,
     /// What was tried once more because a call was cut off, if that was to be tolerated.
     pub(crate) interrupted: Vec<Interrupted>,
+    /// How often a note was put again because nothing was heard of it.
+    pub(crate) repeated: usize,
     /// Notifications heard more often than they were due, by method.
     pub(crate) duplicates: BTreeMap<String, usize>,
     /// Answers other than 404 to a session that had ended.
@@ -118,9 +120,10 @@ impl fmt::Display for DriveReport {
 /// The figures in a line, and what was interrupted.
 impl fmt::Display for RoundsSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { total, done, per_second, p50_ms, p95_ms, interrupted, duplicates, late_answers } = self;
+        let Self { total, done, per_second, p50_ms, p95_ms, interrupted, repeated, duplicates, late_answers } = self;
         write!(f, "{done} of {total} rounds, {per_second:.1}/s, p50 {p50_ms} ms, p95 {p95_ms} ms; ")?;
-        write!(f, "{late_answers} late answers; duplicates: {duplicates:?}; {} interrupted", interrupted.len())?;
+        write!(f, "{late_answers} late answers; duplicates: {duplicates:?}; {repeated} notes repeated; ")?;
+        write!(f, "{} interrupted", interrupted.len())?;
         for Interrupted { round, step, why } in interrupted {
             write!(f, "\n    round {round}, {step}: {why}")?;
         }

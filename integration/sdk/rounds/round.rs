@@ -24,6 +24,9 @@ use crate::harness::eventually::becomes;
 /// How long an ended session may still be known to a replica. No requirement: the promise is one second.
 const GONE_WITHIN: Duration = Duration::from_secs(3);
 
+/// How long nothing is heard of a note before it is put again.
+const PUT_AGAIN: Duration = Duration::from_secs(1);
+
 /// Why a step failed.
 enum Trouble {
     /// What was seen is not what must be.
@@ -161,7 +164,8 @@ impl<'a> Round<'a> {
     }
 
     async fn new_note(&mut self) -> Outcome {
-        let text = self.put("first").await?;
+        let text = format!("first {}", self.own);
+        self.put(&text).await?;
         self.says("note_get", json!({"name": self.note}), &text).await?;
         let is_heard = self.is_noticed(|round| round.visitor.heard(|heard| heard.list_changed > 0)).await;
         or_cut_off(is_heard, "notifications/resources/list_changed was not heard")
@@ -171,10 +175,8 @@ impl<'a> Round<'a> {
         let uri = format!("note://{}", self.note);
         let request = SubscribeRequestParams::new(uri.clone());
         self.in_time(self.service()?.subscribe(request)).await?;
-        self.updates_due += 1;
-        let text = self.put("second").await?;
-        let is_heard = self.is_noticed(|round| round.visitor.heard(|heard| heard.updated.contains(&uri))).await;
-        or_cut_off(is_heard, "notifications/resources/updated was not heard")?;
+        let is_due = |round: &mut Self| round.updates_due += 1;
+        let text = self.put_until("second", is_due, |heard| heard.updated.contains(&uri)).await?;
         let read = self.in_time(self.service()?.read_resource(ReadResourceRequestParams::new(uri))).await?;
         let is_right =
             matches!(&read.contents[..], [ResourceContents::TextResourceContents { text: it, .. }] if *it == text);
@@ -184,12 +186,36 @@ impl<'a> Round<'a> {
     async fn logged_note(&mut self) -> Outcome {
         let request = SetLevelRequestParams::new(LoggingLevel::Info);
         self.in_time(self.service()?.set_level(request)).await?;
-        self.updates_due += 1;
-        self.logs_due += 1;
-        self.put("third").await?;
         let noted = json!({"noted": self.note});
-        let is_heard = self.is_noticed(|round| round.visitor.heard(|heard| heard.logged.contains(&noted))).await;
-        or_cut_off(is_heard, "notifications/message was not heard")
+        let is_due = |round: &mut Self| {
+            round.updates_due += 1;
+            round.logs_due += 1;
+        };
+        self.put_until("third", is_due, |heard| heard.logged.contains(&noted)).await.map(drop)
+    }
+
+    /// Puts the note until what is then due is heard, and returns its text. What the client has just asked of one replica,
+    /// another may learn a moment later, and so miss a note.
+    async fn put_until(
+        &mut self,
+        what: &str,
+        is_due: impl Fn(&mut Self),
+        is_heard: impl Fn(&Heard) -> bool,
+    ) -> Outcome<String> {
+        let begun = Instant::now();
+        for turn in 1.. {
+            is_due(self);
+            let text = format!("{what} {turn} {}", self.own);
+            self.put(&text).await?;
+            if becomes(PUT_AGAIN, async || self.visitor.heard(|heard| is_heard(heard))).await {
+                return Ok(text);
+            }
+            if begun.elapsed() > Duration::from_millis(self.options.notice_timeout_ms) {
+                break;
+            }
+            self.tally.repeated();
+        }
+        Err(Trouble::CutOff("the notification was not heard".to_owned()))
     }
 
     async fn never_gone(&mut self) -> Outcome {
@@ -222,12 +248,9 @@ impl<'a> Round<'a> {
         or_wrong(is_gone.await, || format!("the old id is answered, {GONE_WITHIN:?} after its end"))
     }
 
-    /// Puts the note with a text of its own, and returns that.
-    async fn put(&self, what: &str) -> Outcome<String> {
-        let text = format!("{what} {}", self.own);
+    async fn put(&self, text: &str) -> Outcome {
         let noted = format!("noted {:?}", self.note);
-        self.says("note_put", json!({"name": self.note, "value": text}), &noted).await?;
-        Ok(text)
+        self.says("note_put", json!({"name": self.note, "value": text}), &noted).await
     }
 
     /// Calls a tool that must answer this.

@@ -56,6 +56,11 @@ impl Tally {
         self.counts().summary.interrupted.push(Interrupted { round, step: step.to_owned(), why });
     }
 
+    /// A note was put again because nothing was heard of it.
+    pub(super) fn repeated(&self) {
+        self.counts().summary.repeated += 1;
+    }
+
     /// A notification was heard so often, and was due so often.
     pub(super) fn heard(&self, notification: &str, times: usize, due: usize) {
         if times > due {

@@ -202,6 +202,13 @@ pub async fn letters_are_read_in_order(store: Arc<dyn Store>) {
     let letters = subject.0.letters(&key, 2, 100).await.unwrap();
     let expected: Vec<(u64, Bytes)> = (3..=6).map(|i| (i, text(&i.to_string()))).collect();
     assert_eq!((letters.letters, letters.gap), (expected, false), "letters after a position, in order");
+    assert!(!letters.listened, "nobody has listened");
+    subject.0.listen(&key, 0, None).await.unwrap();
+    assert!(
+        subject.0.letters(&key, 6, 100).await.unwrap().listened,
+        "who reads letters learns that the client listens"
+    );
+    assert!(!subject.0.letters(&other, 0, 100).await.unwrap().listened, "another session's does not");
     let older = subject.0.letters(&key, 1, 2).await.unwrap();
     assert_eq!((older.letters.len(), older.gap), (2, true), "what made room is a gap; no more than asked for");
     assert_eq!(subject.0.letters(&key, 6, 100).await.unwrap().letters, [], "nothing is after the last");

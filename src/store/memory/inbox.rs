@@ -130,7 +130,7 @@ impl Inbox for MemoryStore {
         let state = self.state();
         let Some(entry) = state.sessions.get(key) else { return Ok(Letters::default()) };
         let slice = entry.wire.inbox.slice(&INBOX, after, max);
-        Ok(Letters { letters: slice.messages, gap: slice.gap })
+        Ok(Letters { letters: slice.messages, gap: slice.gap, listened: entry.wire.listener > 0 })
     }
 }
 

@@ -87,7 +87,8 @@ impl Inbox for RedisStore {
     async fn letters(&self, key: &SessionKey, after: u64, max: usize) -> Result<Letters, StoreError> {
         let call = Call::on(&scripts::LETTERS, self.keys(), key).number(after).number(max as u64);
         let mut answer = Answer::of(self.link().ask(&call).await?);
-        Ok(Letters { gap: answer.number()? == 1, letters: answer.messages()? })
+        let (gap, listener) = (answer.number()? == 1, answer.number()?);
+        Ok(Letters { gap, listened: listener > 0, letters: answer.messages()? })
     }
 }
 
