@@ -16,3 +16,4 @@ mod sdk;
 mod secrets;
 mod shutdown;
 mod store_redis;
+mod streams;

@@ -74,7 +74,7 @@ pub(crate) struct SharedStore {
     store: Arc<dyn Store>,
     ledger: Arc<Ledger>,
     /// Runs as long as somebody holds the store.
-    _server: Option<Arc<RedisServer>>,
+    server: Option<Arc<RedisServer>>,
 }
 
 #[derive(Default)]
@@ -85,11 +85,17 @@ struct Ledger {
     bus_is_down: AtomicBool,
     disconnected: Mutex<Vec<SessionKey>>,
     ended: Mutex<Vec<(SessionKey, EndReason)>>,
+    departures: AtomicU64,
 }
 
 impl SharedStore {
     fn new(store: Arc<dyn Store>, server: Option<RedisServer>) -> Self {
-        Self { store, ledger: Arc::default(), _server: server.map(Arc::new) }
+        Self { store, ledger: Arc::default(), server: server.map(Arc::new) }
+    }
+
+    /// The Redis it is, if it is one.
+    pub(crate) fn redis(&self) -> Option<&RedisServer> {
+        self.server.as_deref()
     }
 
     /// How often requests made the layer ask the store. Its flushes and sweeps in the background are not
@@ -121,6 +127,11 @@ impl SharedStore {
     /// Sessions that were ended, by whichever replica and for whatever reason.
     pub(crate) fn ended(&self) -> Vec<(SessionKey, EndReason)> {
         self.ledger.ended.lock().unwrap().clone()
+    }
+
+    /// How many listeners have left, as far as the replicas have noticed.
+    pub(crate) fn departures(&self) -> u64 {
+        self.ledger.departures.load(Ordering::SeqCst)
     }
 
     /// Active and disconnected sessions.
@@ -255,7 +266,9 @@ impl StreamLog for SharedStore {
     }
 
     async fn leave(&self, key: &SessionKey, listener: u64, after: u64) -> Result<(), StoreError> {
-        self.asked()?.leave(key, listener, after).await
+        self.asked()?.leave(key, listener, after).await?;
+        self.ledger.departures.fetch_add(1, Ordering::SeqCst);
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@
 //! and handshakes is in its [`Script`], which a test may change at any time.
 
 mod answers;
+mod conversation;
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -22,6 +23,8 @@ use tower::Service;
 use tower_mcp_sessions::body::RequestBody;
 use tower_mcp_sessions::{McpSession, Replayed};
 
+use self::conversation::Conversation;
+pub(crate) use self::conversation::{question, step};
 use super::raw::SESSION_ID;
 
 /// How an `initialize` is answered.
@@ -64,6 +67,8 @@ pub(crate) struct Script {
     pub(crate) unknown_id: OnUnknownId,
     /// GET is answered with a stream, not with 405.
     pub(crate) listens: bool,
+    /// It begins by saying that it listens.
+    pub(crate) greets: bool,
     /// Every id is unknown, even a new one.
     pub(crate) amnesia: bool,
 }
@@ -104,6 +109,7 @@ struct Shared {
     seen: Mutex<Vec<Seen>>,
     /// Permits for what waits.
     gate: Semaphore,
+    conversation: Conversation,
     running: watch::Sender<u64>,
     finished: AtomicU64,
 }
@@ -126,6 +132,7 @@ impl Scripted {
             initialized_panics: false,
             unknown_id: OnUnknownId::PlainText,
             listens: true,
+            greets: true,
             amnesia: false,
         };
         let shared = Shared {
@@ -135,6 +142,7 @@ impl Scripted {
             minted: AtomicU64::new(0),
             seen: Mutex::default(),
             gate: Semaphore::new(0),
+            conversation: Conversation::default(),
             running: watch::Sender::new(0),
             finished: AtomicU64::new(0),
         };
@@ -224,7 +232,7 @@ impl Scripted {
             return unknown;
         }
         match seen.http_method {
-            Method::GET if script.listens => self.listen(),
+            Method::GET if script.listens => self.listen(script.greets),
             Method::GET => answers::status(StatusCode::METHOD_NOT_ALLOWED),
             _ => self.answer_message(&script, &seen, &message).await,
         }

@@ -17,13 +17,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-pub(crate) use self::answer::{Answer, Events, Whole};
+pub(crate) use self::answer::{Answer, Event, Events, Whole};
 pub(crate) use self::messages::{initialize, modern, notification, request};
 pub(crate) use self::session::Session;
 use super::eventually::soon;
 use super::replica::Replica;
 
 pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 pub(crate) const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
 /// The revisions with sessions.

@@ -93,11 +93,12 @@ impl Engine {
         }
     }
 
-    /// Lets go of sessions that nobody used here for the idle timeout: they live on in the store.
+    /// Lets go of sessions that nobody used here for the idle timeout: they live on in the store. An inner service that still
+    /// waits for an answer is told first that none will come; its session is closed at the next look.
     fn release_unused(&self) {
         let unused = |resident: &Arc<Resident>| resident.idle_for() > self.config.lifetimes.idle_timeout;
         for resident in self.residents.all().into_iter().filter(unused) {
-            if resident.retire() {
+            if !self.give_up_questions(&resident.key) && resident.retire() {
                 self.release(&resident);
             }
         }

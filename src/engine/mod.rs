@@ -125,6 +125,7 @@ impl Engine {
     /// Drops what this replica holds for a session, without ending it.
     pub(crate) fn release(&self, resident: &Arc<Resident>) -> Option<JoinHandle<()>> {
         self.residents.remove(resident);
+        self.withdraw_questions(&resident.key, &StreamName::LISTEN);
         resident.set_verdict(None);
         resident.set_binding(None).and_then(|binding| binding.close())
     }

@@ -48,18 +48,10 @@ impl Scripted {
         response
     }
 
-    /// A stream that says nothing by itself and never ends.
-    pub(super) fn listen(&self) -> Response<Body> {
-        let running = self.begin();
-        let first = stream::once(async { Ok(event(&log("listening"))) });
-        let forever = stream::once(async move {
-            let _running = running;
-            std::future::pending::<Chunk>().await
-        });
-        event_stream(Body::from_stream(first.chain(forever)))
-    }
-
     pub(super) async fn answer_message(&self, script: &Script, seen: &Seen, message: &Value) -> Response<Body> {
+        if message["method"].is_null() && !message["id"].is_null() {
+            return self.take_answer(seen, message);
+        }
         if message["id"].is_null() {
             let is_initialized = seen.method() == "notifications/initialized";
             assert!(!(is_initialized && script.initialized_panics), "told to, at initialized");
@@ -80,6 +72,13 @@ impl Scripted {
                 json_body(&result(id, params))
             }
             "stream" => self.stream_and_wait(id.clone()),
+            "steps" => self.step_by_step(id.clone(), params),
+            "flood" => self.flood(id.clone(), params),
+            "ask" => self.ask(seen, id.clone(), params),
+            "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe" => match &params["uri"] {
+                Value::String(uri) if uri == "refused:" => error(StatusCode::OK, id, "no such resource"),
+                _ => json_body(&result(id, &json!({}))),
+            },
             "primed" => {
                 with_length(["id: 1\nretry: 3000\ndata:\n\n".as_bytes(), &event(&result(id, params))].concat().into())
             }
@@ -168,15 +167,15 @@ pub(super) fn error(status: StatusCode, id: &Value, text: &str) -> Response<Body
     response
 }
 
-fn result(id: &Value, result: &Value) -> Value {
+pub(super) fn result(id: &Value, result: &Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "result": result })
 }
 
-fn log(text: &str) -> Value {
+pub(super) fn log(text: &str) -> Value {
     json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": { "level": "info", "data": text } })
 }
 
-fn event(message: &Value) -> Bytes {
+pub(super) fn event(message: &Value) -> Bytes {
     format!("data: {message}\n\n").into()
 }
 
@@ -198,7 +197,7 @@ fn with_length(events: Bytes) -> Response<Body> {
     response
 }
 
-fn event_stream(body: Body) -> Response<Body> {
+pub(super) fn event_stream(body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     response

@@ -66,7 +66,67 @@ pub(crate) struct Events {
     pending: BytesMut,
 }
 
+/// A message of an event stream.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Event {
+    pub(crate) id: Option<String>,
+    pub(crate) retry: Option<u64>,
+    /// Absent where the event only tells its id, or when to come back.
+    pub(crate) message: Option<Value>,
+}
+
+impl Event {
+    /// Reads an event as it came; `None` for a comment.
+    fn read(raw: &str) -> Option<Self> {
+        let field = |name: &str| raw.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        let event = Self {
+            id: field("id").map(str::to_owned),
+            retry: field("retry").map(|retry| retry.parse().expect("a number of milliseconds")),
+            message: field("data").map(|data| serde_json::from_str(data).expect("JSON in an event")),
+        };
+        (event.id.is_some() || event.retry.is_some() || event.message.is_some()).then_some(event)
+    }
+
+    /// The id of an event that has one.
+    pub(crate) fn cursor(&self) -> &str {
+        self.id.as_deref().unwrap_or_else(|| panic!("{self:?} has no id"))
+    }
+
+    /// The message of an event that has one.
+    pub(crate) fn message(&self) -> &Value {
+        self.message.as_ref().unwrap_or_else(|| panic!("{self:?} has no message"))
+    }
+}
+
 impl Events {
+    /// The next event that is more than a comment; `None` when the stream has ended.
+    pub(crate) async fn event(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = Event::read(&self.next_raw().await?) {
+                return Some(event);
+            }
+        }
+    }
+
+    /// So many events.
+    pub(crate) async fn take(&mut self, count: usize) -> Vec<Event> {
+        let mut events = Vec::new();
+        while events.len() < count {
+            let event = self.event().await;
+            events.push(event.unwrap_or_else(|| panic!("the stream ended after {events:?}")));
+        }
+        events
+    }
+
+    /// All events to the end of the stream.
+    pub(crate) async fn all(mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        while let Some(event) = self.event().await {
+            events.push(event);
+        }
+        events
+    }
+
     /// The next message that carries JSON; `None` when the stream has ended.
     pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Client, Events, Whole, request};
+use super::{Client, Events, LAST_EVENT_ID, Whole, request};
 use crate::harness::replica::Replica;
 
 /// A client in its session.
@@ -49,6 +49,21 @@ impl Session {
     /// Opens the listening stream.
     pub(crate) async fn listen(&self) -> Events {
         self.client.get().await.events()
+    }
+
+    /// Calls a method with parameters whose answer is a stream.
+    pub(crate) async fn begin(&self, id: u64, method: &str, params: Value) -> Events {
+        self.client.post(&request(id, method, params)).await.events()
+    }
+
+    /// Resumes a stream after an event.
+    pub(crate) async fn resume(&self, cursor: &str) -> Events {
+        self.client.with(LAST_EVENT_ID, cursor).get().await.events()
+    }
+
+    /// What it is told that resumes after an event it should not.
+    pub(crate) async fn try_to_resume(&self, cursor: &str) -> Whole {
+        self.client.with(LAST_EVENT_ID, cursor).get().await.whole().await
     }
 
     pub(crate) async fn delete(&self) -> Whole {
