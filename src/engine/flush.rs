@@ -94,11 +94,11 @@ impl Engine {
     }
 
     /// Lets go of sessions that nobody used here for the idle timeout: they live on in the store. An inner service that still
-    /// waits for an answer is told first that none will come; its session is closed at the next look.
+    /// waits for an answer is kept: its client may be there, on another replica.
     fn release_unused(&self) {
         let unused = |resident: &Arc<Resident>| resident.idle_for() > self.config.lifetimes.idle_timeout;
         for resident in self.residents.all().into_iter().filter(unused) {
-            if !self.give_up_questions(&resident.key) && resident.retire() {
+            if !self.questions.is_owed(&resident.key) && resident.retire() {
                 self.release(&resident);
             }
         }

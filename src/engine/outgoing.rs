@@ -108,16 +108,12 @@ impl Engine {
         }
     }
 
-    /// The client is away: what an inner service asked it by itself fails at once, instead of waiting for ever. `false` if
-    /// nothing was asked.
-    pub(crate) fn give_up_questions(&self, key: &SessionKey) -> bool {
-        let asked = self.questions.take_stream(key, &StreamName::LISTEN);
-        let any = !asked.is_empty();
-        for (name, question) in asked {
+    /// The client is away: what an inner service asked it by itself fails at once, instead of waiting for ever.
+    pub(crate) fn give_up_questions(&self, key: &SessionKey) {
+        for (name, question) in self.questions.take_stream(key, &StreamName::LISTEN) {
             give_up(&question);
             self.settle_later(*key, name);
         }
-        any
     }
 
     /// This question cannot be asked; whoever asked is told so.

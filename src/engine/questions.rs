@@ -77,6 +77,11 @@ impl Questions {
         self.open().extract_if(|_, question| of_stream(question)).collect()
     }
 
+    /// Whether the session owes an answer.
+    pub(crate) fn is_owed(&self, key: &SessionKey) -> bool {
+        self.open().values().any(|question| question.key == *key)
+    }
+
     /// The sessions that owe answers.
     pub(crate) fn sessions(&self) -> Vec<SessionKey> {
         let mut keys: Vec<SessionKey> = self.open().values().map(|question| question.key).collect();

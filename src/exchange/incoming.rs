@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use http::request::Parts;
+use http::{HeaderValue, header};
 
 use super::session::{Purpose, accepted};
 use super::{Exchange, Outcome};
@@ -56,7 +57,7 @@ impl<S: InnerService> Exchange<S> {
             // Whoever asked is another incarnation of the inner service's session.
             return Err(Rejection::AnswerNotAsked.into());
         }
-        self.serve(admission, parts, answer, Purpose::Word(Method::Other)).await
+        self.serve(admission, of_length(parts, &answer), answer, Purpose::Word(Method::Other)).await
     }
 
     /// Reports progress on a question.
@@ -67,7 +68,9 @@ impl<S: InnerService> Exchange<S> {
         };
         if asker == self.engine.replica_id {
             return match self.engine.for_asker(&admission.lease, &name, &body) {
-                Some((_, report)) => self.serve(admission, parts, report, Purpose::Word(Method::Progress)).await,
+                Some((_, report)) => {
+                    self.serve(admission, of_length(parts, &report), report, Purpose::Word(Method::Progress)).await
+                }
                 None => Ok(accepted()),
             };
         }
@@ -108,4 +111,10 @@ impl<S: InnerService> Exchange<S> {
             Posted::Superseded | Posted::Gone => Err(Rejection::SessionNotFound),
         }
     }
+}
+
+/// The client's head for a message that is not as long as the client's was.
+fn of_length(mut parts: Box<Parts>, message: &Bytes) -> Box<Parts> {
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(message.len()));
+    parts
 }

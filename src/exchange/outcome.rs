@@ -49,16 +49,16 @@ struct Call {
 }
 
 impl Answering {
-    /// Brings the inner service's answer to the client. `request` is what was asked.
+    /// Brings the inner service's answer to the client. `request` is what was asked, if that may shape the session.
     pub(super) async fn pass_on(self, response: Response<ResponseBody>, request: &Bytes) -> Passed {
         let mut response = translate::status(response, &self.purpose, &self.admission).await?;
         response.headers_mut().remove(headers::SESSION_ID);
         let Some(call) = self.call(request) else { return Ok(self.relay(response)) };
         let is_event_stream = headers::has_media_type(response.headers(), &headers::EVENT_STREAM);
         match (is_event_stream, self.engine.config.resumable) {
-            (true, Resumable::All) if self.takes.stream => Ok(self.record(response, call)),
+            (true, Resumable::All) if self.takes.stream() => Ok(self.record(response, call)),
             (true, _) => Box::pin(self.look(response, call)).await,
-            (false, Resumable::All) if self.takes.stream && is_plain_answer(&response) => {
+            (false, Resumable::All) if self.takes.stream() && is_plain_answer(&response) => {
                 Box::pin(self.record_plain(response, call)).await
             }
             (false, _) if call.shaping.is_some() && is_plain_answer(&response) => {
@@ -80,7 +80,7 @@ impl Answering {
     /// An answer that is there at once needs no stream; one that takes its time is recorded.
     async fn look(self, response: Response<ResponseBody>, call: Call) -> Passed {
         let (mut head, body) = response.into_parts();
-        let beginning = if self.takes.json { early::look(body).await } else { Beginning::Stream(body) };
+        let beginning = if self.takes.json() { early::look(body).await } else { Beginning::Stream(body) };
         match (beginning, self.engine.config.resumable) {
             (Beginning::Response(json), _) => {
                 headers::make_json(&mut head.headers);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::Entry;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 
 use super::outcome::Answering;
 use super::{Answered, Exchange, Outcome, answer, detached, lost};
@@ -27,6 +27,13 @@ pub(crate) enum Purpose {
     Call(RequestId, Method),
     /// Notifications, answers, batches: whatever a POST gets that has no single response.
     Word(Method),
+}
+
+impl Purpose {
+    /// Whether this may shape the session for good.
+    fn shapes(&self) -> bool {
+        matches!(self, Self::Call(_, Method::SetLevel | Method::Subscribe | Method::Unsubscribe))
+    }
 }
 
 impl<S: InnerService> Exchange<S> {
@@ -100,11 +107,11 @@ impl<S: InnerService> Exchange<S> {
             self.inner.release();
             Box::pin(self.engine.read_inbox(&admission.lease)).await;
         }
-        let takes =
-            Takes { json: headers::accepts_json(&parts.headers), stream: headers::accepts_stream(&parts.headers) };
-        let (response, binding) = self.call_inner(&admission, binding, parts, body.clone()).await?;
+        let takes = Takes::of(&parts.headers);
+        let request = if purpose.shapes() { body.clone() } else { Bytes::new() };
+        let (response, binding) = self.call_inner(&admission, binding, parts, body).await?;
         let answering = Answering { engine: self.engine, admission, binding, purpose, takes };
-        Ok(answering.pass_on(response, &body).await?)
+        Ok(answering.pass_on(response, &request).await?)
     }
 
     /// Calls the inner service with a client's request, made its own.
@@ -149,8 +156,7 @@ impl<S: InnerService> Exchange<S> {
         headers.remove(headers::LAST_EVENT_ID);
         // Event streams are read on their way, so they must not come compressed.
         headers.remove(header::ACCEPT_ENCODING);
-        // The message need not be as long as the client's was.
-        if headers.remove(header::TRANSFER_ENCODING).is_some() || headers.contains_key(header::CONTENT_LENGTH) {
+        if headers.remove(header::TRANSFER_ENCODING).is_some() {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
         if let Entry::Vacant(undeclared) = headers.entry(headers::PROTOCOL_VERSION) {
@@ -160,11 +166,23 @@ impl<S: InnerService> Exchange<S> {
     }
 }
 
-/// What the client takes as an answer.
-#[derive(Clone, Copy)]
+/// What the client takes as an answer. Most answers go out without a look at it.
 pub(super) struct Takes {
-    pub(super) json: bool,
-    pub(super) stream: bool,
+    accept: Vec<HeaderValue>,
+}
+
+impl Takes {
+    fn of(headers: &HeaderMap) -> Self {
+        Self { accept: headers.get_all(header::ACCEPT).iter().cloned().collect() }
+    }
+
+    pub(super) fn json(&self) -> bool {
+        headers::accepts_json(&self.accept)
+    }
+
+    pub(super) fn stream(&self) -> bool {
+        headers::accepts_stream(&self.accept)
+    }
 }
 
 /// 202: a notification or an answer was taken.

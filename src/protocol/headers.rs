@@ -43,21 +43,21 @@ pub(crate) fn has_media_type(headers: &HeaderMap, wanted: &HeaderValue) -> bool 
 }
 
 /// Whether the client takes JSON as an answer. MCP demands it of every client, and that it says so.
-pub(crate) fn accepts_json(headers: &HeaderMap) -> bool {
-    accepts(headers, &[b"application/json", b"application/*", b"*/*"])
+pub(crate) fn accepts_json(accept: &[HeaderValue]) -> bool {
+    accepts(accept, &[b"application/json", b"application/*", b"*/*"])
 }
 
 /// Whether the client takes an event stream as an answer.
-pub(crate) fn accepts_stream(headers: &HeaderMap) -> bool {
-    accepts(headers, &[b"text/event-stream", b"text/*", b"*/*"])
+pub(crate) fn accepts_stream(accept: &[HeaderValue]) -> bool {
+    accepts(accept, &[b"text/event-stream", b"text/*", b"*/*"])
 }
 
-fn accepts(headers: &HeaderMap, ranges: &[&[u8]]) -> bool {
+fn accepts(accept: &[HeaderValue], ranges: &[&[u8]]) -> bool {
     let takes = |value: &HeaderValue| {
         let value = value.as_bytes();
         ranges.iter().any(|range| value.windows(range.len()).any(|part| part.eq_ignore_ascii_case(range)))
     };
-    headers.get_all(header::ACCEPT).iter().any(takes)
+    accept.iter().any(takes)
 }
 
 /// Makes the head of an event stream that of a JSON answer, of whatever length.
