@@ -8,11 +8,11 @@ mod rust;
 mod typescript;
 
 use std::cell::Cell;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::harness::clients::{DriveReport, PySdk, RoundsSummary, TsSdk, drive_py, drive_ts};
+use crate::harness::clients::{DriveReport, Interrupted, PySdk, RoundsSummary, TsSdk, drive_py, drive_ts};
 use crate::harness::eventually::within;
 use crate::harness::process::Process;
 use crate::harness::proxy::Proxy;
@@ -51,7 +51,7 @@ impl Client {
     /// What a driver has to know to play so many rounds.
     fn options(self, rounds: usize) -> Value {
         let ask = if matches!(self, Self::Python(PySdk::V1_9_4)) { "error" } else { "answer" };
-        json!({"rounds": rounds, "parallel": 8, "ask": ask, "timeoutMs": 60_000 + 200 * rounds})
+        json!({"rounds": rounds, "parallel": size(4, 8), "ask": ask, "timeoutMs": 60_000 + 200 * rounds})
     }
 }
 
@@ -95,8 +95,8 @@ impl Cluster {
         summary
     }
 
-    /// Plays so many rounds, and kills a replica when a third of them are played. A call that it was busy with may fail, once;
-    /// all else must go well.
+    /// Plays so many rounds, and kills a replica when a third of them are played. A call that it was busy with may fail, once,
+    /// and what it was about to say may go unsaid; all else must go well, and everything in rounds that begin later.
     async fn play_and_lose_one(&mut self, client: Client, rounds: usize) {
         let mut options = client.options(rounds);
         options["tolerate"] = "interrupted calls".into();
@@ -112,11 +112,14 @@ impl Cluster {
             within(THIRD_WITHIN, "a third is played", async || self.proxy.forwarded() >= third).await;
             let lost = self.replicas.pop().expect("a replica").kill().await;
             assert!(!lost.status.success() && !is_over.get(), "it was killed while rounds were played: {lost:?}");
+            SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_millis()
         };
-        let (report, ()) = tokio::join!(playing, killing);
+        let (report, killed) = tokio::join!(playing, killing);
         println!("{report}");
         let summary = report.rounds.as_ref().expect("a summary");
         assert!(report.ok && summary.done == rounds && is_spread(summary), "{report}");
+        let is_of_its_time = |interrupted: &Interrupted| u128::from(interrupted.began) <= killed;
+        assert!(summary.interrupted.iter().all(is_of_its_time), "{report}");
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::harness::backend::{Backend, on_every_backend};
-use crate::harness::eventually::eventually;
+use crate::harness::eventually::{eventually, soon};
 use crate::harness::inner::{OnInitialize, OnUnknownId, Scripted};
 use crate::harness::raw::Client;
 use crate::harness::replica::Replica;
@@ -21,6 +21,7 @@ on_every_backend! {
     a_refused_replay_leaves_nothing_half_open_and_the_next_request_works,
     a_replay_cut_midway_leaves_nothing_half_open_and_the_next_request_works,
     a_session_that_ends_while_it_is_replayed_is_not_kept_by_the_inner_service,
+    a_service_whose_replay_takes_until_after_the_client_listens_is_heard,
     ending_a_session_closes_it_in_every_inner_service,
 }
 
@@ -193,6 +194,26 @@ async fn a_session_that_ends_while_it_is_replayed_is_not_kept_by_the_inner_servi
     late.await.expect("an answer of some kind");
     eventually("neither service keeps the session", async || inner.sessions() + fresh.sessions() == 0).await;
     assert_eq!(store.counts().await, (0, 0));
+}
+
+async fn a_service_whose_replay_takes_until_after_the_client_listens_is_heard(backend: Backend) {
+    let store = backend.store().await;
+    let (inner, fresh) = (Scripted::with_sessions(), Scripted::with_sessions());
+    let here = Replica::of(&store, &inner).await;
+    let there = Replica::of(&store, &fresh).await;
+    let session = Client::of(&here).open("2025-11-25").await;
+    fresh.script(|script| script.initialize = OnInitialize::Wait);
+    let elsewhere = session.at(&there);
+    let served = tokio::spawn(async move { elsewhere.works().await });
+    eventually("the handshake is being replayed", async || fresh.asked("initialize") == 1).await;
+    let mut listening = session.listen().await;
+    assert_eq!(listening.next().await.unwrap()["params"]["data"], "listening", "said here");
+
+    fresh.let_one_go();
+
+    assert!(served.await.unwrap());
+    let said = soon("what is said there", listening.next()).await;
+    assert_eq!(said.unwrap()["params"]["data"], "listening");
 }
 
 async fn ending_a_session_closes_it_in_every_inner_service(backend: Backend) {

@@ -47,8 +47,9 @@ class _Round:
         self.tally = tally
         self.number = number
         self.own = own
-        self.note = f"note-{number}"
-        self.uri = f"note://note-{number}"
+        self.note = None
+        self._began = round(time.time() * 1000)
+        self._notes = itertools.count(1)
         self._patience = options["noticeTimeoutMs"] / 1000
         self._tolerates = options["tolerate"] == "interrupted calls"
         self._stack = AsyncExitStack()
@@ -98,7 +99,7 @@ class _Round:
                 return True
 
     def _interrupted(self, name, why):
-        self.tally.interrupted.append({"round": self.number, "step": name, "why": why})
+        self.tally.interrupted.append({"round": self.number, "began": self._began, "step": name, "why": why})
 
     async def connect(self):
         await self._stack.aclose()
@@ -149,6 +150,8 @@ class _Round:
         check(self._questions == [question], f"was asked {self._questions}")
 
     async def new_note(self):
+        """Each try has a note of its own: one that was cut off may have put its note."""
+        self.note = f"note-{self.number}-{next(self._notes)}"
         self._notices.expect(LIST_CHANGED)
         await self.put(f"first {self.own}")
         await self.says("note_get", {"name": self.note}, f"first {self.own}")
@@ -156,9 +159,10 @@ class _Round:
             raise self._unheard(LIST_CHANGED)
 
     async def changed_note(self):
-        await self._connection.subscribe(self.uri)
-        text = await self.put_until_heard("second", [UPDATED], lambda params: params["uri"] == self.uri)
-        read = await self._connection.read(self.uri)
+        uri = f"note://{self.note}"
+        await self._connection.subscribe(uri)
+        text = await self.put_until_heard("second", [UPDATED], lambda params: params["uri"] == uri)
+        read = await self._connection.read(uri)
         check(read == text, f"the note reads {read!r}")
 
     async def logged_note(self):

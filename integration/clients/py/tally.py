@@ -10,7 +10,7 @@ TOLD = 10
 class Tally:
     def __init__(self, report, total):
         """Adds its steps and its summary to `report`, which is right at any moment."""
-        self.interrupted = []  # what was tried again because a call was cut off: {round, step, why}
+        self.interrupted = []  # what was tried again because a call was cut off: {round, began, step, why}
         self.repeated = 0  # how often a note was put again because nothing was heard of it
         self.duplicates = {}  # notifications heard more often than they were due, by method
         self.late_answers = 0  # answers other than 404 to a session that had ended

@@ -31,15 +31,17 @@ export async function rounds(run) {
 
 /** One session from `initialize` to DELETE. All it says is its own, so that nothing of another one can pass for it. */
 class Round {
+  #began = Date.now();
   #connection;
   #exchanges = [];
   #isClosed = false;
+  #notes = 0;
   #notices = new Notices();
   #questions = [];
   #wasTerminated = false;
 
   constructor(run, tally, number, own) {
-    Object.assign(this, { run, tally, number, own, note: `note-${number}`, uri: `note://note-${number}` });
+    Object.assign(this, { run, tally, number, own });
   }
 
   async play() {
@@ -75,7 +77,7 @@ class Round {
           this.tally.failed(name, this.number, describe(error));
           return false;
         }
-        this.tally.interrupted.push({ round: this.number, step: name, why: describe(error) });
+        this.tally.interrupted.push({ round: this.number, began: this.#began, step: name, why: describe(error) });
       }
     }
   }
@@ -129,7 +131,9 @@ class Round {
     check(this.#questions.join() === `question ${this.own}`, `was asked ${JSON.stringify(this.#questions)}`);
   }
 
+  /** Each try has a note of its own: one that was cut off may have put its note. */
   async newNote() {
+    this.note = `note-${this.number}-${(this.#notes += 1)}`;
     this.#notices.expect(LIST_CHANGED);
     await this.put(`first ${this.own}`);
     await this.says('note_get', { name: this.note }, `first ${this.own}`);
@@ -138,9 +142,10 @@ class Round {
   }
 
   async changedNote() {
-    await this.#connection.subscribe(this.uri);
-    const text = await this.putUntilHeard('second', [UPDATED], ({ uri }) => uri === this.uri);
-    const read = await this.#connection.read(this.uri);
+    const ours = `note://${this.note}`;
+    await this.#connection.subscribe(ours);
+    const text = await this.putUntilHeard('second', [UPDATED], ({ uri }) => uri === ours);
+    const read = await this.#connection.read(ours);
     check(read === text, `the note reads ${JSON.stringify(read)}`);
   }
 

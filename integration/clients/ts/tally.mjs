@@ -5,7 +5,7 @@ const TOLD = 10;
 
 export class Tally {
   done = 0;
-  /** What was tried again because a call was cut off: {round, step, why}. */
+  /** What was tried again because a call was cut off: {round, began, step, why}, the round's start in Unix time. */
   interrupted = [];
   /** How often a note was put again because nothing was heard of it. */
   repeated = 0;

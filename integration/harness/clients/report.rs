@@ -58,6 +58,8 @@ pub(crate) struct RoundsSummary {
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Interrupted {
     pub(crate) round: usize,
+    /// When the round began, in milliseconds of Unix time.
+    pub(crate) began: u64,
     pub(crate) step: String,
     pub(crate) why: String,
 }
@@ -124,7 +126,7 @@ impl fmt::Display for RoundsSummary {
         write!(f, "{done} of {total} rounds, {per_second:.1}/s, p50 {p50_ms} ms, p95 {p95_ms} ms; ")?;
         write!(f, "{late_answers} late answers; duplicates: {duplicates:?}; {repeated} notes repeated; ")?;
         write!(f, "{} interrupted", interrupted.len())?;
-        for Interrupted { round, step, why } in interrupted {
+        for Interrupted { round, step, why, .. } in interrupted {
             write!(f, "\n    round {round}, {step}: {why}")?;
         }
         Ok(())

@@ -2,7 +2,7 @@
 #![expect(deprecated, reason = "2026-07-28 deprecates log levels and `resources/subscribe`; sessions of 2025 use them")]
 
 use std::fmt::Debug;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::http::StatusCode;
 use rmcp::RoleClient;
@@ -45,7 +45,9 @@ pub(super) struct Round<'a> {
     number: usize,
     /// What nobody else says.
     own: String,
+    began: SystemTime,
     note: String,
+    notes: usize,
     http: reqwest::Client,
     noting: Noting,
     visitor: Visitor,
@@ -71,7 +73,9 @@ impl<'a> Round<'a> {
             options,
             tally,
             number,
-            note: format!("note-{number}"),
+            began: SystemTime::now(),
+            note: String::new(),
+            notes: 0,
             noting: Noting::new(http.clone()),
             http,
             visitor: Visitor::new(format!("answer {own}")),
@@ -98,7 +102,7 @@ impl<'a> Round<'a> {
         }
         let Heard { progress, list_changed, updated, logged, .. } = self.visitor.heard(std::mem::take);
         self.tally.heard("notifications/progress", progress.len(), self.options.from as usize);
-        self.tally.heard("notifications/resources/list_changed", list_changed, 1);
+        self.tally.heard("notifications/resources/list_changed", list_changed, self.notes);
         self.tally.heard("notifications/resources/updated", updated.len(), self.updates_due);
         self.tally.heard("notifications/message", logged.len(), self.logs_due);
         self.tally.over(started.elapsed());
@@ -114,7 +118,7 @@ impl<'a> Round<'a> {
                     return true;
                 }
                 Err(Trouble::CutOff(why)) if is_tolerable && !self.was_gone() => {
-                    self.tally.interrupted(name, self.number, why);
+                    self.tally.interrupted(name, self.number, self.began, why);
                     is_tolerable = false;
                 }
                 Err(Trouble::CutOff(why) | Trouble::Wrong(why)) => {
@@ -163,7 +167,10 @@ impl<'a> Round<'a> {
         or_wrong(asked == [question], || format!("was asked {asked:?}"))
     }
 
+    /// Each try has a note of its own: one that was cut off may have put its note.
     async fn new_note(&mut self) -> Outcome {
+        self.notes += 1;
+        self.note = format!("note-{}-{}", self.number, self.notes);
         let text = format!("first {}", self.own);
         self.put(&text).await?;
         self.says("note_get", json!({"name": self.note}), &text).await?;

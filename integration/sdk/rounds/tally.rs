@@ -1,7 +1,7 @@
 //! What many rounds came to: a step of the report for each of their steps, with the rounds that failed in it, and a summary.
 
 use std::sync::{Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -52,8 +52,9 @@ impl Tally {
         }
     }
 
-    pub(super) fn interrupted(&self, step: &str, round: usize, why: String) {
-        self.counts().summary.interrupted.push(Interrupted { round, step: step.to_owned(), why });
+    pub(super) fn interrupted(&self, step: &str, round: usize, began: SystemTime, why: String) {
+        let began = millis(began.duration_since(UNIX_EPOCH).unwrap_or_default());
+        self.counts().summary.interrupted.push(Interrupted { round, began, step: step.to_owned(), why });
     }
 
     /// A note was put again because nothing was heard of it.
