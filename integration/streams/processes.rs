@@ -49,13 +49,13 @@ impl Rig {
     }
 }
 
-fn call(id: u64, tool: &str, arguments: Value) -> Value {
+fn call(id: u64, tool: &str, arguments: &Value) -> Value {
     request(id, "tools/call", json!({ "name": tool, "arguments": arguments, "_meta": { "progressToken": "steps" } }))
 }
 
 /// Calls a tool and returns the response to the call.
 async fn response(session: &Session, id: u64, tool: &str, arguments: Value) -> Value {
-    let answer = session.client.post(&call(id, tool, arguments)).await;
+    let answer = session.client.post(&call(id, tool, &arguments)).await;
     assert_eq!(answer.status, StatusCode::OK, "{tool}");
     match answer.headers["content-type"].to_str() {
         Ok("text/event-stream") => answer.events().rest().await.pop().expect("a response"),
@@ -69,7 +69,7 @@ fn text_of(response: &Value) -> &str {
 
 async fn countdown(session: &Session, id: u64, from: u64) -> Events {
     let arguments = json!({ "from": from, "interval_ms": 30 });
-    session.client.post(&call(id, "countdown", arguments)).await.events()
+    session.client.post(&call(id, "countdown", &arguments)).await.events()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -140,7 +140,7 @@ async fn a_countdown_that_was_cut_goes_on_on_another_replica() {
 async fn a_call_whose_replica_is_killed_ends_with_an_error_and_its_session_lives_on() {
     let mut rig = Rig::start().await;
     let session = rig.open(0).await;
-    assert!(rig.at(&session, 1).client.post(&call(1, "whoami", json!({}))).await.status.is_success());
+    assert!(rig.at(&session, 1).client.post(&call(1, "whoami", &json!({}))).await.status.is_success());
     let mut stream = countdown(&session, 5, 10_000).await;
     let mut events = stream.take(4).await.split_off(1);
     let mut waiting = rig.at(&session, 2).resume(events[0].cursor()).await;
