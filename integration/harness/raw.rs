@@ -67,7 +67,12 @@ impl Client {
 
     /// The same client talking to another replica.
     pub(crate) fn at(&self, replica: &Replica) -> Self {
-        Self { address: replica.address, ..self.clone() }.with(header::HOST, &replica.address.to_string())
+        self.at_address(replica.address)
+    }
+
+    /// The same client talking to the server at this address.
+    pub(crate) fn at_address(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }.with(header::HOST, &address.to_string())
     }
 
     /// One request on a connection of its own.

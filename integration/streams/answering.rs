@@ -75,9 +75,8 @@ async fn questions_with_equal_ids_on_two_replicas_do_not_cross(backend: Backend)
         let ((on_a, name_a), (on_b, name_b)) = tokio::join!(ask(&a, json!({})), ask(&b, json!({})));
         assert_ne!(name_a, name_b);
         let (for_a, for_b) = (format!("a {round}"), format!("b {round}"));
-        tokio::join!(async { assert_taken(&c, &answer(&name_b, &for_b)).await }, async {
-            assert_taken(&c, &answer(&name_a, &for_a)).await
-        });
+        let answers = [answer(&name_b, &for_b), answer(&name_a, &for_a)];
+        tokio::join!(assert_taken(&c, &answers[0]), assert_taken(&c, &answers[1]));
         assert_answered(on_a, &for_a).await;
         assert_answered(on_b, &for_b).await;
     }
@@ -206,23 +205,23 @@ async fn progress_on_a_question_reaches_who_asked(backend: Backend) {
 
 async fn a_cancellation_reaches_the_replica_where_the_call_runs(backend: Backend) {
     let trio = Trio::start(backend).await;
-    let [session, there, _] = trio.open_everywhere().await;
-    let never_seen = trio.open().await;
-    for (number, (at, elsewhere)) in
-        [(&session, &there), (&never_seen, &never_seen.at(&trio.replicas[2]))].into_iter().enumerate()
-    {
-        let mut stream = at.begin(7, "steps", json!({ "steps": 1, "gate": at.key() })).await;
+    let [bound, there, _] = trio.open_everywhere().await;
+    let never_seen_there = trio.open().await;
+    let elsewhere = never_seen_there.at(&trio.replicas[2]);
+    let params = json!({ "requestId": 7, "reason": "enough" });
+    let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params });
+    let times = || trio.inners.each_ref().map(|inner| inner.asked("notifications/cancelled"));
+    for (session, via, wanted) in [(&bound, &there, [1, 1, 1]), (&never_seen_there, &elsewhere, [2, 1, 2])] {
+        let mut stream = session.begin(7, "steps", json!({ "steps": 1, "gate": session.key() })).await;
         stream.take(2).await;
-        let params = json!({ "requestId": 7, "reason": "enough" });
-        let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params });
-        assert_taken(elsewhere, &cancel).await;
-        let inner = &trio.inners[0];
-        eventually("it arrives", async || inner.asked("notifications/cancelled") == number + 1).await;
-        let seen: Value = serde_json::from_slice(&inner.last("notifications/cancelled").body).unwrap();
+        assert_taken(via, &cancel).await;
+        eventually("it arrives", async || times() == wanted).await;
+        let seen: Value = serde_json::from_slice(&trio.inners[0].last("notifications/cancelled").body).unwrap();
         assert_eq!(seen["params"], params);
-        trio.inners[0].release(at.key(), 1);
+        trio.inners[0].release(session.key(), 1);
         assert_eq!(stream.all().await.len(), 1);
-        assert_eq!(inner.asked("notifications/cancelled"), number + 1, "once");
+        assert!(session.works().await && via.works().await);
+        assert_eq!(times(), wanted, "once wherever the session is known");
     }
 }
 

@@ -80,7 +80,8 @@ impl Trio {
 /// The steps among some events, by number.
 fn steps_in(events: &[Event]) -> Vec<u64> {
     let messages = events.iter().filter_map(|event| event.message.as_ref());
-    messages.filter_map(|message| message["params"]["progress"].as_u64()).collect()
+    // Some inner services write them as floats.
+    messages.filter_map(|message| message["params"]["progress"].as_f64()).map(|progress| progress as u64).collect()
 }
 
 /// Expects so many steps, beginning with this one, and then the result.

@@ -10,6 +10,7 @@ use tower_mcp_sessions::Resumable;
 use super::{Trio, assert_refused, assert_rising, assert_steps_and_result, steps_in};
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::{eventually, soon, within};
+use crate::harness::inner::Scripted;
 use crate::harness::raw::{Client, Event, Events, LAST_EVENT_ID, LEGACY, SESSION_ID, Session, request};
 use crate::harness::size::size;
 
@@ -129,7 +130,10 @@ async fn what_names_no_event_of_the_session_is_refused_and_changes_nothing(backe
     let foreign_listener = other.listen().await.event().await.expect("a priming event");
     let mut own = begin(&session, 1).await;
     let own = own.take(2).await[1].cursor().to_owned();
-    trio.all_heard_at_least(1).await;
+    eventually("both sessions are heard everywhere they are bound", async || {
+        trio.inners.each_ref().map(Scripted::ears) == [2, 1, 1]
+    })
+    .await;
     let before = trio.inners.each_ref().map(|inner| inner.seen().len());
     let (stream, _) = own.rsplit_once('.').unwrap();
     let cursors = [
@@ -159,13 +163,6 @@ async fn what_names_no_event_of_the_session_is_refused_and_changes_nothing(backe
     assert_eq!(trio.inners.each_ref().map(|inner| inner.seen().len()), before, "nothing reached an inner service");
     trio.inners[0].say(&super::word("still there"));
     assert_eq!(super::words_in(&listening.take(1).await), ["still there"]);
-}
-
-impl Trio {
-    /// Waits until so many listen to the first inner service.
-    async fn all_heard_at_least(&self, ears: usize) {
-        eventually("the inner service is heard", async || self.inners[0].ears() >= ears).await;
-    }
 }
 
 async fn a_stranger_with_a_cursor_is_told_of_an_unknown_session(backend: Backend) {

@@ -1,5 +1,7 @@
 //! A client in its session.
 
+use std::net::SocketAddr;
+
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -20,7 +22,11 @@ impl Session {
     }
 
     pub(crate) fn at(&self, replica: &Replica) -> Self {
-        Self { id: self.id.clone(), client: self.client.at(replica) }
+        self.at_address(replica.address)
+    }
+
+    pub(crate) fn at_address(&self, address: SocketAddr) -> Self {
+        Self { id: self.id.clone(), client: self.client.at_address(address) }
     }
 
     pub(crate) async fn call(&self, method: &str, params: Value) -> Whole {
