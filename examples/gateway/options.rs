@@ -14,7 +14,7 @@ use crate::session_options::SessionOptions;
 #[command(version)]
 pub struct Options {
     /// Address to listen on; port 0 picks a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8934")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8935")]
     pub listen: SocketAddr,
 
     /// MCP endpoint of the server behind this gateway: http://host[:port]/path. All replicas may name the same one, or each

@@ -5,7 +5,8 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, header};
 
-use super::session::{Purpose, accepted};
+use super::purpose::Purpose;
+use super::session::accepted;
 use super::{Exchange, Outcome};
 use crate::engine::inbox::Letter;
 use crate::engine::questions::asker;

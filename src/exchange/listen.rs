@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode, header};
 
-use super::session::Purpose;
+use super::purpose::Purpose;
 use super::{Answered, Exchange, Outcome, answer, translate};
 use crate::body::ResponseBody;
 use crate::classify::Declared;

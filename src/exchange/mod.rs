@@ -9,8 +9,9 @@
 //! | `listen` | GET: listen, or resume |
 //! | `close` | DELETE |
 //!
-//! `outcome` decides what becomes of an inner service's answer, `translate` makes its status one that a session's client
-//! understands, `lost` tells whether the inner service has forgotten the session, `relay` carries what is not recorded, and `detach` lets work outlive its client.
+//! `purpose` is what all of them agree on. `outcome` decides what becomes of an inner service's answer, `translate` makes its
+//! status one that a session's client understands, `lost` tells whether the inner service has forgotten the session, `relay`
+//! carries what is not recorded, and `detach` lets work outlive its client.
 
 mod close;
 mod detach;
@@ -20,6 +21,7 @@ mod listen;
 mod lost;
 mod outcome;
 mod pass;
+mod purpose;
 mod relay;
 mod session;
 mod translate;

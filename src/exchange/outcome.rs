@@ -7,8 +7,8 @@ use http::{Response, StatusCode, header};
 use http_body::Body;
 use tokio::sync::mpsc;
 
+use super::purpose::{Purpose, Takes};
 use super::relay::Relay;
-use super::session::{Purpose, Takes};
 use super::translate;
 use crate::body::{ResponseBody, read_whole};
 use crate::engine::Engine;

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, interval_at};
 use tokio_util::sync::CancellationToken;
 
-use super::session::Purpose;
+use super::purpose::Purpose;
 use crate::body::{BoxError, ResponseBody};
 use crate::engine::Engine;
 use crate::engine::binding::Binding;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::Entry;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 
 use super::outcome::Answering;
+use super::purpose::{Purpose, Takes};
 use super::{Answered, Exchange, Outcome, answer, detached, lost};
 use crate::body::{RequestBody, ResponseBody};
 use crate::classify::{self, Content, Declared, Message};
@@ -15,26 +16,8 @@ use crate::engine::binding::Binding;
 use crate::engine::verdict::Admission;
 use crate::inner::{Failure, InnerService};
 use crate::protocol::headers;
-use crate::protocol::message::{Kind, Method, RequestId};
+use crate::protocol::message::{Kind, Method};
 use crate::rejection::Rejection;
-
-/// What a request is for, and so what becomes of its answer.
-#[derive(Clone, Debug)]
-pub(crate) enum Purpose {
-    /// The client's GET, relayed as it is. Ends with its client.
-    Listen,
-    /// A request: its answer is read to the end, whether its client is there or not.
-    Call(RequestId, Method),
-    /// Notifications, answers, batches: whatever a POST gets that has no single response.
-    Word(Method),
-}
-
-impl Purpose {
-    /// Whether this may shape the session for good.
-    fn shapes(&self) -> bool {
-        matches!(self, Self::Call(_, Method::SetLevel | Method::Subscribe | Method::Unsubscribe))
-    }
-}
 
 impl<S: InnerService> Exchange<S> {
     /// Answers a message that a client POSTs within its session.
@@ -163,25 +146,6 @@ impl<S: InnerService> Exchange<S> {
             undeclared.insert(headers::version(admission.record.origin.protocol_version));
         }
         parts.extensions.insert(self.engine.session_handle(admission));
-    }
-}
-
-/// What the client takes as an answer. Most answers go out without a look at it.
-pub(super) struct Takes {
-    accept: Vec<HeaderValue>,
-}
-
-impl Takes {
-    fn of(headers: &HeaderMap) -> Self {
-        Self { accept: headers.get_all(header::ACCEPT).iter().cloned().collect() }
-    }
-
-    pub(super) fn json(&self) -> bool {
-        headers::accepts_json(&self.accept)
-    }
-
-    pub(super) fn stream(&self) -> bool {
-        headers::accepts_stream(&self.accept)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use http::{Response, StatusCode, header};
 
-use super::session::Purpose;
+use super::purpose::Purpose;
 use crate::body::{ResponseBody, read_whole};
 use crate::engine::verdict::Admission;
 use crate::protocol::{headers, message};

@@ -12,6 +12,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+pub(crate) use crate::protocol::method::Method;
 use crate::protocol::version::ProtocolVersion;
 use crate::session::ClientInfo;
 
@@ -62,48 +63,6 @@ pub(crate) enum Kind {
     Notification(Method),
     /// `result` or `error`: a question is answered. An error may name no request.
     Response(Option<RequestId>),
-}
-
-/// The methods that mean something to a session layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Method {
-    /// `initialize`
-    Initialize,
-    /// `notifications/initialized`
-    Initialized,
-    /// `ping`
-    Ping,
-    /// `logging/setLevel`
-    SetLevel,
-    /// `resources/subscribe`
-    Subscribe,
-    /// `resources/unsubscribe`
-    Unsubscribe,
-    /// `notifications/cancelled`
-    Cancelled,
-    /// `notifications/progress`
-    Progress,
-    /// `notifications/roots/list_changed`
-    RootsChanged,
-    /// Any other.
-    Other,
-}
-
-impl Method {
-    fn named(name: &str) -> Self {
-        match name {
-            "initialize" => Self::Initialize,
-            "notifications/initialized" => Self::Initialized,
-            "ping" => Self::Ping,
-            "logging/setLevel" => Self::SetLevel,
-            "resources/subscribe" => Self::Subscribe,
-            "resources/unsubscribe" => Self::Unsubscribe,
-            "notifications/cancelled" => Self::Cancelled,
-            "notifications/progress" => Self::Progress,
-            "notifications/roots/list_changed" => Self::RootsChanged,
-            _ => Self::Other,
-        }
-    }
 }
 
 /// A single JSON-RPC object, looked at.
@@ -206,25 +165,6 @@ impl Fields<'_> {
             (Some(_), _, true) => Err(Malformed::NotAMessage("a message has `method` or `result`/`error`, not both")),
             (None, _, false) => Err(Malformed::NotAMessage("a message needs `method`, `result` or `error`")),
         }
-    }
-}
-
-/// The name is read without copying it.
-impl<'de> Deserialize<'de> for Method {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Name;
-        impl Visitor<'_> for Name {
-            type Value = Method;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a method's name")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Method, E> {
-                Ok(Method::named(name))
-            }
-        }
-        deserializer.deserialize_str(Name)
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub(crate) mod headers;
 pub(crate) mod message;
+mod method;
 pub(crate) mod rewrite;
 pub(crate) mod sse;
 pub(crate) mod version;
