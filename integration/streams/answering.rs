@@ -226,7 +226,7 @@ async fn a_cancellation_reaches_the_replica_where_the_call_runs(backend: Backend
 }
 
 async fn a_question_to_a_client_that_has_gone_fails(backend: Backend) {
-    let trio = Trio::with(backend, |builder| builder.idle_timeout(Duration::from_secs(1))).await;
+    let trio = Trio::with(backend, |builder| builder.idle_timeout(Duration::from_secs(2))).await;
     let [session, there, _] = trio.open_everywhere().await;
     let mut listening = there.listen().await;
     listening.take(1).await;
