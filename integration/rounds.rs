@@ -130,7 +130,7 @@ fn is_spread(summary: &RoundsSummary) -> bool {
 
 /// With sessions in memory, and more rounds in Redis.
 async fn on_one_replica(client: Client) {
-    for (cluster, rounds) in [(Cluster::in_memory().await, 25), (Cluster::of(1).await, size(25, 1000))] {
+    for (cluster, rounds) in [(Cluster::in_memory().await, 10), (Cluster::of(1).await, size(15, 1000))] {
         let summary = cluster.play(client, rounds).await;
         assert_eq!(summary.late_answers, 0, "the only replica knows at once that a session has ended");
     }
@@ -138,10 +138,10 @@ async fn on_one_replica(client: Client) {
 
 /// Without sticky routing.
 async fn on_three_replicas(client: Client) {
-    Cluster::of(3).await.play(client, size(25, 1000)).await;
+    Cluster::of(3).await.play(client, size(20, 1000)).await;
 }
 
 /// One of three is killed, and no session is lost.
 async fn survives_the_loss_of_a_replica(client: Client) {
-    Cluster::of(3).await.play_and_lose_one(client, size(50, 1000)).await;
+    Cluster::of(3).await.play_and_lose_one(client, size(32, 1000)).await;
 }

@@ -27,9 +27,13 @@ class Notices:
 
         return await within(seconds, is_heard)
 
+    def times(self, method):
+        """How often a notification was heard so far."""
+        return len(self._of(method))
+
     def duplicates(self):
         """How often a notification came too often, for each of them."""
-        return {method: len(self._of(method)) - due for method, due in self._due.items()}
+        return {method: self.times(method) - due for method, due in self._due.items()}
 
     def _of(self, method):
         return [params for heard, params in self._heard if heard == method]

@@ -169,6 +169,13 @@ class _Round:
         await self._connection.set_log_level("info")
         await self.put_until_heard("third", [MESSAGE, UPDATED], lambda params: params["data"] == {"noted": self.note})
 
+        async def is_told():
+            return self._notices.times(UPDATED) >= 2
+
+        # Word of a change may be held back a moment, and should not come to a client that is closing.
+        if not await within(self._patience, is_told):
+            raise self._unheard(UPDATED)
+
     async def put_until_heard(self, what, notifications, match):
         """Puts the note until the first of `notifications`, all of which are then due, is heard, and returns its text.
 

@@ -24,9 +24,14 @@ export class Notices {
     return within(ms, () => this.#of(method).some(({ params }) => match(params)));
   }
 
+  /** How often a notification was heard so far. */
+  times(method) {
+    return this.#of(method).length;
+  }
+
   /** How often a notification came too often, for each of them: [method, times]. */
   duplicates() {
-    return [...this.#due].map(([method, due]) => [method, this.#of(method).length - due]);
+    return [...this.#due].map(([method, due]) => [method, this.times(method) - due]);
   }
 
   #of(method) {

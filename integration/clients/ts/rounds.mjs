@@ -152,6 +152,9 @@ class Round {
   async loggedNote() {
     await this.#connection.setLogLevel('info');
     await this.putUntilHeard('third', [MESSAGE, UPDATED], ({ data }) => data.noted === this.note);
+    // Word of a change may be held back a moment, and should not come to a client that is closing.
+    const { noticeTimeoutMs } = this.run.options;
+    if (!(await within(noticeTimeoutMs, () => this.#notices.times(UPDATED) >= 2))) throw unheard(UPDATED, noticeTimeoutMs);
   }
 
   /**

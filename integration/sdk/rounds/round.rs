@@ -198,7 +198,10 @@ impl<'a> Round<'a> {
             round.updates_due += 1;
             round.logs_due += 1;
         };
-        self.put_until("third", is_due, |heard| heard.logged.contains(&noted)).await.map(drop)
+        self.put_until("third", is_due, |heard| heard.logged.contains(&noted)).await?;
+        // Word of a change may be held back a moment, and should not come to a client that is closing.
+        let is_told = self.is_noticed(|round| round.visitor.heard(|heard| heard.updated.len() >= 2)).await;
+        or_cut_off(is_told, "notifications/resources/updated was not heard")
     }
 
     /// Puts the note until what is then due is heard, and returns its text. What the client has just asked of one replica,
