@@ -58,6 +58,8 @@ pub(crate) struct Reader {
     ready: VecDeque<Bytes>,
     is_over: bool,
     leave: CancellationToken,
+    /// Messages to read at once: fewer after the store failed, for a read of many large ones may take too long.
+    part: usize,
     /// When something was last given out.
     spoke_at: Instant,
     /// The position at which a gap was told of.
@@ -88,6 +90,7 @@ impl Reader {
             ready: VecDeque::new(),
             is_over: false,
             leave,
+            part: PART,
             spoke_at: Instant::now(),
             gap_told: None,
         }
@@ -224,9 +227,11 @@ impl Reader {
         let resident = Arc::clone(&self.admission.lease);
         let mut rung = std::pin::pin!(resident.bell.notified());
         rung.as_mut().enable();
-        let Ok(slice) = engine.store.read(&key, stream, self.after, PART).await else {
-            return sleep(STORE_PAUSE).await;
+        let asked_for = self.part;
+        let Ok(slice) = engine.store.read(&key, stream, self.after, asked_for).await else {
+            return self.pause().await;
         };
+        self.part = (asked_for + 1).min(PART);
         self.give_slice(&slice);
         let Source::Call { stream, absent_since } = &mut self.source else { return };
         match (&slice.state, slice.messages.is_empty()) {
@@ -239,7 +244,7 @@ impl Reader {
                 }
             }
             (StreamState::Open(_), false) => *absent_since = None,
-            (StreamState::Finished, _) => self.is_over = slice.messages.len() < PART,
+            (StreamState::Finished, _) => self.is_over = slice.messages.len() < asked_for,
             (StreamState::Unknown, _) => self.is_over = true,
         }
     }
@@ -261,19 +266,26 @@ impl Reader {
         let resident = Arc::clone(&self.admission.lease);
         let mut rung = std::pin::pin!(resident.bell.notified());
         rung.as_mut().enable();
-        match store.hear(&key, *listener, self.after, PART).await {
+        match store.hear(&key, *listener, self.after, self.part).await {
             Ok(Heard::Messages(slice)) if slice.messages.is_empty() => {
                 let _ = timeout(hints.next_due().unwrap_or(LISTEN_AGAIN), rung).await;
             }
             Ok(Heard::Messages(mut slice)) => {
                 let last = slice.messages.last().map_or(self.after, |(at, _)| *at);
                 slice.messages.retain_mut(|(_, message)| hints.admit(message));
+                self.part = (self.part + 1).min(PART);
                 self.give_slice(&slice);
                 self.after = last;
             }
             Ok(Heard::Over) => self.is_over = true,
-            Err(_) => sleep(STORE_PAUSE).await,
+            Err(_) => self.pause().await,
         }
+    }
+
+    /// The store failed, or the read was too large for it.
+    async fn pause(&mut self) {
+        self.part = (self.part / 2).max(1);
+        sleep(STORE_PAUSE).await;
     }
 }
 
