@@ -73,7 +73,9 @@ impl Cluster {
         let redis = RedisServer::start();
         let mut replicas = Vec::new();
         for name in 0..size {
-            replicas.push(Process::server(&["--redis", &redis.url(), "--replica", &name.to_string()]).await);
+            // What is tested here is not how quickly a machine with much else to do gets to its Redis.
+            let arguments = ["--redis", &redis.url(), "--redis-timeout", "5s", "--replica", &name.to_string()];
+            replicas.push(Process::server(&arguments).await);
         }
         Self::behind_a_balancer(replicas, Some(redis)).await
     }

@@ -1,12 +1,14 @@
 //! Connecting to Redis, and what to tell the person in front of the terminal when that fails.
 
+use std::time::Duration;
+
 use tower_mcp_sessions::store::{RedisStore, StoreErrorKind};
 
 use crate::serve::with_causes;
 
 /// The store at `url`, or why there is none and what can be done. Neither tells the URL's password.
-pub async fn connect(url: &str) -> Result<RedisStore, String> {
-    RedisStore::connect(url).await.map_err(|error| {
+pub async fn connect(url: &str, patience: Duration) -> Result<RedisStore, String> {
+    RedisStore::builder(url).response_timeout(patience).connect().await.map_err(|error| {
         let advice = match error.kind() {
             StoreErrorKind::Unavailable => "start it with `redis-server`, or name another one with --redis",
             StoreErrorKind::Misconfigured => "--redis takes redis://[user:password@]host[:port]/",

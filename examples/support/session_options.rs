@@ -21,6 +21,10 @@ pub struct SessionOptions {
     #[arg(long, value_name = "URL", env = "REDIS_URL", hide_env_values = true)]
     redis: Option<String>,
 
+    /// How long Redis may take to answer before a request is told to try again.
+    #[arg(long, value_name = "TIME", default_value = "250ms", value_parser = humantime::parse_duration)]
+    redis_timeout: Duration,
+
     /// This replica's name in answers, records and logs [default: the address it listens on].
     #[arg(long, value_name = "NAME")]
     replica: Option<String>,
@@ -63,7 +67,7 @@ impl SessionOptions {
     /// The layer of this replica, its store connected.
     pub async fn layer(&self, replica: Arc<str>) -> Result<SessionLayer, Box<dyn Error>> {
         let builder = match &self.redis {
-            Some(url) => SessionLayer::builder(redis::connect(url).await?),
+            Some(url) => SessionLayer::builder(redis::connect(url, self.redis_timeout).await?),
             None => SessionLayer::builder(MemoryStore::new()),
         };
         Ok(self.configure(builder).replica(replica).try_build()?)
