@@ -27,7 +27,9 @@ async fn as_good_as_alone(upstream: Upstream) {
     let (server, redis) = (upstream.start().await, RedisServer::start());
     let alone = run_suite(&server.mcp(), REVISION).await;
     let (mcp, url) = (server.mcp(), redis.url());
-    let replica = async |name| gateway(&mcp, &["--redis", &url, "--replica", name]).await;
+    // The suite ends a session on one and expects the very next request, on the other, to be told so: that takes `--strict`.
+    let options = ["--redis", &url, "--redis-timeout", "5s", "--strict", "--replica"];
+    let replica = async |name| gateway(&mcp, &[&options[..], &[name]].concat()).await;
     let (a, b) = (replica("a").await, replica("b").await);
     let balanced = Proxy::over([a.address(), b.address()]).await;
 

@@ -29,7 +29,8 @@ impl Rig {
     async fn start() -> Self {
         let redis = RedisServer::start();
         let url = redis.url();
-        let server = async |name| Some(Process::server(&["--redis", &url, "--replica", name]).await);
+        let server =
+            async |name| Some(Process::server(&["--redis", &url, "--redis-timeout", "5s", "--replica", name]).await);
         let servers = [server(NAMES[0]).await, server(NAMES[1]).await, server(NAMES[2]).await];
         Self { servers, _redis: redis }
     }
