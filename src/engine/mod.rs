@@ -10,7 +10,7 @@
 //! | `sweep` | how do idle sessions end? |
 //! | `hear` | how does a change made elsewhere arrive here? |
 //! | `record`, `inner_stream` | how does a call's stream get into the log? |
-//! | `reader`, `hints` | how does a client read its streams, on whichever replica? |
+//! | `reader`, `hints`, `orphan` | how does a client read its streams, on whichever replica? |
 //! | `ear` | how is what an inner service says by itself heard? |
 //! | `outgoing`, `questions` | how does a question of the server's find its answer? |
 //! | `inbox` | how does what reached one replica get to the inner service of another? |
@@ -30,6 +30,7 @@ mod hints;
 pub(crate) mod inbox;
 pub(crate) mod inner_stream;
 pub(crate) mod open;
+mod orphan;
 pub(crate) mod outgoing;
 mod presence;
 pub(crate) mod questions;

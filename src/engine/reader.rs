@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream;
-use http::{HeaderValue, Response, header};
+use http::Response;
 use http_body::Frame;
 use http_body_util::StreamBody;
 use tokio::runtime::Handle;
@@ -22,15 +22,14 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::body::{BoxError, ResponseBody};
 use crate::engine::Engine;
 use crate::engine::hints::Hints;
-use crate::engine::presence::GIVEN_UP_AFTER;
+use crate::engine::orphan;
 use crate::engine::record::Handed;
 use crate::engine::verdict::Admission;
-use crate::protocol::message::RequestId;
+use crate::protocol::sse;
 use crate::protocol::version::ProtocolVersion;
-use crate::protocol::{headers, sse};
 use crate::rejection;
 use crate::store::{Heard, ListenCursor, LogSlice, StreamName, StreamState};
-use crate::stream::cursor;
+use crate::stream::{cursor, event_stream};
 
 /// Messages read at once.
 const PART: usize = 64;
@@ -135,12 +134,7 @@ impl Reader {
 
     /// An answer whose body this is.
     pub(crate) fn into_response(self) -> Response<ResponseBody> {
-        let mut response = Response::new(self.into_body());
-        let fields = response.headers_mut();
-        fields.insert(header::CONTENT_TYPE, headers::EVENT_STREAM);
-        fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        fields.insert("x-accel-buffering", HeaderValue::from_static("no"));
-        response
+        event_stream(self.into_body())
     }
 
     pub(crate) fn into_body(self) -> ResponseBody {
@@ -239,7 +233,7 @@ impl Reader {
             (StreamState::Open(about), true) => {
                 if timeout(LOOK_AGAIN, rung).await.is_ok() {
                     *absent_since = None;
-                } else if is_orphaned(&engine, stream, absent_since).await {
+                } else if orphan::is_orphaned(&engine, stream, absent_since).await {
                     engine.finish_orphan(&self.admission, stream, about).await;
                 }
             }
@@ -286,32 +280,6 @@ impl Reader {
     async fn pause(&mut self) {
         self.part = (self.part / 2).max(1);
         sleep(STORE_PAUSE).await;
-    }
-}
-
-/// Whether the replica that produces a stream has been absent for long enough.
-async fn is_orphaned(engine: &Engine, stream: &StreamName, absent_since: &mut Option<Instant>) -> bool {
-    let Some(producer) = cursor::producer(stream).filter(|producer| *producer != engine.replica_id) else {
-        return false;
-    };
-    match engine.store.is_present(&producer).await {
-        Ok(false) => absent_since.get_or_insert_with(Instant::now).elapsed() >= GIVEN_UP_AFTER,
-        Ok(true) | Err(_) => {
-            *absent_since = None;
-            false
-        }
-    }
-}
-
-impl Engine {
-    /// Finishes a stream whose producer has died with an error for its request. Whoever does it first does it for all.
-    async fn finish_orphan(&self, admission: &Admission, stream: &StreamName, about: &[u8]) {
-        let Some(id) = RequestId::from_json(about) else { return };
-        tracing::info!(session = %admission.record.key, "a call ended with its replica; its client is told so");
-        let (key, generation) = (&admission.record.key, admission.record.generation);
-        let error = Bytes::from(rejection::broken_stream_message(&id));
-        // If the store is away, the next look finds the stream as it is now.
-        let _ = self.store.finish(key, generation, stream, &[error], &self.config.stream_log).await;
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a client says to whoever asked, or to whoever runs its call: answers, progress, cancellations. Its request reached
 //! this replica; the one it means may be another.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, header};
@@ -8,6 +10,7 @@ use http::{HeaderValue, header};
 use super::purpose::Purpose;
 use super::session::accepted;
 use super::{Exchange, Outcome};
+use crate::engine::Engine;
 use crate::engine::inbox::Letter;
 use crate::engine::questions::asker;
 use crate::engine::verdict::Admission;
@@ -15,7 +18,7 @@ use crate::inner::InnerService;
 use crate::protocol::message::{Method, RequestId};
 use crate::protocol::rewrite;
 use crate::rejection::Rejection;
-use crate::store::{Posted, QuestionName, StoreError};
+use crate::store::{Posted, QuestionName};
 
 impl<S: InnerService> Exchange<S> {
     /// Answers a question. It is taken once, from the session that was asked, and while somebody waits for it.
@@ -53,7 +56,7 @@ impl<S: InnerService> Exchange<S> {
             return Err(Rejection::AnswerNotAsked.into());
         }
         let (binding, answer) = self.engine.for_asker(&admission.lease, name, body).ok_or(Rejection::AnswerNotAsked)?;
-        let is_bound = admission.lease.binding().is_some_and(|bound| std::sync::Arc::ptr_eq(&bound, &binding));
+        let is_bound = admission.lease.binding().is_some_and(|bound| Arc::ptr_eq(&bound, &binding));
         if !is_bound {
             // Whoever asked is another incarnation of the inner service's session.
             return Err(Rejection::AnswerNotAsked.into());
@@ -103,9 +106,7 @@ impl<S: InnerService> Exchange<S> {
         answers: Option<&QuestionName>,
     ) -> Result<(), Rejection> {
         let (engine, record) = (&self.engine, &admission.record);
-        let limits = &crate::engine::Engine::INBOX;
-        let posted: Result<Posted, StoreError> =
-            engine.store.post(&record.key, record.generation, letter, answers, limits).await;
+        let posted = engine.store.post(&record.key, record.generation, letter, answers, &Engine::INBOX).await;
         match posted.map_err(|error| engine.store_failed("post", &record.key, &error))? {
             Posted::Posted => Ok(()),
             Posted::NotAsked => Err(Rejection::AnswerNotAsked),

@@ -5,3 +5,18 @@ pub(crate) mod early;
 pub(crate) mod initialize;
 pub(crate) mod quiet;
 mod seen;
+
+use http::{HeaderValue, Response, header};
+
+use crate::body::ResponseBody;
+use crate::protocol::headers;
+
+/// An event stream of the layer's own.
+pub(crate) fn event_stream(body: ResponseBody) -> Response<ResponseBody> {
+    let mut response = Response::new(body);
+    let fields = response.headers_mut();
+    fields.insert(header::CONTENT_TYPE, headers::EVENT_STREAM);
+    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    fields.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}

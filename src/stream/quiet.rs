@@ -4,12 +4,13 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use http::{HeaderValue, Response, header};
+use http::Response;
 use http_body::Frame;
 use http_body_util::StreamBody;
 
 use crate::body::ResponseBody;
-use crate::protocol::{headers, sse};
+use crate::protocol::sse;
+use crate::stream::event_stream;
 
 /// How often a comment proves the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -20,10 +21,5 @@ pub(crate) fn response() -> Response<ResponseBody> {
         ticks.tick().await;
         Some((Ok::<_, Infallible>(Frame::data(sse::KEEP_ALIVE)), ticks))
     });
-    let mut response = Response::new(ResponseBody::stream(StreamBody::new(ticks.boxed())));
-    let fields = response.headers_mut();
-    fields.insert(header::CONTENT_TYPE, headers::EVENT_STREAM);
-    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    fields.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
+    event_stream(ResponseBody::stream(StreamBody::new(ticks.boxed())))
 }
