@@ -145,6 +145,44 @@ impl fmt::Debug for SecretDigest {
     }
 }
 
+/// SHA-256 of what a client sends along to be recognised if it has to ask again. Compared in constant time; never printed.
+#[derive(Clone, Copy)]
+pub struct NonceDigest([u8; 32]);
+
+impl NonceDigest {
+    /// Of a nonce; an empty one is none.
+    #[must_use]
+    pub fn of(nonce: &[u8]) -> Option<Self> {
+        (!nonce.is_empty()).then(|| Self(Sha256::digest(nonce).into()))
+    }
+
+    /// Wraps the digest as a store kept it.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The digest, for a store to keep.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl PartialEq for NonceDigest {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for NonceDigest {}
+
+impl fmt::Debug for NonceDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NonceDigest(…)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,7 @@ use tower::Layer;
 
 use crate::engine::Engine;
 use crate::engine::config::{Config, Freshness, OnReturn, Resumable};
+use crate::limits::RateLimits;
 use crate::origin::OriginPolicy;
 use crate::service::SessionService;
 use crate::session::Principal;
@@ -92,6 +93,7 @@ impl SessionLayerBuilder {
                 idle_timeout: Duration::from_secs(5 * 60),
                 expires_after: Duration::from_secs(24 * 60 * 60),
                 max_lifetime: None,
+                handshake_timeout: Duration::from_secs(60),
             },
             on_return: OnReturn::default(),
             freshness: Freshness::default(),
@@ -101,6 +103,7 @@ impl SessionLayerBuilder {
             data_limit: 64 << 10,
             batch_limit: 100,
             drain_timeout: Duration::from_secs(8),
+            limits: RateLimits::default(),
             resumable: Resumable::default(),
             stream_log: LogLimits { messages: 1000, bytes: 1 << 20, ttl: Duration::from_secs(15 * 60) },
             replica: default_replica(),
@@ -127,6 +130,13 @@ impl SessionLayerBuilder {
     /// How old a session may get, used or not. Default: as old as it likes.
     pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
         self.config.lifetimes.max_lifetime = Some(lifetime);
+        self
+    }
+
+    /// How long a client may take to confirm its handshake: to send anything but a ping within the session it opened, usually
+    /// `notifications/initialized`. Default: 60 seconds; then the session ends.
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.config.lifetimes.handshake_timeout = timeout;
         self
     }
 
@@ -225,6 +235,12 @@ impl SessionLayerBuilder {
         self
     }
 
+    /// How often sessions may be opened and reconnected, and how many may live. Default: [`RateLimits::default`].
+    pub fn rate_limits(mut self, limits: RateLimits) -> Self {
+        self.config.limits = limits;
+        self
+    }
+
     /// How long calls may finish once the layer is told to stop. Default: 8 seconds.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.config.drain_timeout = timeout;
@@ -271,6 +287,7 @@ impl SessionLayerBuilder {
                 "stream_log must keep something for a while; use resumable(Resumable::Nothing) for none".to_owned(),
             );
         }
+        self.problems.extend(self.config.limits.problems());
         let replica_id = ReplicaId::generate();
         if let Err(error) = &replica_id {
             self.problems.push(format!("the operating system has no randomness: {error}"));

@@ -54,6 +54,15 @@ pub enum Rejection {
     InnerLostSession,
     /// 502: the inner service's answer to `initialize` cannot be read.
     InnerAnswerUnreadable,
+    /// 429: too many of these lately.
+    RateLimited {
+        /// Seconds until it makes sense to try again.
+        retry_after: u32,
+    },
+    /// 500: a limit by address is set, and nobody has told the layer its clients' addresses.
+    AddressUnknown,
+    /// 503: as many sessions live as may.
+    TooManySessions,
     /// 503: the session store cannot say.
     StoreUnavailable,
     /// 503: this replica is shutting down.
@@ -150,6 +159,21 @@ impl Rejection {
                 INTERNAL_ERROR,
                 "The server behind this endpoint gave no readable answer to initialize; try again",
             ),
+            Self::RateLimited { .. } => (
+                S::TOO_MANY_REQUESTS,
+                INVALID_REQUEST,
+                "Too many attempts lately; wait as long as Retry-After says, then try again",
+            ),
+            Self::AddressUnknown => (
+                S::INTERNAL_SERVER_ERROR,
+                INTERNAL_ERROR,
+                "This server limits clients by address and cannot see addresses. Its operator has to tell them with SessionLayer::builder(…).peer(…) or a PeerAddr extension, or to switch the limit off",
+            ),
+            Self::TooManySessions => (
+                S::SERVICE_UNAVAILABLE,
+                INTERNAL_ERROR,
+                "This server has as many sessions as it takes; close one that is no longer needed, or try again later",
+            ),
             Self::StoreUnavailable => (
                 S::SERVICE_UNAVAILABLE,
                 INTERNAL_ERROR,
@@ -161,6 +185,16 @@ impl Rejection {
         }
     }
 
+    /// Seconds until it makes sense to try again, where that may help.
+    pub(crate) fn retry_after(self) -> Option<u32> {
+        match self {
+            Self::RateLimited { retry_after } => Some(retry_after),
+            Self::TooManySessions => Some(10),
+            Self::StoreUnavailable | Self::ShuttingDown => Some(1),
+            _ => None,
+        }
+    }
+
     /// The answer to send, echoing the id of the request it refuses.
     pub(crate) fn answer(self, id: Option<&RequestId>) -> Response<ResponseBody> {
         let (status, code, text) = self.facts();
@@ -169,14 +203,11 @@ impl Rejection {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, headers::JSON);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        match status {
-            StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            StatusCode::METHOD_NOT_ALLOWED => {
-                headers.insert(header::ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
-            }
-            _ => {}
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(header::ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
         }
         response.extensions_mut().insert(self);
         response

@@ -57,7 +57,7 @@ pub enum EndReason {
     Expired,
     /// Older than `max_lifetime`.
     MaxLifetime,
-    /// Its client left before it learned the id.
+    /// Its client left before it learned the id, or never confirmed its handshake.
     Abandoned,
 }
 

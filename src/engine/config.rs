@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::request::Parts;
 
+use crate::limits::RateLimits;
 use crate::origin::OriginPolicy;
 use crate::session::Principal;
 use crate::store::{Lifetimes, LogLimits};
@@ -65,6 +66,7 @@ pub(crate) struct Config {
     pub(crate) data_limit: usize,
     pub(crate) batch_limit: usize,
     pub(crate) drain_timeout: Duration,
+    pub(crate) limits: RateLimits,
     pub(crate) resumable: Resumable,
     pub(crate) stream_log: LogLimits,
     pub(crate) replica: Arc<str>,

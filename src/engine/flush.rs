@@ -38,22 +38,22 @@ impl Engine {
     pub(crate) async fn flush(&self) {
         let untold = self.residents.untold.take();
         for batch in untold.chunks(BATCH) {
-            if let Err(error) = self.flush_batch(batch).await {
+            let touches: Vec<Touch> = batch.iter().map(|resident| resident.take_untold()).collect();
+            if let Err(error) = self.flush_batch(batch, &touches).await {
                 tracing::debug!(%error, sessions = batch.len(), "activity could not be told to the store; trying again");
-                self.put_back(batch);
+                self.put_back(batch, &touches);
             }
         }
     }
 
-    async fn flush_batch(&self, batch: &[Arc<Resident>]) -> Result<(), StoreError> {
-        let touch = |resident: &Arc<Resident>| Touch { key: resident.key, age: resident.take_untold() };
-        let touches: Vec<Touch> = batch.iter().map(touch).collect();
-        let touched = self.store.touch(&touches, &self.config.lifetimes).await?;
+    async fn flush_batch(&self, batch: &[Arc<Resident>], touches: &[Touch]) -> Result<(), StoreError> {
+        let touched =
+            self.clock.timed(self.store.touch(touches, &self.config.lifetimes), |touched| touched.now).await?;
         for (resident, outcome) in batch.iter().zip(touched.outcomes) {
             match outcome {
                 TouchOutcome::Active => {}
                 TouchOutcome::Disconnected => self.used_while_disconnected(resident).await?,
-                TouchOutcome::Gone => self.forget_resident(resident),
+                TouchOutcome::Superseded | TouchOutcome::Gone => self.forget_resident(resident),
             }
         }
         Ok(())
@@ -73,8 +73,8 @@ impl Engine {
         Ok(())
     }
 
-    fn put_back(&self, batch: &[Arc<Resident>]) {
-        for resident in batch.iter().filter(|resident| resident.put_back_untold()) {
+    fn put_back(&self, batch: &[Arc<Resident>], touches: &[Touch]) {
+        for (resident, _) in batch.iter().zip(touches).filter(|(resident, touch)| resident.put_back(touch)) {
             self.residents.untold.push(Arc::clone(resident));
         }
     }
@@ -88,7 +88,7 @@ impl Engine {
 
     /// Queues every resident, in use or not: the store's answer tells which have ended.
     pub(crate) fn retouch_all(&self) {
-        for resident in self.residents.all().into_iter().filter(|resident| resident.put_back_untold()) {
+        for resident in self.residents.all().into_iter().filter(|resident| resident.tell_again()) {
             self.residents.untold.push(resident);
         }
     }

@@ -84,6 +84,12 @@ impl Engine {
                 self.watch.changed(key);
                 self.forget(key);
             }
+            BusSignal::Message(BusMessage::Reconnected(key, generation)) => {
+                self.drop_verdict(key);
+                if let Some(before) = self.residents.get(key).filter(|resident| resident.generation < *generation) {
+                    self.forget_resident(&before);
+                }
+            }
             BusSignal::Message(BusMessage::Disconnected(key)) => {
                 self.drop_verdict(key);
                 self.give_up_questions(key);

@@ -16,10 +16,12 @@
 //! | `inbox` | how does what reached one replica get to the inner service of another? |
 //! | `shape` | how does a log level or a subscription reach every replica? |
 //! | `presence` | which replicas run? |
+//! | `clock` | what time is it, by the store? |
 //! | `drain` | how does a replica leave? |
 //! | `handle` | what can a handler do with its session? |
 
 pub(crate) mod binding;
+mod clock;
 pub(crate) mod config;
 pub(crate) mod drain;
 mod ear;
@@ -47,6 +49,7 @@ use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::engine::clock::StoreClock;
 use crate::engine::config::Config;
 use crate::engine::drain::Drain;
 use crate::engine::questions::Questions;
@@ -64,6 +67,7 @@ pub(crate) struct Engine {
     pub(crate) watch: BusWatch,
     pub(crate) drain: Drain,
     pub(crate) questions: Questions,
+    pub(crate) clock: StoreClock,
     /// This run of this replica.
     pub(crate) replica_id: ReplicaId,
     streams: AtomicU64,
@@ -81,6 +85,7 @@ impl Engine {
             watch: BusWatch::new(),
             drain: Drain::default(),
             questions: Questions::default(),
+            clock: StoreClock::default(),
             replica_id,
             streams: AtomicU64::new(0),
             started: Once::new(),

@@ -21,28 +21,35 @@ pub(crate) struct Opened {
 /// Two random 96-bit keys do not meet; a store that says so this often is broken.
 const ATTEMPTS: usize = 3;
 
+/// A new id.
+pub(super) fn mint_id() -> Result<SessionId, Rejection> {
+    SessionId::generate().map_err(|error| {
+        tracing::error!(%error, "the operating system has no randomness for a session id");
+        Rejection::StoreUnavailable
+    })
+}
+
 impl Engine {
     /// Opens a session. A client-chosen id never creates anything: the id is minted here.
     ///
     /// # Errors
     ///
-    /// [`Rejection::StoreUnavailable`] if the store did not take the record; then there is no session.
+    /// [`Rejection::StoreUnavailable`] if the store did not take the record, [`Rejection::TooManySessions`] if as many live as
+    /// may; then there is no session.
     pub(crate) async fn open(&self, origin: SessionOrigin, handshake: Bytes) -> Result<Opened, Rejection> {
         for _ in 0..ATTEMPTS {
-            let id = SessionId::generate().map_err(|error| {
-                tracing::error!(%error, "the operating system has no randomness for a session id");
-                Rejection::StoreUnavailable
-            })?;
+            let id = mint_id()?;
             let (key, digest) = (id.key(), id.digest());
             let session = NewSession { key, digest, origin: origin.clone(), handshake: handshake.clone() };
             let guard = self.watch.guard(&key);
-            let opening = self.store.open(&session, &self.config.lifetimes).await;
+            let opening = self.store.open(&session, &self.config.lifetimes, self.config.limits.live_sessions).await;
             match opening.map_err(|error| self.store_failed("open", &key, &error))? {
                 Opening::KeyTaken => {}
+                Opening::Full => return Err(Rejection::TooManySessions),
                 Opening::Opened { at } => {
                     let status = SessionStatus::Active;
                     let record = SessionRecord { key, digest, generation: 0, status, created_at: at, origin };
-                    return Ok(Opened { id, admission: self.settle(guard, Arc::new(record)) });
+                    return Ok(Opened { id, admission: self.settle(guard, Arc::new(record))? });
                 }
             }
         }

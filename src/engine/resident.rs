@@ -3,6 +3,7 @@
 //! A [`Resident`] exists only for sessions the store has vouched for, so unknown ids never take memory. A [`Lease`] is a
 //! request or an open stream using the session; while one is held the resident stays.
 
+use std::cmp;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::binding::Binding;
 use crate::id::SessionKey;
 use crate::session::SessionRecord;
+use crate::store::Touch;
 
 /// The store's word on a session, and when it was asked for.
 #[derive(Clone)]
@@ -27,7 +29,9 @@ pub(crate) struct Verdict {
 
 pub(crate) struct Resident {
     pub(crate) key: SessionKey,
-    /// Cancelled when the session has ended: its streams close.
+    /// The generation of the session it is for: a reconnect makes another one.
+    pub(crate) generation: u32,
+    /// Cancelled when the session has ended, or has another holder: its streams close.
     pub(crate) ended: CancellationToken,
     /// Rung when something was appended to a stream of the session.
     pub(crate) bell: Notify,
@@ -44,14 +48,19 @@ pub(crate) struct Resident {
     last_active: AtomicU64,
     /// The store has not been told of the last activity yet.
     untold: AtomicBool,
+    /// The client has confirmed its handshake, as far as this replica saw.
+    confirmed: AtomicBool,
+    /// The store has not been told of that yet.
+    unconfirmed: AtomicBool,
 }
 
 const RETIRED: usize = usize::MAX;
 
 impl Resident {
-    pub(crate) fn new(key: SessionKey) -> Self {
+    pub(crate) fn new(key: SessionKey, generation: u32) -> Self {
         Self {
             key,
+            generation,
             ended: CancellationToken::new(),
             bell: Notify::new(),
             recording: AtomicUsize::new(0),
@@ -62,6 +71,8 @@ impl Resident {
             since: Instant::now(),
             last_active: AtomicU64::new(0),
             untold: AtomicBool::new(false),
+            confirmed: AtomicBool::new(false),
+            unconfirmed: AtomicBool::new(false),
         }
     }
 
@@ -89,14 +100,30 @@ impl Resident {
         !self.untold.swap(true, Ordering::AcqRel)
     }
 
-    /// Marks the activity so far as about to be told; returns how long ago it was.
-    pub(crate) fn take_untold(&self) -> Duration {
+    /// The client has confirmed its handshake: it sent something that only a client does which got the answer. Told to the
+    /// store with the activity that this is.
+    pub(crate) fn confirm(&self) {
+        if !self.confirmed.load(Ordering::Relaxed) {
+            self.unconfirmed.store(true, Ordering::Release);
+            self.confirmed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Marks the activity so far as about to be told.
+    pub(crate) fn take_untold(&self) -> Touch {
         self.untold.store(false, Ordering::Release);
-        self.idle_for()
+        let confirms = self.unconfirmed.swap(false, Ordering::AcqRel);
+        Touch { key: self.key, generation: self.generation, age: self.idle_for(), confirms }
     }
 
     /// Marks activity that could not be told as still to be told; `true` if nobody else has.
-    pub(crate) fn put_back_untold(&self) -> bool {
+    pub(crate) fn put_back(&self, touch: &Touch) -> bool {
+        self.unconfirmed.fetch_or(touch.confirms, Ordering::AcqRel);
+        self.tell_again()
+    }
+
+    /// The store is to be told even without activity; `true` if nobody has promised to yet.
+    pub(crate) fn tell_again(&self) -> bool {
         !self.untold.swap(true, Ordering::AcqRel)
     }
 
@@ -137,6 +164,16 @@ impl Untold {
     }
 }
 
+/// What comes of taking a session in.
+pub(crate) enum Settled {
+    /// It is used from here on.
+    Used(Lease),
+    /// This is still here of its holder before: it has to go first.
+    After(Arc<Resident>),
+    /// It has another holder since.
+    TooLate,
+}
+
 /// All residents of this replica.
 #[derive(Default)]
 pub(crate) struct Residents {
@@ -164,13 +201,18 @@ impl Residents {
         Lease::new(Arc::clone(&lease.resident), Arc::clone(&self.untold))
     }
 
-    /// Starts using a session the store has vouched for.
-    pub(crate) fn lease_or_settle(&self, key: SessionKey) -> Lease {
+    /// Starts using a session the store has vouched for, in this generation.
+    pub(crate) fn settle(&self, key: SessionKey, generation: u32) -> Settled {
         loop {
-            let resident = self.map.pin().get_or_insert_with(key, || Arc::new(Resident::new(key))).clone();
-            match self.lease(Arc::clone(&resident)) {
-                Some(lease) => return lease,
-                None => self.remove(&resident),
+            let new = || Arc::new(Resident::new(key, generation));
+            let resident = self.map.pin().get_or_insert_with(key, new).clone();
+            match resident.generation.cmp(&generation) {
+                cmp::Ordering::Less => return Settled::After(resident),
+                cmp::Ordering::Greater => return Settled::TooLate,
+                cmp::Ordering::Equal => match self.lease(Arc::clone(&resident)) {
+                    Some(lease) => return Settled::Used(lease),
+                    None => self.remove(&resident),
+                },
             }
         }
     }
@@ -222,24 +264,31 @@ mod tests {
     use super::*;
     use crate::id::SessionId;
 
+    fn used(settled: Settled) -> Lease {
+        match settled {
+            Settled::Used(lease) => lease,
+            Settled::After(_) | Settled::TooLate => panic!("the session is of another generation"),
+        }
+    }
+
     #[test]
     fn a_leased_resident_cannot_retire_and_a_retired_one_cannot_be_leased() {
         let residents = Residents::default();
         let key = SessionId::generate().unwrap().key();
-        let lease = residents.lease_or_settle(key);
+        let lease = used(residents.settle(key, 0));
         let resident = Arc::clone(&lease);
         assert!(!resident.retire());
         drop(lease);
         assert!(resident.retire());
         assert!(residents.lease(Arc::clone(&resident)).is_none());
-        let fresh = residents.lease_or_settle(key);
+        let fresh = used(residents.settle(key, 0));
         assert!(!Arc::ptr_eq(&fresh, &resident));
     }
 
     #[test]
     fn activity_is_queued_once_until_it_is_told() {
         let residents = Residents::default();
-        let lease = residents.lease_or_settle(SessionId::generate().unwrap().key());
+        let lease = used(residents.settle(SessionId::generate().unwrap().key(), 0));
         lease.note_activity();
         assert_eq!(residents.untold.take().len(), 1);
         lease.note_activity();
@@ -247,5 +296,28 @@ mod tests {
         lease.take_untold();
         lease.note_activity();
         assert_eq!(residents.untold.take().len(), 1);
+    }
+
+    #[test]
+    fn a_confirmation_is_told_once_and_again_if_that_failed() {
+        let resident = Resident::new(SessionId::generate().unwrap().key(), 0);
+        assert!(!resident.take_untold().confirms);
+        resident.confirm();
+        let touch = resident.take_untold();
+        assert!(touch.confirms && !resident.take_untold().confirms);
+        assert!(resident.put_back(&touch) && resident.take_untold().confirms);
+        resident.confirm();
+        assert!(!resident.take_untold().confirms);
+    }
+
+    #[test]
+    fn generations_do_not_share_a_resident() {
+        let residents = Residents::default();
+        let key = SessionId::generate().unwrap().key();
+        let old = used(residents.settle(key, 0));
+        assert!(matches!(residents.settle(key, 1), Settled::After(resident) if Arc::ptr_eq(&resident, &old)));
+        residents.remove(&old);
+        let _new = used(residents.settle(key, 1));
+        assert!(matches!(residents.settle(key, 0), Settled::TooLate));
     }
 }

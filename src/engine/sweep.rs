@@ -37,7 +37,11 @@ pub(crate) async fn run(engine: Weak<Engine>) {
 impl Engine {
     async fn sweep(&self) -> Result<(), StoreError> {
         let configured = self.config.lifetimes;
-        let lifetimes = Lifetimes { idle_timeout: configured.idle_timeout + GRACE, ..configured };
+        let lifetimes = Lifetimes {
+            idle_timeout: configured.idle_timeout + GRACE,
+            handshake_timeout: configured.handshake_timeout + GRACE,
+            ..configured
+        };
         loop {
             match self.store.sweep(&lifetimes, LIMIT).await {
                 Ok(swept) => {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::engine::Engine;
 use crate::engine::config::{Freshness, OnReturn};
-use crate::engine::resident::{Lease, Verdict};
+use crate::engine::resident::{Lease, Settled, Verdict};
 use crate::id::{SecretDigest, SessionId, SessionKey};
 use crate::rejection::Rejection;
 use crate::session::{Principal, SessionRecord, SessionStatus};
@@ -228,14 +228,14 @@ impl Engine {
             }
             SessionStatus::Active => record,
         };
-        Ok(self.settle(guard, record))
+        self.settle(guard, record)
     }
 
     /// The first use on this replica asks the store's clock: if no replica ran for a while, the session's time may be over
     /// though nobody has noticed.
     async fn first_use(&self, record: Arc<SessionRecord>) -> Result<Arc<SessionRecord>, Rejection> {
-        let touch = Touch { key: record.key, age: Duration::ZERO };
-        let touched = self.store.touch(&[touch], &self.config.lifetimes).await;
+        let touch = [Touch { key: record.key, generation: record.generation, age: Duration::ZERO, confirms: false }];
+        let touched = self.clock.timed(self.store.touch(&touch, &self.config.lifetimes), |touched| touched.now).await;
         match touched.map_err(|error| self.store_failed("touch", &record.key, &error))?.outcomes.as_slice() {
             [TouchOutcome::Active] => Ok(record),
             [TouchOutcome::Disconnected] if self.config.on_return == OnReturn::Revive => self.revive(&record).await,
@@ -243,11 +243,22 @@ impl Engine {
         }
     }
 
-    /// Takes a session in that the store has vouched for: leased, its verdict cached.
-    pub(crate) fn settle(&self, guard: FillGuard, record: Arc<SessionRecord>) -> Admission {
-        let lease = self.residents.lease_or_settle(record.key);
-        lease.set_verdict(guard.fill(&self.watch, &record.key, Arc::clone(&record)));
-        Admission { lease, record }
+    /// Takes a session in that the store has vouched for: leased, its verdict cached. What is here of an earlier holder goes.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::SessionNotFound`] if it has another holder since.
+    pub(crate) fn settle(&self, guard: FillGuard, record: Arc<SessionRecord>) -> Result<Admission, Rejection> {
+        loop {
+            match self.residents.settle(record.key, record.generation) {
+                Settled::Used(lease) => {
+                    lease.set_verdict(guard.fill(&self.watch, &record.key, Arc::clone(&record)));
+                    return Ok(Admission { lease, record });
+                }
+                Settled::After(before) => self.forget_resident(&before),
+                Settled::TooLate => return Err(Rejection::SessionNotFound),
+            }
+        }
     }
 
     async fn revive(&self, record: &SessionRecord) -> Result<Arc<SessionRecord>, Rejection> {
@@ -255,7 +266,8 @@ impl Engine {
         let revival = self.store.revive(key, &self.config.lifetimes).await;
         match revival.map_err(|error| self.store_failed("revive", key, &error))? {
             Revival::Revived { gap } => {
-                tracing::info!(session = %key, gap_ms = gap.as_millis(), "session_reconnected: its client came back");
+                let (from, to) = (&record.origin.replica, &self.config.replica);
+                tracing::info!(session = %key, how = "return", gap_ms = gap.as_millis(), %from, %to, "session_reconnected");
             }
             Revival::AlreadyActive => {}
             Revival::Gone => return Err(Rejection::SessionNotFound),

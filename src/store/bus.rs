@@ -36,6 +36,8 @@ pub enum BusMessage {
     Disconnected(SessionKey),
     /// [`SessionStore::revive`](super::SessionStore::revive).
     Revived(SessionKey),
+    /// [`SessionStore::reconnect`](super::SessionStore::reconnect): holders of earlier generations, and the secret before, are out.
+    Reconnected(SessionKey, u32),
     /// [`SessionStore::end`](super::SessionStore::end), or [`SessionStore::sweep`](super::SessionStore::sweep) at the end of a lifetime.
     Ended(SessionKey, EndReason),
     /// [`StreamLog::append`](super::StreamLog::append) or [`StreamLog::finish`](super::StreamLog::finish).
@@ -55,6 +57,7 @@ impl BusMessage {
             | Self::Disconnected(key)
             | Self::Revived(key)
             | Self::Ended(key, _)
+            | Self::Reconnected(key, _)
             | Self::Listening(key)
             | Self::Mail(key)
             | Self::Appended(key, _) => key,

@@ -3,8 +3,11 @@
 //! One lock around plain maps makes every method atomic. Clones share the same sessions, so several layers in one process
 //! behave like replicas.
 
+mod bus;
 mod inbox;
+mod limiter;
 mod log;
+mod reconnect;
 mod streams;
 
 use std::collections::{BTreeSet, HashMap};
@@ -13,16 +16,16 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt;
-use futures::stream::{self, BoxStream};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 use self::inbox::Wire;
+use self::limiter::Window;
 use self::log::Log;
+use self::reconnect::Retry;
 use super::{
-    Blueprint, Bus, BusMessage, BusSignal, Census, DataPut, Lifetimes, Opening, ReplicaId, Revival, SessionStore,
-    StoreError, Swept, Touch, TouchOutcome, Touched,
+    Blueprint, BusMessage, Census, DataPut, Lifetimes, Opening, Reconnected, Reconnection, ReplicaId, Revival,
+    SessionStore, StoreError, Swept, Touch, TouchOutcome, Touched, WindowName,
 };
 use crate::id::SessionKey;
 use crate::session::{EndReason, NewSession, SessionRecord, SessionStatus, Timestamp};
@@ -48,6 +51,10 @@ struct State {
     gone: BTreeSet<(Timestamp, SessionKey)>,
     /// All sessions by when they were opened.
     born: BTreeSet<(Timestamp, SessionKey)>,
+    /// Sessions whose handshake is unconfirmed, by when they were opened.
+    unconfirmed: BTreeSet<(Timestamp, SessionKey)>,
+    /// What happened lately.
+    windows: HashMap<WindowName, Window>,
     /// Until when a replica's word is good.
     present: HashMap<ReplicaId, Timestamp>,
 }
@@ -59,6 +66,7 @@ struct Entry {
     data: HashMap<String, Bytes>,
     log: Log,
     wire: Wire,
+    retry: Option<Retry>,
 }
 
 /// A live session of the caller's generation, or why there is none.
@@ -146,7 +154,14 @@ impl State {
         let Some(entry) = self.sessions.remove(key) else { return false };
         self.index(entry.record.status).remove(&(entry.last_seen, *key));
         self.born.remove(&(entry.record.created_at, *key));
+        self.unconfirmed.remove(&(entry.record.created_at, *key));
         true
+    }
+
+    fn confirm(&mut self, key: &SessionKey) {
+        if let Some(entry) = self.sessions.get(key) {
+            self.unconfirmed.remove(&(entry.record.created_at, *key));
+        }
     }
 }
 
@@ -157,9 +172,12 @@ fn due(index: &BTreeSet<(Timestamp, SessionKey)>, until: Timestamp, limit: usize
 
 #[async_trait]
 impl SessionStore for MemoryStore {
-    async fn open(&self, session: &NewSession, _: &Lifetimes) -> Result<Opening, StoreError> {
+    async fn open(&self, session: &NewSession, _: &Lifetimes, cap: Option<u64>) -> Result<Opening, StoreError> {
         let now = self.now();
         let mut state = self.state();
+        if cap.is_some_and(|cap| state.sessions.len() as u64 >= cap) {
+            return Ok(Opening::Full);
+        }
         if state.sessions.contains_key(&session.key) {
             return Ok(Opening::KeyTaken);
         }
@@ -178,10 +196,12 @@ impl SessionStore for MemoryStore {
             data: HashMap::new(),
             log: Log::default(),
             wire: Wire::default(),
+            retry: None,
         };
         state.sessions.insert(session.key, entry);
         state.seen.insert((now, session.key));
         state.born.insert((now, session.key));
+        state.unconfirmed.insert((now, session.key));
         self.tell(BusMessage::Opened(session.key));
         Ok(Opening::Opened { at: now })
     }
@@ -200,9 +220,15 @@ impl SessionStore for MemoryStore {
         let mut touch = |touch: &Touch| match state.sessions.get(&touch.key) {
             None => TouchOutcome::Gone,
             Some(entry) if now.since(entry.last_seen) >= lifetimes.expires_after => TouchOutcome::Gone,
-            Some(entry) if entry.record.status == SessionStatus::Disconnected => TouchOutcome::Disconnected,
+            Some(entry) if entry.record.generation != touch.generation => TouchOutcome::Superseded,
             Some(entry) => {
-                let seen = entry.last_seen.max(now.before(touch.age));
+                let (status, seen) = (entry.record.status, entry.last_seen.max(now.before(touch.age)));
+                if touch.confirms {
+                    state.confirm(&touch.key);
+                }
+                if status == SessionStatus::Disconnected {
+                    return TouchOutcome::Disconnected;
+                }
                 state.place(&touch.key, SessionStatus::Active, seen);
                 TouchOutcome::Active
             }
@@ -224,6 +250,10 @@ impl SessionStore for MemoryStore {
                 Ok(Revival::Revived { gap })
             }
         }
+    }
+
+    async fn reconnect(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Result<Reconnected, StoreError> {
+        Ok(self.renew(change, lifetimes))
     }
 
     async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError> {
@@ -248,10 +278,12 @@ impl SessionStore for MemoryStore {
             Some(lifetime) => due(&state.born, now.before(lifetime), limit),
             None => Vec::new(),
         };
-        swept.more = [&idle, &expired, &too_old].iter().any(|found| found.len() == limit);
+        let abandoned = due(&state.unconfirmed, now.before(lifetimes.handshake_timeout), limit);
+        swept.more = [&idle, &expired, &too_old, &abandoned].iter().any(|found| found.len() == limit);
         let expired = expired.into_iter().map(|(_, key)| (key, EndReason::Expired));
         let too_old = too_old.into_iter().map(|(_, key)| (key, EndReason::MaxLifetime));
-        swept.ended = expired.chain(too_old).filter(|(key, _)| state.remove(key)).collect();
+        let abandoned = abandoned.into_iter().map(|(_, key)| (key, EndReason::Abandoned));
+        swept.ended = expired.chain(too_old).chain(abandoned).filter(|(key, _)| state.remove(key)).collect();
         swept.disconnected.iter().for_each(|key| self.tell(BusMessage::Disconnected(*key)));
         swept.ended.iter().for_each(|(key, reason)| self.tell(BusMessage::Ended(*key, *reason)));
         Ok(swept)
@@ -284,27 +316,12 @@ impl SessionStore for MemoryStore {
     }
 }
 
-#[async_trait]
-impl Bus for MemoryStore {
-    async fn subscribe(&self) -> Result<BoxStream<'static, BusSignal>, StoreError> {
-        let receiver = self.shared.news.subscribe();
-        let signals = stream::unfold(receiver, |mut receiver| async {
-            match receiver.recv().await {
-                Ok(message) => Some((vec![BusSignal::Message(message)], receiver)),
-                Err(broadcast::error::RecvError::Lagged(_)) => {
-                    Some((vec![BusSignal::Lost, BusSignal::Restored], receiver))
-                }
-                Err(broadcast::error::RecvError::Closed) => None,
-            }
-        });
-        Ok(signals.flat_map(stream::iter).boxed())
-    }
-}
-
 #[cfg(all(test, feature = "testing"))]
 mod tests {
+    use futures::StreamExt;
+
     use super::*;
-    use crate::store::Store;
+    use crate::store::{Bus, Store};
 
     async fn fresh() -> (Arc<dyn Store>, ()) {
         (Arc::new(MemoryStore::new()), ())

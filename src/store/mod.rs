@@ -7,6 +7,7 @@
 //! | [`StreamLog`] | what a session's streams carried, and who listens |
 //! | [`Inbox`] | what one replica has to tell the others about a session: answers, cancellations, shaping calls |
 //! | [`Presence`] | which replicas run |
+//! | [`Limiter`] | how often something happened lately |
 //! | [`Bus`] | the bell that says: look again |
 //!
 //! Every method is **one atomic operation**: seen from outside it happened as a whole or not at all, whatever else runs at
@@ -18,6 +19,7 @@ mod bus;
 pub mod contract;
 mod error;
 mod inbox;
+mod limiter;
 mod memory;
 mod presence;
 #[cfg(feature = "redis")]
@@ -28,18 +30,20 @@ mod stream_log;
 pub use bus::{Bus, BusMessage, BusSignal};
 pub use error::{StoreError, StoreErrorKind};
 pub use inbox::{Asked, Inbox, Letters, Posted, QuestionName, Shaped, Shaping};
+pub use limiter::{Limiter, Rate, Taken, WindowName};
 pub use memory::MemoryStore;
 pub use presence::{Presence, ReplicaId};
 #[cfg(feature = "redis")]
 pub use redis::{RedisStore, RedisStoreBuilder};
 pub use session_store::{
-    Blueprint, Census, DataPut, Lifetimes, Opening, Revival, SessionStore, Swept, Touch, TouchOutcome, Touched,
+    Blueprint, Census, DataPut, Lifetimes, Opening, Reconnected, Reconnection, Revival, SessionStore, Swept, Touch,
+    TouchOutcome, Touched,
 };
 pub use stream_log::{
     Appended, Heard, ListenCursor, Listening, LogLimits, LogSlice, StreamLog, StreamName, StreamState,
 };
 
 /// All that the layer needs of a store. Implemented for everything that implements the parts.
-pub trait Store: SessionStore + StreamLog + Inbox + Presence + Bus {}
+pub trait Store: SessionStore + StreamLog + Inbox + Presence + Limiter + Bus {}
 
-impl<T: SessionStore + StreamLog + Inbox + Presence + Bus> Store for T {}
+impl<T: SessionStore + StreamLog + Inbox + Presence + Limiter + Bus> Store for T {}

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::StoreError;
-use crate::id::SessionKey;
-use crate::session::{EndReason, NewSession, SessionRecord, Timestamp};
+use crate::id::{NonceDigest, SecretDigest, SessionKey};
+use crate::session::{EndReason, NewSession, SessionOrigin, SessionRecord, Timestamp};
 
 /// How long sessions live. Expiry is judged against the store's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Lifetimes {
     pub expires_after: Duration,
     /// Older than this a session ends, used or not.
     pub max_lifetime: Option<Duration>,
+    /// A session whose client has not confirmed its handshake within this time of opening ends.
+    pub handshake_timeout: Duration,
 }
 
 impl Lifetimes {
@@ -32,8 +34,9 @@ impl Lifetimes {
 /// Session records and the data kept with them.
 #[async_trait]
 pub trait SessionStore: Send + Sync + 'static {
-    /// Opens a session, active and seen now. An existing key is never overwritten.
-    async fn open(&self, session: &NewSession, lifetimes: &Lifetimes) -> Result<Opening, StoreError>;
+    /// Opens a session, active, seen now, its handshake unconfirmed. An existing key is never overwritten. With a `cap`, no
+    /// session is opened beyond so many living ones; a store in several parts may share the cap out among them.
+    async fn open(&self, session: &NewSession, lifetimes: &Lifetimes, cap: Option<u64>) -> Result<Opening, StoreError>;
 
     /// The session's record, or `None` if no such session lives. Sees every change acknowledged before the call.
     async fn find(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError>;
@@ -43,7 +46,8 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// Tells of activity, some time ago. For each session: an active one is seen at `now - age`, unless it was seen later
     /// already; a disconnected one stays disconnected; one that has ended stays ended, and so does one whose retention has passed
-    /// though no sweep has noticed yet. Outcomes are in the batch's order.
+    /// though no sweep has noticed yet. Activity of a generation that is not the session's own changes nothing. Outcomes are in
+    /// the batch's order.
     ///
     /// The batch need not be atomic as a whole; each session's touch is.
     async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError>;
@@ -52,12 +56,22 @@ pub trait SessionStore: Send + Sync + 'static {
     /// [`Revival::Revived`]. A session whose retention has passed is not revived.
     async fn revive(&self, key: &SessionKey, lifetimes: &Lifetimes) -> Result<Revival, StoreError>;
 
+    /// Gives a session a new secret and makes it active, seen now; its generation rises by one. Of several callers that name
+    /// the same generation exactly one gets [`Reconnected::Done`], but for its own retries: one that names the same generation
+    /// and the same nonce within [`Reconnection::RETRY_WINDOW`] renews the secret once more and gets the same generation again.
+    /// A session whose retention has passed is gone.
+    ///
+    /// With it the old holder's streams and open questions are forgotten and its listener is superseded; what its listening
+    /// stream had not delivered is kept for the next one. With a new handshake, shaping calls are forgotten too.
+    async fn reconnect(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Result<Reconnected, StoreError>;
+
     /// Ends a session: its record, handshake, data and streams are gone, and nothing brings them back. `true` for exactly
     /// one caller.
     async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError>;
 
     /// Notices what is due: active sessions idle for `idle_timeout` become disconnected, sessions unseen for
-    /// `expires_after` or older than `max_lifetime` end. Handles about `limit` sessions of each kind; `more` says that
+    /// `expires_after` or older than `max_lifetime` end, and so do those whose handshake is unconfirmed after
+    /// `handshake_timeout`. Handles about `limit` sessions of each kind; `more` says that
     /// some are left. Over all callers each transition is reported exactly once, and none happens early.
     async fn sweep(&self, lifetimes: &Lifetimes, limit: usize) -> Result<Swept, StoreError>;
 
@@ -85,6 +99,8 @@ pub enum Opening {
     },
     /// A session with this key lives already; nothing changed.
     KeyTaken,
+    /// As many sessions live as may; nothing changed.
+    Full,
 }
 
 /// What makes an inner service know a session.
@@ -105,8 +121,12 @@ pub struct Blueprint {
 pub struct Touch {
     /// The session.
     pub key: SessionKey,
+    /// The generation whose client was active.
+    pub generation: u32,
     /// How long ago it was last active, by the caller's monotonic clock.
     pub age: Duration,
+    /// The client has confirmed its handshake.
+    pub confirms: bool,
 }
 
 /// What came of [`SessionStore::touch`].
@@ -125,7 +145,55 @@ pub enum TouchOutcome {
     Active,
     /// Disconnected, and still so.
     Disconnected,
+    /// Of another generation; nothing changed.
+    Superseded,
     /// Ended, past its retention, or never opened.
+    Gone,
+}
+
+/// A session's new holder.
+#[derive(Clone, Debug)]
+pub struct Reconnection {
+    /// The session.
+    pub key: SessionKey,
+    /// The generation that is to end: the store's own, or nothing happens.
+    pub generation: u32,
+    /// Of the new secret.
+    pub digest: SecretDigest,
+    /// What is known of the session from now on.
+    pub origin: SessionOrigin,
+    /// The new `initialize` message; `None` keeps the one there is.
+    pub handshake: Option<Bytes>,
+    /// What the caller will show to be given a secret again.
+    pub nonce: Option<NonceDigest>,
+}
+
+impl Reconnection {
+    /// How long the winner may retry.
+    pub const RETRY_WINDOW: Duration = Duration::from_secs(30);
+}
+
+/// What came of [`SessionStore::reconnect`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reconnected {
+    /// The new secret is the session's.
+    Done {
+        /// The store's clock.
+        now: Timestamp,
+        /// The generation from now on.
+        generation: u32,
+        /// When the session was opened.
+        created_at: Timestamp,
+        /// How long it had been unseen.
+        gap: Duration,
+        /// The last letter of the session's inbox.
+        inbox: u64,
+        /// The winner's retry.
+        again: bool,
+    },
+    /// The session is of another generation: somebody was first, or the secret was renewed since.
+    Superseded,
+    /// It has ended, or its retention has passed.
     Gone,
 }
 

@@ -41,6 +41,24 @@ impl Wire {
         }
     }
 
+    /// Position of the last letter.
+    pub(super) fn last_letter(&self) -> u64 {
+        self.inbox.last
+    }
+
+    /// The session has a new holder: the old one owes no answer and no longer listens.
+    pub(super) fn change_hands(&mut self) {
+        self.questions.clear();
+        self.listener_is_there = false;
+        if self.listener > 0 {
+            self.listener += 1;
+        }
+    }
+
+    pub(super) fn forget_shapings(&mut self) {
+        self.shapings.clear();
+    }
+
     fn mail(&mut self, letter: &Bytes, limits: &LogLimits) {
         self.inbox.push(&INBOX, letter.clone());
         self.inbox.trim(limits);

@@ -29,6 +29,15 @@ impl Log {
         self.begun.insert(stream.clone(), StreamState::Finished);
     }
 
+    /// Forgets all streams but the listening one.
+    pub(super) fn forget_calls(&mut self) {
+        self.messages.retain(|(_, stream, _)| *stream == StreamName::LISTEN);
+        self.bytes = self.messages.iter().map(|(_, _, message)| message.len()).sum();
+        self.trimmed.retain(|stream, _| *stream == StreamName::LISTEN);
+        self.begun.clear();
+        self.forgotten = self.last;
+    }
+
     pub(super) fn state(&self, stream: &StreamName) -> StreamState {
         self.begun.get(stream).cloned().unwrap_or_default()
     }

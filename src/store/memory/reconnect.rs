@@ -1,0 +1,57 @@
+//! [`SessionStore::reconnect`](crate::store::SessionStore::reconnect) in memory.
+
+use super::MemoryStore;
+use crate::id::NonceDigest;
+use crate::session::{SessionStatus, Timestamp};
+use crate::store::{BusMessage, Lifetimes, Reconnected, Reconnection};
+
+/// What a winner shows to be given a secret again.
+pub(super) struct Retry {
+    /// The generation that it named.
+    generation: u32,
+    nonce: NonceDigest,
+    until: Timestamp,
+}
+
+impl Retry {
+    fn allows(&self, change: &Reconnection, now: Timestamp) -> bool {
+        self.generation == change.generation && change.nonce == Some(self.nonce) && now < self.until
+    }
+}
+
+impl MemoryStore {
+    pub(super) fn renew(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Reconnected {
+        let now = self.now();
+        let mut state = self.state();
+        let Some(entry) = state.sessions.get_mut(&change.key) else { return Reconnected::Gone };
+        let gap = now.since(entry.last_seen);
+        if gap >= lifetimes.expires_after {
+            return Reconnected::Gone;
+        }
+        let first = entry.record.generation == change.generation;
+        let again = !first && entry.retry.as_ref().is_some_and(|retry| retry.allows(change, now));
+        if !first && !again {
+            return Reconnected::Superseded;
+        }
+        if first {
+            entry.record.generation += 1;
+            let until = Timestamp(now.0 + Reconnection::RETRY_WINDOW.as_millis() as u64);
+            entry.retry = change.nonce.map(|nonce| Retry { generation: change.generation, nonce, until });
+        }
+        entry.record.digest = change.digest;
+        entry.record.origin = change.origin.clone();
+        entry.wire.change_hands();
+        entry.log.forget_calls();
+        if let Some(handshake) = &change.handshake {
+            entry.handshake = handshake.clone();
+            entry.wire.forget_shapings();
+        }
+        let (generation, created_at, inbox) =
+            (entry.record.generation, entry.record.created_at, entry.wire.last_letter());
+        state.place(&change.key, SessionStatus::Active, now);
+        state.confirm(&change.key);
+        drop(state);
+        self.tell(BusMessage::Reconnected(change.key, generation));
+        Reconnected::Done { now, generation, created_at, gap, inbox, again }
+    }
+}
