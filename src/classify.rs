@@ -71,6 +71,10 @@ impl Message {
         }
     }
 
+    pub(crate) fn is_ping(&self) -> bool {
+        matches!(self.content, Content::Single(Kind::Request { method: Method::Ping, .. }))
+    }
+
     pub(crate) fn is_batch(&self) -> bool {
         matches!(self.content, Content::Batch)
     }

@@ -35,6 +35,18 @@ impl SessionId {
         Ok(Self { bytes })
     }
 
+    /// A new id by the same public name: another secret.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system has no randomness to give.
+    pub fn renewed(key: &SessionKey) -> Result<Self, getrandom::Error> {
+        let mut id = Self::generate()?;
+        let written = URL_SAFE_NO_PAD.decode_slice(key.text, &mut id.bytes[..KEY_BYTES]);
+        debug_assert_eq!(written, Ok(KEY_BYTES), "16 characters are 12 bytes");
+        Ok(id)
+    }
+
     /// Reads an id as a client sent it; `None` unless it is one that [`generate`](Self::generate) could have made.
     ///
     /// Nothing is looked up: a malformed id costs no command in the store.
@@ -62,10 +74,16 @@ impl SessionId {
         SecretDigest(Sha256::digest(&self.bytes[KEY_BYTES..]).into())
     }
 
+    /// The id as a client has to send it. Whoever sees it owns the session.
+    #[must_use]
+    pub fn expose(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.bytes)
+    }
+
     /// The id as a header value marked sensitive, so that HTTP stacks keep it out of their logs and header tables.
     #[must_use]
     pub fn header_value(&self) -> HeaderValue {
-        let mut value = HeaderValue::from_str(&URL_SAFE_NO_PAD.encode(self.bytes)).expect("base64url is visible ASCII");
+        let mut value = HeaderValue::from_str(&self.expose()).expect("base64url is visible ASCII");
         value.set_sensitive(true);
         value
     }

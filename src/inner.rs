@@ -135,7 +135,7 @@ pub(crate) struct Template {
 
 impl Template {
     /// Headers that speak of the original message and of nothing else.
-    const NOT_COPIED: [HeaderName; 9] = [
+    const NOT_COPIED: [HeaderName; 10] = [
         header::CONTENT_LENGTH,
         header::CONTENT_ENCODING,
         header::TRANSFER_ENCODING,
@@ -144,6 +144,7 @@ impl Template {
         headers::SESSION_ID,
         headers::LAST_EVENT_ID,
         headers::RECONNECT_TOKEN,
+        headers::RECONNECT_NONCE,
         headers::PROTOCOL_VERSION,
     ];
 

@@ -9,10 +9,17 @@ use std::time::Duration;
 use http::request::Parts;
 use tower::Layer;
 
+use crate::address::TrustedProxies;
+#[cfg(feature = "reconnect")]
+use crate::audit::ReconnectAttempt;
 use crate::engine::Engine;
 use crate::engine::config::{Config, Freshness, OnReturn, Resumable};
 use crate::limits::RateLimits;
+#[cfg(feature = "monitor")]
+use crate::monitor::MonitorBuilder;
 use crate::origin::OriginPolicy;
+#[cfg(feature = "reconnect")]
+use crate::reconnect::ReconnectKeys;
 use crate::service::SessionService;
 use crate::session::Principal;
 use crate::store::{Lifetimes, LogLimits, ReplicaId, Store};
@@ -43,6 +50,14 @@ impl SessionLayer {
     /// Starts building a layer whose sessions live in `store`.
     pub fn builder(store: impl Store) -> SessionLayerBuilder {
         SessionLayerBuilder::new(Arc::new(store))
+    }
+
+    /// The service beside the MCP endpoint: sessions are reconnected there over plain HTTP. Mount it as the fallback of the
+    /// same app, or under a prefix.
+    #[cfg(feature = "monitor")]
+    #[must_use]
+    pub fn monitor(&self) -> MonitorBuilder {
+        MonitorBuilder::new(Arc::clone(&self.engine))
     }
 
     /// Tells the clients of open streams to come back elsewhere: listening streams end at once, streams of calls when the
@@ -108,7 +123,14 @@ impl SessionLayerBuilder {
             stream_log: LogLimits { messages: 1000, bytes: 1 << 20, ttl: Duration::from_secs(15 * 60) },
             replica: default_replica(),
             principal: None,
+            principal_label: None,
             peer: None,
+            trusted_proxies: TrustedProxies::default(),
+            on_reconnect: None,
+            #[cfg(feature = "reconnect")]
+            reconnect: None,
+            #[cfg(feature = "reconnect")]
+            reconnect_tool: false,
         };
         Self { store, config, problems: Vec::new() }
     }
@@ -171,6 +193,52 @@ impl SessionLayerBuilder {
     /// the request's extensions, if there is one.
     pub fn peer(mut self, find: impl Fn(&Parts) -> Option<SocketAddr> + Send + Sync + 'static) -> Self {
         self.config.peer = Some(Box::new(find));
+        self
+    }
+
+    /// Whose `X-Forwarded-For` (or `Forwarded`) to believe when a client's address is wanted: an address, or a network such as
+    /// `10.0.0.0/8`. The client is the last hop that is no trusted proxy. Default: nobody's; then the peer is the client.
+    pub fn trusted_proxy(mut self, network: &str) -> Self {
+        let refused = self.config.trusted_proxies.trust(network).err();
+        self.problems.extend(refused.map(|why| format!("trusted_proxy: {why}")));
+        self
+    }
+
+    /// How a principal is shown in logs and audit events; `None` shows nothing of it. Default: as it is.
+    ///
+    /// ```
+    /// # use tower_mcp_sessions::{SessionLayer, store::MemoryStore};
+    /// let sessions = SessionLayer::builder(MemoryStore::new())
+    ///     .principal_label(|principal| principal.as_str().split('@').nth(1).map(|domain| format!("…@{domain}")))
+    ///     .build();
+    /// ```
+    pub fn principal_label(mut self, label: impl Fn(&Principal) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.config.principal_label = Some(Box::new(label));
+        self
+    }
+
+    /// Gives out reconnect tokens signed with these keys, and takes them: a client that lost its session id has its session
+    /// back with one. Default: none are given, and tokens are ignored.
+    #[cfg(feature = "reconnect")]
+    pub fn reconnect(mut self, keys: ReconnectKeys) -> Self {
+        self.config.reconnect = Some(keys);
+        self
+    }
+
+    /// Lists an MCP tool `reconnect_session` beside the inner service's own and answers its calls. Default: off, for its
+    /// arguments and its result are secrets, and a tool call ends up in a transcript that a model and others read. Where the
+    /// inner service has a tool of that name, it is hidden.
+    #[cfg(feature = "reconnect")]
+    pub fn reconnect_tool(mut self, on: bool) -> Self {
+        self.config.reconnect_tool = on;
+        self
+    }
+
+    /// Hears of every attempt to reconnect, once. Called on the request's way: it should be quick. Default: nobody does, beside
+    /// `tracing` (target `tower_mcp_sessions::audit`).
+    #[cfg(feature = "reconnect")]
+    pub fn on_reconnect(mut self, hear: impl Fn(&ReconnectAttempt) + Send + Sync + 'static) -> Self {
+        self.config.on_reconnect = Some(Box::new(hear));
         self
     }
 
@@ -288,6 +356,10 @@ impl SessionLayerBuilder {
             );
         }
         self.problems.extend(self.config.limits.problems());
+        #[cfg(feature = "reconnect")]
+        if self.config.reconnect_tool && self.config.reconnect.is_none() {
+            self.problems.push("reconnect_tool needs reconnect(keys)".to_owned());
+        }
         let replica_id = ReplicaId::generate();
         if let Err(error) = &replica_id {
             self.problems.push(format!("the operating system has no randomness: {error}"));

@@ -1,6 +1,10 @@
 #![doc = include_str!("guide.md")]
 #![warn(missing_docs, unreachable_pub)]
+// What only reconnecting uses is not worth a condition each.
+#![cfg_attr(not(feature = "reconnect"), allow(dead_code))]
 
+mod address;
+mod audit;
 pub mod body;
 mod classify;
 mod engine;
@@ -10,14 +14,21 @@ mod id;
 mod inner;
 mod layer;
 mod limits;
+mod local_limiter;
+#[cfg(feature = "monitor")]
+pub mod monitor;
 mod origin;
+mod outcome;
 mod protocol;
+#[cfg(feature = "reconnect")]
+mod reconnect;
 mod rejection;
 mod service;
 mod session;
 pub mod store;
 mod stream;
 
+pub use audit::{ReconnectAttempt, ReconnectDoor};
 pub use engine::config::{Freshness, OnReturn, PeerAddr, Resumable};
 pub use engine::handle::{McpSession, Replayed, SessionDataError};
 pub use future::ResponseFuture;
@@ -25,7 +36,10 @@ pub use id::{NonceDigest, SecretDigest, SessionId, SessionKey};
 pub use inner::InnerService;
 pub use layer::{ConfigError, SessionLayer, SessionLayerBuilder};
 pub use limits::RateLimits;
+pub use outcome::ReconnectOutcome;
 pub use protocol::version::ProtocolVersion;
+#[cfg(feature = "reconnect")]
+pub use reconnect::{ReconnectKeys, ReconnectKeysError, ReconnectToken};
 pub use rejection::Rejection;
 pub use service::SessionService;
 pub use session::{

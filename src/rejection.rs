@@ -9,6 +9,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 use crate::body::ResponseBody;
+use crate::outcome::ReconnectOutcome;
 use crate::protocol::headers;
 use crate::protocol::message::RequestId;
 
@@ -54,6 +55,9 @@ pub enum Rejection {
     InnerLostSession,
     /// 502: the inner service's answer to `initialize` cannot be read.
     InnerAnswerUnreadable,
+    /// A reconnect was refused; the status is the outcome's: 403 for a token that is no good, 409 for one that is spent, 404
+    /// if the session is no more.
+    ReconnectRefused(ReconnectOutcome),
     /// 429: too many of these lately.
     RateLimited {
         /// Seconds until it makes sense to try again.
@@ -80,7 +84,7 @@ const SESSION_NOT_FOUND: i32 = -32001;
 
 impl Rejection {
     /// The HTTP status, the JSON-RPC error code and the text.
-    fn facts(self) -> (StatusCode, i32, &'static str) {
+    pub(crate) fn facts(self) -> (StatusCode, i32, &'static str) {
         use StatusCode as S;
         match self {
             Self::ForeignHost => (
@@ -159,6 +163,7 @@ impl Rejection {
                 INTERNAL_ERROR,
                 "The server behind this endpoint gave no readable answer to initialize; try again",
             ),
+            Self::ReconnectRefused(outcome) => reconnect_facts(outcome),
             Self::RateLimited { .. } => (
                 S::TOO_MANY_REQUESTS,
                 INVALID_REQUEST,
@@ -185,6 +190,15 @@ impl Rejection {
         }
     }
 
+    /// What a client is told that tried to reconnect.
+    pub(crate) fn outcome(self) -> Option<ReconnectOutcome> {
+        match self {
+            Self::ReconnectRefused(outcome) => Some(outcome),
+            Self::RateLimited { .. } => Some(ReconnectOutcome::RateLimited),
+            _ => None,
+        }
+    }
+
     /// Seconds until it makes sense to try again, where that may help.
     pub(crate) fn retry_after(self) -> Option<u32> {
         match self {
@@ -198,7 +212,8 @@ impl Rejection {
     /// The answer to send, echoing the id of the request it refuses.
     pub(crate) fn answer(self, id: Option<&RequestId>) -> Response<ResponseBody> {
         let (status, code, text) = self.facts();
-        let mut response = Response::new(ResponseBody::whole(error_message(id, code, text)));
+        let message = error_message_about(id, code, text, self.outcome());
+        let mut response = Response::new(ResponseBody::whole(message));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, headers::JSON);
@@ -214,8 +229,27 @@ impl Rejection {
     }
 }
 
+/// The facts of a refused reconnect. A 401 would make MCP clients start an OAuth flow.
+fn reconnect_facts(outcome: ReconnectOutcome) -> (StatusCode, i32, &'static str) {
+    use ReconnectOutcome as O;
+    let (status, code) = match outcome {
+        O::TokenExpired | O::InvalidToken | O::InvalidTokenPurpose | O::SessionIdMismatch => {
+            (StatusCode::FORBIDDEN, INVALID_REQUEST)
+        }
+        O::TokenMismatch => (StatusCode::CONFLICT, INVALID_REQUEST),
+        O::SessionNotFound => (StatusCode::NOT_FOUND, SESSION_NOT_FOUND),
+        O::RateLimited => (StatusCode::TOO_MANY_REQUESTS, INVALID_REQUEST),
+        O::Reconnected | O::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, INTERNAL_ERROR),
+    };
+    (status, code, outcome.advice())
+}
+
 /// A JSON-RPC error message; `"id": null` where there is no request to name, which every client understands.
 fn error_message(id: Option<&RequestId>, code: i32, text: &str) -> String {
+    error_message_about(id, code, text, None)
+}
+
+fn error_message_about(id: Option<&RequestId>, code: i32, text: &str, outcome: Option<ReconnectOutcome>) -> String {
     #[derive(Serialize)]
     struct Message<'a> {
         jsonrpc: &'static str,
@@ -226,8 +260,15 @@ fn error_message(id: Option<&RequestId>, code: i32, text: &str) -> String {
     struct Error<'a> {
         code: i32,
         message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        data: Option<Data>,
     }
-    let message = Message { jsonrpc: "2.0", id, error: Error { code, message: text } };
+    #[derive(Serialize)]
+    struct Data {
+        outcome: ReconnectOutcome,
+    }
+    let data = outcome.map(|outcome| Data { outcome });
+    let message = Message { jsonrpc: "2.0", id, error: Error { code, message: text, data } };
     serde_json::to_string(&message).expect("text and numbers are JSON")
 }
 

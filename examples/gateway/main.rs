@@ -52,7 +52,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let replica = options.sessions.replica(server.address()?);
     let sessions = options.sessions.layer(replica).await?;
     let proxy = Proxy::to(upstream, options.upstream_timeout);
-    let app = Router::new().route_service("/mcp", sessions.layer(proxy));
+    let app = Router::new().route_service("/mcp", sessions.layer(proxy)).fallback_service(sessions.monitor().build());
     server.announce()?;
     server.serve(app, sessions).await
 }

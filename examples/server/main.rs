@@ -39,7 +39,9 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let server = serve::Server::bind(options.listen).await?;
     let replica = options.sessions.replica(server.address()?);
     let sessions = options.sessions.layer(Arc::clone(&replica)).await?;
-    let app = Router::new().route_service("/mcp", sessions.layer(mcp(&options, replica)));
+    let app = Router::new()
+        .route_service("/mcp", sessions.layer(mcp(&options, replica)))
+        .fallback_service(sessions.monitor().build());
     server.announce()?;
     server.serve(app, sessions).await
 }

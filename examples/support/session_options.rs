@@ -2,14 +2,17 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ConnectInfo;
 use clap::{Args, ValueEnum};
 use http::HeaderName;
-use tower_mcp_sessions::store::MemoryStore;
-use tower_mcp_sessions::{Freshness, OnReturn, SessionLayer, SessionLayerBuilder};
+use tower_mcp_sessions::store::{MemoryStore, Rate};
+use tower_mcp_sessions::{
+    Freshness, OnReturn, RateLimits, ReconnectKeys, ReconnectKeysError, SessionLayer, SessionLayerBuilder,
+};
 
 use crate::redis;
 
@@ -49,6 +52,29 @@ pub struct SessionOptions {
     #[arg(long, value_name = "NAME")]
     principal_header: Option<HeaderName>,
 
+    /// How long a reconnect token is good.
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = humantime::parse_duration)]
+    token_ttl: Duration,
+
+    /// Sign reconnect tokens with the keys in this file, the same on every replica: a line `KID SECRET` for each, the first
+    /// signs; older ones may end with `until=2026-12-01T00:00:00Z`. `openssl rand -hex 32` makes a secret. Without it a random
+    /// key is made, and tokens die with this process.
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+
+    /// List the tool reconnect_session and answer its calls. Its arguments and its result are secrets, which end up in the
+    /// transcript.
+    #[arg(long)]
+    reconnect_tool: bool,
+
+    /// Limits for one address, one principal and one session: 6,000 sessions opened and 60 reconnects attempted a minute.
+    #[arg(long, value_enum, value_name = "on|off", default_value_t = Limits::On)]
+    rate_limits: Limits,
+
+    /// Take the client's address from what this proxy, or any in this network, says in X-Forwarded-For. May be repeated.
+    #[arg(long, value_name = "CIDR")]
+    trusted_proxy: Vec<String>,
+
     /// Answer requests to this host too, beside loopback names. May be repeated.
     #[arg(long, value_name = "HOST")]
     allow_host: Vec<String>,
@@ -70,7 +96,21 @@ impl SessionOptions {
             Some(url) => SessionLayer::builder(redis::connect(url, self.redis_timeout).await?),
             None => SessionLayer::builder(MemoryStore::new()),
         };
-        Ok(self.configure(builder).replica(replica).try_build()?)
+        Ok(self.configure(builder).reconnect(self.keys()?).replica(replica).try_build()?)
+    }
+
+    fn keys(&self) -> Result<ReconnectKeys, ReconnectKeysError> {
+        let keys = match &self.secret_file {
+            Some(file) => ReconnectKeys::from_file(file)?,
+            None => {
+                tracing::warn!(
+                    "reconnect tokens are signed with a random key: they die with this process, and other replicas refuse \
+                     them; give all replicas the same --secret-file"
+                );
+                ReconnectKeys::random()?
+            }
+        };
+        Ok(keys.token_ttl(self.token_ttl))
     }
 
     fn configure(&self, mut builder: SessionLayerBuilder) -> SessionLayerBuilder {
@@ -79,10 +119,15 @@ impl SessionOptions {
             .expires_after(self.expires_after)
             .on_return(self.on_return.into())
             .freshness(if self.strict { Freshness::Strict } else { Freshness::Cached })
+            .reconnect_tool(self.reconnect_tool)
+            .rate_limits(self.rate_limits.into())
             .peer(|parts| parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0));
         if let Some(name) = self.principal_header.clone() {
             let subject = move |parts: &http::request::Parts| Some(parts.headers.get(&name)?.to_str().ok()?.to_owned());
             builder = builder.principal(subject);
+        }
+        for network in &self.trusted_proxy {
+            builder = builder.trusted_proxy(network);
         }
         for host in &self.allow_host {
             builder = builder.allow_host(host);
@@ -91,6 +136,25 @@ impl SessionOptions {
             builder = builder.allow_origin(origin);
         }
         builder
+    }
+}
+
+/// See [`RateLimits`].
+#[derive(Clone, Copy, ValueEnum)]
+enum Limits {
+    /// Limits that only a flood reaches.
+    On,
+    /// No limits.
+    Off,
+}
+
+impl From<Limits> for RateLimits {
+    fn from(choice: Limits) -> Self {
+        let opens = Some(Rate { most: 6000, per: Duration::from_secs(60) });
+        match choice {
+            Limits::On => Self { opens_per_address: opens, opens_per_principal: opens, ..Self::default() },
+            Limits::Off => Self::off(),
+        }
     }
 }
 

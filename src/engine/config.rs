@@ -1,13 +1,17 @@
 //! What can be chosen about a layer, frozen when it is built.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
 
+use crate::address::TrustedProxies;
+use crate::audit::ReconnectAttempt;
 use crate::limits::RateLimits;
 use crate::origin::OriginPolicy;
+#[cfg(feature = "reconnect")]
+use crate::reconnect::ReconnectKeys;
 use crate::session::Principal;
 use crate::store::{Lifetimes, LogLimits};
 
@@ -54,6 +58,8 @@ pub enum Resumable {
 pub struct PeerAddr(pub SocketAddr);
 
 pub(crate) type PrincipalOf = dyn Fn(&Parts) -> Option<Principal> + Send + Sync;
+pub(crate) type LabelOf = dyn Fn(&Principal) -> Option<String> + Send + Sync;
+pub(crate) type Audience = dyn Fn(&ReconnectAttempt) + Send + Sync;
 pub(crate) type PeerOf = dyn Fn(&Parts) -> Option<SocketAddr> + Send + Sync;
 
 pub(crate) struct Config {
@@ -71,6 +77,13 @@ pub(crate) struct Config {
     pub(crate) stream_log: LogLimits,
     pub(crate) replica: Arc<str>,
     pub(crate) principal: Option<Box<PrincipalOf>>,
+    pub(crate) principal_label: Option<Box<LabelOf>>,
+    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) on_reconnect: Option<Box<Audience>>,
+    #[cfg(feature = "reconnect")]
+    pub(crate) reconnect: Option<ReconnectKeys>,
+    #[cfg(feature = "reconnect")]
+    pub(crate) reconnect_tool: bool,
     pub(crate) peer: Option<Box<PeerOf>>,
 }
 
@@ -83,6 +96,19 @@ impl Config {
         match &self.peer {
             Some(find) => find(parts),
             None => parts.extensions.get::<PeerAddr>().map(|peer| peer.0),
+        }
+    }
+
+    /// The client's address: its peer's, or what a trusted proxy says of it.
+    pub(crate) fn address_of(&self, parts: &Parts) -> Option<IpAddr> {
+        self.trusted_proxies.client(self.peer_of(parts).map(|peer| peer.ip()), &parts.headers)
+    }
+
+    /// How a principal is shown.
+    pub(crate) fn label_of(&self, principal: &Principal) -> Option<Arc<str>> {
+        match &self.principal_label {
+            Some(label) => label(principal).map(Into::into),
+            None => Some(principal.as_str().into()),
         }
     }
 

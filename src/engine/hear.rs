@@ -41,7 +41,7 @@ fn hear_one(engine: &Weak<Engine>, signal: &BusSignal) -> bool {
 }
 
 impl Engine {
-    fn drop_verdict(&self, key: &SessionKey) {
+    pub(super) fn drop_verdict(&self, key: &SessionKey) {
         self.watch.changed(key);
         if let Some(resident) = self.residents.get(key) {
             resident.set_verdict(None);
@@ -85,10 +85,7 @@ impl Engine {
                 self.forget(key);
             }
             BusSignal::Message(BusMessage::Reconnected(key, generation)) => {
-                self.drop_verdict(key);
-                if let Some(before) = self.residents.get(key).filter(|resident| resident.generation < *generation) {
-                    self.forget_resident(&before);
-                }
+                self.supersede(key, *generation);
             }
             BusSignal::Message(BusMessage::Disconnected(key)) => {
                 self.drop_verdict(key);

@@ -3,7 +3,10 @@
 //! | file | question it answers |
 //! |---|---|
 //! | `verdict` | may this request use this session? |
+//! | `watch` | is what this replica was told still true? |
 //! | `open` | how does a session begin? |
+//! | `limit` | may this happen once more? |
+//! | `reconnect`, `attempt` | may this client have its session back, and who tried? |
 //! | `resident` | what does this replica know of a session? |
 //! | `binding`, `rehydrate` | how does the inner service on this replica know the session? |
 //! | `flush` | how does the store learn that a session is in use? |
@@ -20,6 +23,8 @@
 //! | `drain` | how does a replica leave? |
 //! | `handle` | what can a handler do with its session? |
 
+#[cfg(feature = "reconnect")]
+pub(crate) mod attempt;
 pub(crate) mod binding;
 mod clock;
 pub(crate) mod config;
@@ -31,18 +36,22 @@ mod hear;
 mod hints;
 pub(crate) mod inbox;
 pub(crate) mod inner_stream;
+pub(crate) mod limit;
 pub(crate) mod open;
 mod orphan;
 pub(crate) mod outgoing;
 mod presence;
 pub(crate) mod questions;
 pub(crate) mod reader;
+#[cfg(feature = "reconnect")]
+pub(crate) mod reconnect;
 pub(crate) mod record;
 pub(crate) mod rehydrate;
 pub(crate) mod resident;
 pub(crate) mod shape;
 mod sweep;
 pub(crate) mod verdict;
+mod watch;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
@@ -54,8 +63,9 @@ use crate::engine::config::Config;
 use crate::engine::drain::Drain;
 use crate::engine::questions::Questions;
 use crate::engine::resident::{Resident, Residents};
-use crate::engine::verdict::BusWatch;
+use crate::engine::watch::BusWatch;
 use crate::id::SessionKey;
+use crate::local_limiter::LocalLimiter;
 use crate::rejection::Rejection;
 use crate::store::{ReplicaId, Store, StoreError, StreamName};
 use crate::stream::cursor;
@@ -68,6 +78,7 @@ pub(crate) struct Engine {
     pub(crate) drain: Drain,
     pub(crate) questions: Questions,
     pub(crate) clock: StoreClock,
+    pub(crate) local_limits: LocalLimiter,
     /// This run of this replica.
     pub(crate) replica_id: ReplicaId,
     streams: AtomicU64,
@@ -86,6 +97,7 @@ impl Engine {
             drain: Drain::default(),
             questions: Questions::default(),
             clock: StoreClock::default(),
+            local_limits: LocalLimiter::default(),
             replica_id,
             streams: AtomicU64::new(0),
             started: Once::new(),
@@ -123,6 +135,14 @@ impl Engine {
         }
     }
 
+    /// The session has changed hands: what is here of earlier generations is over.
+    pub(crate) fn supersede(&self, key: &SessionKey, generation: u32) {
+        self.drop_verdict(key);
+        if let Some(before) = self.residents.get(key).filter(|resident| resident.generation < generation) {
+            self.forget_resident(&before);
+        }
+    }
+
     fn forget_resident(&self, resident: &Arc<Resident>) {
         self.release(resident);
         resident.ended.cancel();
@@ -138,8 +158,18 @@ impl Engine {
 
     /// Says that the store failed, where an operator looks, and turns it into the answer for the client.
     pub(crate) fn store_failed(&self, what: &str, key: &SessionKey, error: &StoreError) -> Rejection {
-        let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-        tracing::warn!(session = %key, operation = what, %error, cause, "the session store failed; answering 503");
+        tracing::warn!(session = %key, operation = what, %error, cause = cause(error), "the session store failed; answering 503");
         Rejection::StoreUnavailable
     }
+
+    /// The same, for what concerns no session.
+    #[cfg(feature = "reconnect")]
+    pub(crate) fn store_away(&self, what: &str, error: &StoreError) -> Rejection {
+        tracing::warn!(operation = what, %error, cause = cause(error), "the session store failed; answering 503");
+        Rejection::StoreUnavailable
+    }
+}
+
+fn cause(error: &StoreError) -> String {
+    std::error::Error::source(error).map(ToString::to_string).unwrap_or_default()
 }

@@ -22,11 +22,19 @@ pub(crate) struct Opened {
 const ATTEMPTS: usize = 3;
 
 /// A new id.
-pub(super) fn mint_id() -> Result<SessionId, Rejection> {
-    SessionId::generate().map_err(|error| {
-        tracing::error!(%error, "the operating system has no randomness for a session id");
-        Rejection::StoreUnavailable
-    })
+fn new_id() -> Result<SessionId, Rejection> {
+    SessionId::generate().map_err(|error| no_randomness(&error))
+}
+
+/// A new id for a session that has one.
+#[cfg(feature = "reconnect")]
+pub(super) fn renewed_id(key: &SessionKey) -> Result<SessionId, Rejection> {
+    SessionId::renewed(key).map_err(|error| no_randomness(&error))
+}
+
+fn no_randomness(error: &getrandom::Error) -> Rejection {
+    tracing::error!(%error, "the operating system has no randomness for a session id");
+    Rejection::StoreUnavailable
 }
 
 impl Engine {
@@ -38,7 +46,7 @@ impl Engine {
     /// may; then there is no session.
     pub(crate) async fn open(&self, origin: SessionOrigin, handshake: Bytes) -> Result<Opened, Rejection> {
         for _ in 0..ATTEMPTS {
-            let id = mint_id()?;
+            let id = new_id()?;
             let (key, digest) = (id.key(), id.digest());
             let session = NewSession { key, digest, origin: origin.clone(), handshake: handshake.clone() };
             let guard = self.watch.guard(&key);

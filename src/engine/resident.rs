@@ -52,6 +52,9 @@ pub(crate) struct Resident {
     confirmed: AtomicBool,
     /// The store has not been told of that yet.
     unconfirmed: AtomicBool,
+    /// Milliseconds from `since` to when the client last got a reconnect token here, plus one; 0: never.
+    #[cfg(feature = "reconnect")]
+    token_given: AtomicU64,
 }
 
 const RETIRED: usize = usize::MAX;
@@ -73,6 +76,8 @@ impl Resident {
             untold: AtomicBool::new(false),
             confirmed: AtomicBool::new(false),
             unconfirmed: AtomicBool::new(false),
+            #[cfg(feature = "reconnect")]
+            token_given: AtomicU64::new(0),
         }
     }
 
@@ -95,9 +100,26 @@ impl Resident {
 
     /// Notes activity now; `true` if the store has to be told, and nobody has promised to yet.
     fn note_activity(&self) -> bool {
-        let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_active.fetch_max(now, Ordering::Relaxed);
+        self.last_active.fetch_max(self.age(), Ordering::Relaxed);
         !self.untold.swap(true, Ordering::AcqRel)
+    }
+
+    fn age(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether the client got no reconnect token from this replica within a span.
+    #[cfg(feature = "reconnect")]
+    pub(crate) fn token_is_due(&self, after: Duration) -> bool {
+        match self.token_given.load(Ordering::Relaxed) {
+            0 => true,
+            given => Duration::from_millis(self.age().saturating_sub(given - 1)) >= after,
+        }
+    }
+
+    #[cfg(feature = "reconnect")]
+    pub(crate) fn note_token(&self) {
+        self.token_given.store(self.age().saturating_add(1), Ordering::Relaxed);
     }
 
     /// The client has confirmed its handshake: it sent something that only a client does which got the answer. Told to the

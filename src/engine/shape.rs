@@ -25,6 +25,8 @@ pub(crate) fn shaping(replica: &ReplicaId, method: Method, call: &Bytes) -> Opti
         Method::Initialize
         | Method::Initialized
         | Method::Ping
+        | Method::ToolsList
+        | Method::ToolsCall
         | Method::Cancelled
         | Method::Progress
         | Method::RootsChanged

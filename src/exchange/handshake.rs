@@ -2,13 +2,16 @@
 //!
 //! All or nothing: if the store does not take the record, or the client has left, the inner service's session is closed again.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response, header};
+use http::{HeaderName, Request, Response, header};
 use tokio::runtime::Handle;
 
+#[cfg(feature = "reconnect")]
+use super::reconnect::Returning;
 use super::{Answered, Exchange, answer, detached};
 use crate::body::{RequestBody, ResponseBody};
 use crate::engine::Engine;
@@ -35,9 +38,9 @@ impl<S: InnerService> Exchange<S> {
 
     async fn run_handshake(mut self, mut parts: Box<Parts>, body: Bytes) -> Introduced<S> {
         let principal = self.engine.config.principal_of(&parts);
-        let peer = self.engine.config.peer_of(&parts);
+        let (body, entrance) = self.enter(&mut parts, body, principal.as_ref()).await?;
         // Its answer is read here, so it must not come compressed.
-        for name in [headers::SESSION_ID, headers::LAST_EVENT_ID, headers::RECONNECT_TOKEN, header::ACCEPT_ENCODING] {
+        for name in SPOKEN_TO_US {
             parts.headers.remove(name);
         }
         let template = Template::of(&parts);
@@ -54,13 +57,35 @@ impl<S: InnerService> Exchange<S> {
                     replica: Arc::clone(&self.engine.config.replica),
                     inner_has_sessions: binding.inner_id().is_some(),
                 };
-                tracing::debug!(?peer, client = %origin.client.name, %version, "the inner service accepted initialize");
-                self.open(origin, body, binding.speaking(version), answer).await
+                let binding = binding.speaking(version);
+                match entrance {
+                    Entrance::Opens => self.open(origin, body, binding, answer).await,
+                    #[cfg(feature = "reconnect")]
+                    Entrance::Returns(returning) => self.hand_over(*returning, origin, body, binding, answer).await,
+                }
             }
             Some(_) | None => {
                 Ok(Introduction { response: Response::from_parts(answer.parts, answer.body), unclaimed: None })
             }
         }
+    }
+
+    /// Judges how a client comes in, before the inner service hears of it.
+    async fn enter(
+        &mut self,
+        parts: &mut Parts,
+        body: Bytes,
+        principal: Option<&Principal>,
+    ) -> Result<(Bytes, Entrance), Rejection> {
+        #[cfg(feature = "reconnect")]
+        let body = match self.returning(parts, body).await {
+            (body, None) => body,
+            (body, Some(returning)) => return Ok((body, Entrance::Returns(Box::new(returning?)))),
+        };
+        let address = self.engine.config.address_of(parts);
+        let engine = Arc::clone(&self.engine);
+        self.inner.aside(pin!(engine.permit_open(address, principal))).await?;
+        Ok((body, Entrance::Opens))
     }
 
     async fn open(
@@ -72,28 +97,57 @@ impl<S: InnerService> Exchange<S> {
     ) -> Introduced<S> {
         let opened = self.engine.open(origin, handshake).await?;
         self.engine.bind(&opened.admission, binding, 0);
+        let principal = opened.admission.record.origin.principal.as_ref();
+        let principal = principal.and_then(|principal| self.engine.config.label_of(principal));
         tracing::info!(
             session = %opened.id.key(),
             client = %opened.admission.record.origin.client.name,
-            principal = opened.admission.record.origin.principal.as_ref().map(Principal::as_str),
+            principal = principal.as_deref(),
             "session_created"
         );
         let mut response: Response<ResponseBody> = Response::from_parts(answer.parts, answer.body);
         response.headers_mut().insert(headers::SESSION_ID, opened.id.header_value());
+        if let Some(token) = self.token(&opened.admission).await {
+            response.headers_mut().insert(headers::RECONNECT_TOKEN, token);
+        }
         let unclaimed = Unclaimed { engine: self.engine, admission: Some(opened.admission) };
         Ok(Introduction { response, unclaimed: Some(unclaimed) })
     }
 }
 
-type Introduced<S> = Result<Introduction, Failure<<S as InnerService>::Failure>>;
+/// Headers of an `initialize` that are no business of the inner service's.
+const SPOKEN_TO_US: [HeaderName; 5] = [
+    headers::SESSION_ID,
+    headers::LAST_EVENT_ID,
+    headers::RECONNECT_TOKEN,
+    headers::RECONNECT_NONCE,
+    header::ACCEPT_ENCODING,
+];
+
+/// How a client comes in.
+enum Entrance {
+    /// With a new session.
+    Opens,
+    /// Having proved that a session is its own.
+    #[cfg(feature = "reconnect")]
+    Returns(Box<Returning>),
+}
+
+pub(super) type Introduced<S> = Result<Introduction, Failure<<S as InnerService>::Failure>>;
 
 /// The answer to an `initialize`, and the session its client does not know of yet.
-struct Introduction {
+pub(super) struct Introduction {
     response: Response<ResponseBody>,
     unclaimed: Option<Unclaimed>,
 }
 
 impl Introduction {
+    /// Of a session that lives on whether its client takes the answer or not.
+    #[cfg(feature = "reconnect")]
+    pub(super) fn known(response: Response<ResponseBody>) -> Self {
+        Self { response, unclaimed: None }
+    }
+
     /// The client takes its answer.
     fn claim(self) -> Response<ResponseBody> {
         if let Some(mut session) = self.unclaimed {

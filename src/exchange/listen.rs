@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{Response, StatusCode, header};
 
 use super::purpose::Purpose;
-use super::{Answered, Exchange, Outcome, answer, translate};
+use super::{Answered, Exchange, Outcome, answer, translate, with_token};
 use crate::body::ResponseBody;
 use crate::classify::Declared;
 use crate::engine::config::Resumable;
@@ -28,7 +28,11 @@ impl<S: InnerService> Exchange<S> {
         parts.headers.remove(header::CONTENT_LENGTH);
         let outcome = match self.admit(&parts, declared, false).await {
             Ok(_) if self.engine.drain.is_draining() => Err(Rejection::ShuttingDown.into()),
-            Ok(admission) => self.open_stream(admission, parts).await,
+            Ok(admission) => {
+                admission.lease.confirm();
+                let token = self.token(&admission).await;
+                with_token(self.open_stream(admission, parts).await, token)
+            }
             Err(rejection) => Err(rejection.into()),
         };
         answer::<S>(outcome, None)

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `pass` | a modern one, straight through |
 //! | `handshake` | `initialize`: may open a session |
+//! | `reconnect` | `initialize` with a reconnect token |
+//! | `tool` | the MCP tool `reconnect_session` |
 //! | `session` | a POST of a session |
 //! | `incoming` | an answer, progress, a cancellation: for whichever replica waits for it |
 //! | `listen` | GET: listen, or resume |
@@ -22,19 +24,25 @@ mod lost;
 mod outcome;
 mod pass;
 mod purpose;
+#[cfg(feature = "reconnect")]
+mod reconnect;
 mod relay;
 mod session;
+#[cfg(feature = "reconnect")]
+mod tool;
 mod translate;
 
 use std::sync::Arc;
 
 use futures::FutureExt;
-use http::Response;
+use http::{HeaderValue, Response};
 
 use self::detach::{Detach, Panicked};
 use crate::body::ResponseBody;
 use crate::engine::Engine;
+use crate::engine::verdict::Admission;
 use crate::inner::{Failure, Inner, InnerService};
+use crate::protocol::headers;
 use crate::protocol::message::RequestId;
 use crate::rejection::Rejection;
 
@@ -60,6 +68,33 @@ where
 {
     let detach = Detach::new(exchange, &engine.drain.calls);
     detach.map(|outcome| outcome.unwrap_or_else(|Panicked| Err(Rejection::InnerPanicked.into())))
+}
+
+impl<S> Exchange<S> {
+    /// A reconnect token for the client's answer, if it should get one.
+    #[cfg(feature = "reconnect")]
+    async fn token(&self, admission: &Admission) -> Option<HeaderValue> {
+        match self.engine.is_token_due(admission) {
+            true => Box::pin(self.engine.give_token(admission)).await,
+            false => None,
+        }
+    }
+
+    #[cfg(not(feature = "reconnect"))]
+    async fn token(&self, _: &Admission) -> Option<HeaderValue> {
+        None
+    }
+}
+
+/// Sends a reconnect token along with an answer.
+fn with_token<E>(
+    mut outcome: Result<Response<ResponseBody>, Failure<E>>,
+    token: Option<HeaderValue>,
+) -> Result<Response<ResponseBody>, Failure<E>> {
+    if let (Ok(response), Some(token)) = (&mut outcome, token) {
+        response.headers_mut().insert(headers::RECONNECT_TOKEN, token);
+    }
+    outcome
 }
 
 /// Turns what became of an exchange into the client's answer.

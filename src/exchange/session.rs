@@ -9,7 +9,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 
 use super::outcome::Answering;
 use super::purpose::{Purpose, Takes};
-use super::{Answered, Exchange, Outcome, answer, detached, lost};
+use super::{Answered, Exchange, Outcome, answer, detached, lost, with_token};
 use crate::body::{RequestBody, ResponseBody};
 use crate::classify::{self, Content, Declared, Message};
 use crate::engine::binding::Binding;
@@ -23,7 +23,13 @@ impl<S: InnerService> Exchange<S> {
     /// Answers a message that a client POSTs within its session.
     pub(crate) async fn message(self, parts: Box<Parts>, body: Bytes, message: Message) -> Answered<S> {
         let outcome = match self.admit(&parts, message.declared, message.is_batch()).await {
-            Ok(admission) => self.receive(admission, parts, body, &message.content).await,
+            Ok(admission) => {
+                if !message.is_ping() {
+                    admission.lease.confirm();
+                }
+                let token = self.token(&admission).await;
+                with_token(self.receive(admission, parts, body, &message.content).await, token)
+            }
             Err(rejection) => Err(rejection.into()),
         };
         answer::<S>(outcome, message.id())
@@ -44,6 +50,10 @@ impl<S: InnerService> Exchange<S> {
 
     async fn receive(self, admission: Admission, parts: Box<Parts>, body: Bytes, content: &Content) -> Outcome<S> {
         match content {
+            #[cfg(feature = "reconnect")]
+            Content::Single(Kind::Request { id, method }) if let Some(call) = self.own_tool_call(*method, &body) => {
+                Box::pin(self.reconnect_by_tool(&parts, id, call)).await
+            }
             Content::Single(Kind::Request { id, method }) => {
                 self.serve(admission, parts, body, Purpose::Call(id.clone(), *method)).await
             }
@@ -93,6 +103,13 @@ impl<S: InnerService> Exchange<S> {
         let takes = Takes::of(&parts.headers);
         let request = if purpose.shapes() { body.clone() } else { Bytes::new() };
         let (response, binding) = self.call_inner(&admission, binding, parts, body).await?;
+        #[cfg(feature = "reconnect")]
+        let response = match purpose {
+            Purpose::Call(_, Method::ToolsList) if self.engine.config.reconnect_tool => {
+                Box::pin(self.list_own_tool(response)).await?
+            }
+            Purpose::Call(..) | Purpose::Word(_) | Purpose::Listen => response,
+        };
         let answering = Answering { engine: self.engine, admission, binding, purpose, takes };
         Ok(answering.pass_on(response, &request).await?)
     }
@@ -136,6 +153,7 @@ impl<S: InnerService> Exchange<S> {
         let headers = &mut parts.headers;
         headers.remove(headers::SESSION_ID);
         headers.remove(headers::RECONNECT_TOKEN);
+        headers.remove(headers::RECONNECT_NONCE);
         headers.remove(headers::LAST_EVENT_ID);
         // Event streams are read on their way, so they must not come compressed.
         headers.remove(header::ACCEPT_ENCODING);

@@ -20,6 +20,10 @@ pub(crate) enum Method {
     Subscribe,
     /// `resources/unsubscribe`
     Unsubscribe,
+    /// `tools/list`
+    ToolsList,
+    /// `tools/call`
+    ToolsCall,
     /// `notifications/cancelled`
     Cancelled,
     /// `notifications/progress`
@@ -39,6 +43,8 @@ impl Method {
             "logging/setLevel" => Self::SetLevel,
             "resources/subscribe" => Self::Subscribe,
             "resources/unsubscribe" => Self::Unsubscribe,
+            "tools/list" => Self::ToolsList,
+            "tools/call" => Self::ToolsCall,
             "notifications/cancelled" => Self::Cancelled,
             "notifications/progress" => Self::Progress,
             "notifications/roots/list_changed" => Self::RootsChanged,

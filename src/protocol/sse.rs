@@ -41,6 +41,12 @@ impl Splitter {
         Some(read(raw))
     }
 
+    /// What has arrived of a message that is not whole.
+    pub(crate) fn rest(&mut self) -> Bytes {
+        self.scanned = 0;
+        self.pending.split().freeze()
+    }
+
     /// The index after the blank line that ends the first message.
     fn find_end(&mut self) -> Option<usize> {
         let bytes = &self.pending[..];

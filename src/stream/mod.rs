@@ -2,6 +2,8 @@
 
 pub(crate) mod cursor;
 pub(crate) mod early;
+#[cfg(feature = "reconnect")]
+pub(crate) mod edit;
 pub(crate) mod initialize;
 pub(crate) mod quiet;
 mod seen;

@@ -1,0 +1,84 @@
+//! *Who tried to reconnect?* Every attempt is told exactly once, however it ends.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+
+use crate::audit::{ReconnectAttempt, ReconnectDoor};
+use crate::engine::Engine;
+use crate::outcome::ReconnectOutcome;
+use crate::reconnect::token::Claims;
+use crate::rejection::Rejection;
+use crate::session::Principal;
+
+/// An attempt under way. Dropping it tells that it could not be finished.
+pub(crate) struct Attempt {
+    engine: Arc<Engine>,
+    pub(crate) principal: Option<Principal>,
+    told: ReconnectAttempt,
+    is_told: bool,
+}
+
+impl Attempt {
+    pub(crate) fn begin(engine: &Arc<Engine>, door: ReconnectDoor, parts: &Parts) -> Self {
+        let principal = engine.config.principal_of(parts);
+        let told = ReconnectAttempt {
+            outcome: ReconnectOutcome::Unavailable,
+            door,
+            session: None,
+            token: None,
+            address: engine.config.address_of(parts),
+            principal: principal.as_ref().and_then(|principal| engine.config.label_of(principal)),
+            replica: Arc::clone(&engine.config.replica),
+        };
+        Self { engine: Arc::clone(engine), principal, told, is_told: false }
+    }
+
+    pub(crate) fn address(&self) -> Option<std::net::IpAddr> {
+        self.told.address
+    }
+
+    /// The token is genuine, and this is what it says.
+    pub(crate) fn concerns(&mut self, claims: &Claims) {
+        self.told.session = Some(claims.session);
+        self.told.token = Some(claims.id.as_str().into());
+    }
+
+    /// Tells what came of it.
+    pub(crate) fn conclude<T>(mut self, outcome: Result<T, Rejection>) -> Result<T, Rejection> {
+        self.told.outcome =
+            outcome.as_ref().map_or_else(|rejection| outcome_of(*rejection), |_| ReconnectOutcome::Reconnected);
+        self.tell();
+        outcome
+    }
+
+    fn tell(&mut self) {
+        if std::mem::replace(&mut self.is_told, true) {
+            return;
+        }
+        let ReconnectAttempt { outcome, door, session, token, address, principal, replica } = &self.told;
+        let (outcome, door) = (outcome.as_str(), door.as_str());
+        let (session, address) = (session.map(tracing::field::display), address.map(tracing::field::display));
+        tracing::info!(
+            target: "tower_mcp_sessions::audit",
+            outcome, door, session, token = token.as_deref(), address, principal = principal.as_deref(), replica = %replica, "reconnect_attempt"
+        );
+        if let Some(hear) = &self.engine.config.on_reconnect {
+            hear(&self.told);
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.tell();
+    }
+}
+
+fn outcome_of(rejection: Rejection) -> ReconnectOutcome {
+    match rejection {
+        Rejection::ReconnectRefused(outcome) => outcome,
+        Rejection::RateLimited { .. } => ReconnectOutcome::RateLimited,
+        _ => ReconnectOutcome::Unavailable,
+    }
+}

@@ -1,0 +1,59 @@
+//! The MCP tool `reconnect_session`: listed beside the inner service's own tools, and answered by the layer.
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Response, StatusCode, header};
+
+use super::{Exchange, Outcome};
+use crate::audit::ReconnectDoor;
+use crate::body::{ResponseBody, read_whole};
+use crate::engine::attempt::Attempt;
+use crate::engine::reconnect::Named;
+use crate::inner::InnerService;
+use crate::protocol::headers;
+use crate::protocol::message::{Method, RequestId};
+use crate::reconnect::asked::Presented;
+use crate::reconnect::tool::{self, ToolCall};
+use crate::rejection::Rejection;
+use crate::stream::edit;
+
+/// Longest list of tools that is looked into.
+const LIMIT: usize = 4 << 20;
+
+impl<S: InnerService> Exchange<S> {
+    /// A call of the layer's own tool, where that is on.
+    pub(super) fn own_tool_call(&self, method: Method, body: &[u8]) -> Option<ToolCall> {
+        let is_open = method == Method::ToolsCall && self.engine.config.reconnect_tool;
+        if is_open { tool::arguments(body) } else { None }
+    }
+
+    /// Acts on the session named, never on the caller's.
+    pub(super) async fn reconnect_by_tool(self, parts: &Parts, id: &RequestId, call: ToolCall) -> Outcome<S> {
+        let attempt = Attempt::begin(&self.engine, ReconnectDoor::Tool, parts);
+        let named = call.session.map_or(Named::Unreadable, Named::This);
+        let presented = call.token.map_or(Presented::Unreadable, Presented::Token);
+        let renewed = self.engine.reconnect(attempt, presented, &named, None).await?;
+        let object = serde_json::to_value(renewed).expect("text and numbers are JSON");
+        let mut response = Response::new(ResponseBody::whole(tool::answer(id, &object)));
+        headers::make_json(response.headers_mut());
+        Ok(response)
+    }
+
+    /// Puts the layer's own tool into the inner service's list, where that is on.
+    pub(super) async fn list_own_tool(
+        &self,
+        answer: Response<ResponseBody>,
+    ) -> Result<Response<ResponseBody>, Rejection> {
+        if headers::has_media_type(answer.headers(), &headers::EVENT_STREAM) {
+            return Ok(answer.map(|body| edit::events(body, tool::list)));
+        }
+        if answer.status() != StatusCode::OK {
+            return Ok(answer);
+        }
+        let (mut head, body) = answer.into_parts();
+        let body = read_whole(body, LIMIT).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
+        let body = tool::list(&body).unwrap_or_else(|| Bytes::clone(&body));
+        head.headers.remove(header::CONTENT_LENGTH);
+        Ok(Response::from_parts(head, ResponseBody::whole(body)))
+    }
+}

@@ -1,0 +1,85 @@
+//! What the monitor says: JSON, never kept by a cache; a refusal tells the person what to do.
+
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+
+use crate::body::ResponseBody;
+use crate::outcome::ReconnectOutcome;
+use crate::protocol::headers;
+use crate::rejection::Rejection;
+
+/// A JSON answer.
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<ResponseBody> {
+    let text = serde_json::to_string(value).expect("what is answered is plain data");
+    let mut response = Response::new(ResponseBody::whole(text));
+    *response.status_mut() = status;
+    let fields = response.headers_mut();
+    fields.insert(header::CONTENT_TYPE, headers::JSON);
+    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    fields.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Why the monitor refuses.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    text: &'static str,
+    outcome: Option<ReconnectOutcome>,
+    header: Option<(header::HeaderName, HeaderValue)>,
+}
+
+impl Refusal {
+    pub(super) const fn new(status: StatusCode, text: &'static str) -> Self {
+        Self { status, text, outcome: None, header: None }
+    }
+
+    pub(super) const fn no_such_route() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "There is nothing here; the API begins at api/mcp/sessions")
+    }
+
+    /// Unknown, ended and somebody else's are the same.
+    pub(super) const fn no_such_session() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "No session by this name; it may have ended")
+    }
+
+    pub(super) const fn no_reconnect() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "This server gives no reconnect tokens; its operator can with SessionLayer::builder(…).reconnect(keys)",
+        )
+    }
+
+    pub(super) fn method(allowed: &'static str) -> Self {
+        let refusal =
+            Self::new(StatusCode::METHOD_NOT_ALLOWED, "This route takes another method; see the Allow header");
+        Self { header: Some((header::ALLOW, HeaderValue::from_static(allowed))), ..refusal }
+    }
+
+    pub(super) fn into_response(self) -> Response<ResponseBody> {
+        #[derive(Serialize)]
+        struct Told {
+            success: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            outcome: Option<ReconnectOutcome>,
+            error: &'static str,
+        }
+        let told = Told { success: false, outcome: self.outcome, error: self.text };
+        let mut response = json(self.status, &told);
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+impl From<Rejection> for Refusal {
+    /// As at the MCP endpoint; but a token that is no good is a 401 here, where no OAuth flow begins with it.
+    fn from(rejection: Rejection) -> Self {
+        let (status, _, text) = rejection.facts();
+        let outcome = rejection.outcome();
+        let is_credential = outcome.is_some() && status == StatusCode::FORBIDDEN;
+        let header = rejection.retry_after().map(|seconds| (header::RETRY_AFTER, HeaderValue::from(seconds)));
+        Self { status: if is_credential { StatusCode::UNAUTHORIZED } else { status }, text, outcome, header }
+    }
+}
