@@ -18,9 +18,10 @@ use rmcp::{ServerHandler, schemars, tool, tool_handler, tool_router};
 use serde::Deserialize;
 use tower::Layer;
 use tower_mcp_sessions::store::{
-    Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, Heard, Inbox, Letters, Lifetimes, ListenCursor,
-    Listening, LogLimits, LogSlice, MemoryStore, Opening, Posted, Presence, QuestionName, ReplicaId, Revival,
-    SessionStore, Shaped, Shaping, Store, StoreError, StreamLog, StreamName, Swept, Touch, Touched,
+    Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, Heard, Inbox, Letters, Lifetimes, Limiter,
+    ListenCursor, Listening, LogLimits, LogSlice, MemoryStore, Opening, Posted, Presence, QuestionName, Rate,
+    Reconnected, Reconnection, ReplicaId, Revival, SessionStore, Shaped, Shaping, Store, StoreError, StreamLog,
+    StreamName, Swept, Taken, Touch, Touched, WindowName,
 };
 use tower_mcp_sessions::{EndReason, NewSession, SessionKey, SessionLayer, SessionRecord};
 
@@ -35,8 +36,8 @@ struct Journal<S> {
 
 #[async_trait]
 impl<S: Store> SessionStore for Journal<S> {
-    async fn open(&self, session: &NewSession, lifetimes: &Lifetimes) -> Result<Opening, StoreError> {
-        let opening = self.inside.open(session, lifetimes).await?;
+    async fn open(&self, session: &NewSession, lifetimes: &Lifetimes, cap: Option<u64>) -> Result<Opening, StoreError> {
+        let opening = self.inside.open(session, lifetimes, cap).await?;
         if let Opening::Opened { .. } = opening {
             (self.line)("opened", &session.key);
         }
@@ -61,6 +62,14 @@ impl<S: Store> SessionStore for Journal<S> {
             (self.line)("revived", key);
         }
         Ok(revival)
+    }
+
+    async fn reconnect(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Result<Reconnected, StoreError> {
+        let reconnected = self.inside.reconnect(change, lifetimes).await?;
+        if let Reconnected::Done { .. } = reconnected {
+            (self.line)("reconnected", &change.key);
+        }
+        Ok(reconnected)
     }
 
     async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError> {
@@ -212,6 +221,13 @@ impl<S: Store> Presence for Journal<S> {
 
     async fn is_present(&self, replica: &ReplicaId) -> Result<bool, StoreError> {
         self.inside.is_present(replica).await
+    }
+}
+
+#[async_trait]
+impl<S: Store> Limiter for Journal<S> {
+    async fn take(&self, window: &WindowName, rate: &Rate) -> Result<Taken, StoreError> {
+        self.inside.take(window, rate).await
     }
 }
 

@@ -13,10 +13,10 @@ use futures::StreamExt;
 use futures::future::ready;
 use futures::stream::BoxStream;
 use tower_mcp_sessions::store::{
-    Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, Heard, Inbox, Letters, Lifetimes, ListenCursor,
-    Listening, LogLimits, LogSlice, MemoryStore, Opening, Posted, Presence, QuestionName, RedisStore, ReplicaId,
-    Revival, SessionStore, Shaped, Shaping, Store, StoreError, StoreErrorKind, StreamLog, StreamName, Swept, Touch,
-    Touched,
+    Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, Heard, Inbox, Letters, Lifetimes, Limiter,
+    ListenCursor, Listening, LogLimits, LogSlice, MemoryStore, Opening, Posted, Presence, QuestionName, Rate,
+    Reconnected, Reconnection, RedisStore, ReplicaId, Revival, SessionStore, Shaped, Shaping, Store, StoreError,
+    StoreErrorKind, StreamLog, StreamName, Swept, Taken, Touch, Touched, WindowName,
 };
 use tower_mcp_sessions::{EndReason, NewSession, SessionKey, SessionRecord};
 
@@ -156,8 +156,8 @@ impl SharedStore {
 
 #[async_trait]
 impl SessionStore for SharedStore {
-    async fn open(&self, session: &NewSession, lifetimes: &Lifetimes) -> Result<Opening, StoreError> {
-        self.asked()?.open(session, lifetimes).await
+    async fn open(&self, session: &NewSession, lifetimes: &Lifetimes, cap: Option<u64>) -> Result<Opening, StoreError> {
+        self.asked()?.open(session, lifetimes, cap).await
     }
 
     async fn find(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
@@ -174,6 +174,10 @@ impl SessionStore for SharedStore {
 
     async fn revive(&self, key: &SessionKey, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
         self.asked()?.revive(key, lifetimes).await
+    }
+
+    async fn reconnect(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Result<Reconnected, StoreError> {
+        self.asked()?.reconnect(change, lifetimes).await
     }
 
     async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError> {
@@ -327,6 +331,13 @@ impl Presence for SharedStore {
 
     async fn is_present(&self, replica: &ReplicaId) -> Result<bool, StoreError> {
         self.reached()?.is_present(replica).await
+    }
+}
+
+#[async_trait]
+impl Limiter for SharedStore {
+    async fn take(&self, window: &WindowName, rate: &Rate) -> Result<Taken, StoreError> {
+        self.asked()?.take(window, rate).await
     }
 }
 

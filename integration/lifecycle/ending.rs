@@ -125,16 +125,20 @@ async fn a_session_ends_once_however_many_ask(backend: Backend) {
     assert_eq!(reasons, [(session.key().to_owned(), EndReason::ClosedByClient)]);
 }
 
+fn lifetimes(expires_after: Duration) -> Lifetimes {
+    Lifetimes { idle_timeout: IDLE, expires_after, max_lifetime: None, handshake_timeout: Duration::from_secs(60) }
+}
+
 async fn late_touches_never_resurrect(backend: Backend) {
     let (store, inner) = (backend.store().await, Scripted::with_sessions());
     let (here, there) = (replica(&store, &inner).await, replica(&store, &inner).await);
     let session = Client::of(&here).open("2025-11-25").await;
     let key = SessionKey::parse(session.key()).unwrap();
-    let lifetimes = Lifetimes { idle_timeout: IDLE, expires_after: IDLE * 10, max_lifetime: None };
+    let lifetimes = lifetimes(IDLE * 10);
     // Used here and not told of yet, while it ends over there.
     assert!(session.works().await);
     assert_eq!(session.at(&there).delete().await.status, StatusCode::NO_CONTENT);
-    let touch = Touch { key, age: Duration::ZERO };
+    let touch = Touch { key, generation: 0, age: Duration::ZERO, confirms: false };
     assert_eq!(store.touch(&[touch, touch], &lifetimes).await.unwrap().outcomes, [TouchOutcome::Gone; 2]);
     assert_eq!(store.revive(&key, &lifetimes).await.unwrap(), Revival::Gone);
     throughout(Duration::from_millis(700), "no flush brings it back", async || {
@@ -172,9 +176,9 @@ async fn a_session_whose_retention_passed_while_no_replica_ran_is_gone(backend: 
     let session = Client::of(&before).open("2025-11-25").await;
     let key = SessionKey::parse(session.key()).unwrap();
     drop(before);
-    let long_ago = Lifetimes { idle_timeout: IDLE, expires_after: IDLE, max_lifetime: None };
+    let long_ago = lifetimes(IDLE);
     within(IDLE * 3, "the session's time is over", async || {
-        let late = [Touch { key, age: IDLE * 2 }];
+        let late = [Touch { key, generation: 0, age: IDLE * 2, confirms: false }];
         store.touch(&late, &long_ago).await.unwrap().outcomes == [TouchOutcome::Gone]
     })
     .await;

@@ -9,11 +9,11 @@ use futures::StreamExt;
 use tokio::time::{sleep, timeout};
 use tower_mcp_sessions::store::{
     Bus, BusMessage, BusSignal, Inbox, Presence, QuestionName, RedisStore, ReplicaId, SessionStore, StoreErrorKind,
-    StreamLog, Touch, TouchOutcome,
+    StreamLog, TouchOutcome,
 };
 use tower_mcp_sessions::{EndReason, SessionKey, SessionStatus};
 
-use super::fixture::{LIFETIMES, LIMITS, kind, live_once, opened, patient, session, stream};
+use super::fixture::{LIFETIMES, LIMITS, kind, live_once, opened, patient, seen, session, stream};
 use crate::harness::eventually::found_within;
 use crate::harness::redis::RedisServer;
 
@@ -29,7 +29,7 @@ async fn ask_everything(store: &RedisStore, key: SessionKey) -> Vec<(&'static st
             )*
         };
     }
-    let touches = [Touch { key, age: Duration::ZERO }];
+    let touches = [seen(key)];
     ask! {
         "find" => store.find(&key),
         "blueprint" => store.blueprint(&key),
@@ -38,7 +38,7 @@ async fn ask_everything(store: &RedisStore, key: SessionKey) -> Vec<(&'static st
         "data_get" => store.data_get(&key, "name"),
         "read" => store.read(&key, &stream("a"), 0, 10),
         "touch" => store.touch(&touches, &LIFETIMES),
-        "open" => store.open(&session(), &LIFETIMES),
+        "open" => store.open(&session(), &LIFETIMES, None),
         "revive" => store.revive(&key, &LIFETIMES),
         "sweep" => store.sweep(&LIFETIMES, 10),
         "data_put" => store.data_put(&key, "name", Bytes::new(), 100),
@@ -143,7 +143,7 @@ async fn a_server_that_hangs_holds_nobody_up() {
                 let started = Instant::now();
                 let said = match i % 2 {
                     0 => kind(&store.find(&key).await),
-                    _ => kind(&store.touch(&[Touch { key, age: Duration::ZERO }], &LIFETIMES).await),
+                    _ => kind(&store.touch(&[seen(key)], &LIFETIMES).await),
                 };
                 (said, started.elapsed())
             })
@@ -166,7 +166,7 @@ async fn a_demoted_primary_is_noticed_and_a_promoted_one_too() {
     let key = opened(&store).await;
     server.cli(&["CONFIG", "SET", "replica-serve-stale-data", "yes"]);
     server.cli(&["REPLICAOF", "127.0.0.1", "1"]);
-    let touch = [Touch { key, age: Duration::ZERO }];
+    let touch = [seen(key)];
     assert_eq!(kind(&store.touch(&touch, &LIFETIMES).await), Some(StoreErrorKind::Refused));
     assert_eq!(kind(&store.find(&key).await), Some(StoreErrorKind::Refused), "no verdict from the past");
     for (call, _, said) in ask_everything(&store, key).await {
@@ -187,11 +187,11 @@ async fn a_full_server_keeps_what_it_has_and_takes_no_more() {
     }
     server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
     let refused = Some(StoreErrorKind::Refused);
-    assert_eq!(kind(&store.open(&session(), &LIFETIMES).await), refused);
+    assert_eq!(kind(&store.open(&session(), &LIFETIMES, None).await), refused);
     assert_eq!(kind(&store.data_put(&keys[0], "name", Bytes::from_static(b"v"), 100).await), refused);
     assert_eq!(kind(&store.append(&keys[0], 0, &stream("a"), &[Bytes::new()], &LIMITS).await), refused);
 
-    let touched = store.touch(&[Touch { key: keys[0], age: Duration::ZERO }], &LIFETIMES).await.unwrap();
+    let touched = store.touch(&[seen(keys[0])], &LIFETIMES).await.unwrap();
     assert_eq!(touched.outcomes, [TouchOutcome::Active]);
     let idle = tower_mcp_sessions::store::Lifetimes { idle_timeout: Duration::ZERO, ..LIFETIMES };
     assert_eq!(store.sweep(&idle, 100).await.unwrap().disconnected.len(), 20);
@@ -239,7 +239,7 @@ async fn the_bus_says_when_it_cannot_hear() {
     server.cli(&["PUBLISH", "mcp:bus", "from the future"]);
     let key = found_within("the store works again", Duration::from_secs(3), async || {
         let given = session();
-        store.open(&given, &LIFETIMES).await.ok().map(|_| given.key)
+        store.open(&given, &LIFETIMES, None).await.ok().map(|_| given.key)
     })
     .await;
     assert_eq!(next().await, BusSignal::Message(BusMessage::Opened(key)));

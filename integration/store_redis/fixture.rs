@@ -13,6 +13,7 @@ pub(super) const LIFETIMES: Lifetimes = Lifetimes {
     idle_timeout: Duration::from_secs(300),
     expires_after: Duration::from_secs(24 * 3600),
     max_lifetime: None,
+    handshake_timeout: Duration::from_secs(24 * 3600),
 };
 
 pub(super) const LIMITS: LogLimits = LogLimits { messages: 1000, bytes: 1 << 20, ttl: Duration::from_secs(600) };
@@ -39,8 +40,13 @@ pub(super) fn session() -> NewSession {
 
 pub(super) async fn opened(store: &impl SessionStore) -> SessionKey {
     let session = session();
-    store.open(&session, &LIFETIMES).await.unwrap();
+    store.open(&session, &LIFETIMES, None).await.unwrap();
     session.key
+}
+
+/// Activity of a new session's client, just now, which confirms its handshake.
+pub(super) fn seen(key: SessionKey) -> Touch {
+    Touch { key, generation: 0, age: Duration::ZERO, confirms: true }
 }
 
 pub(super) fn stream(name: &str) -> StreamName {
@@ -55,7 +61,7 @@ pub(super) fn kind<T>(result: &Result<T, StoreError>) -> Option<StoreErrorKind> 
 pub(super) async fn live_once(store: &RedisStore) -> Result<(), StoreError> {
     let given = session();
     let key = given.key;
-    assert!(matches!(store.open(&given, &LIFETIMES).await?, Opening::Opened { .. }));
+    assert!(matches!(store.open(&given, &LIFETIMES, None).await?, Opening::Opened { .. }));
     assert!(store.find(&key).await?.is_some());
     assert_eq!(store.blueprint(&key).await?.map(|blueprint| blueprint.handshake).as_ref(), Some(&given.handshake));
     store.data_put(&key, "name", Bytes::from_static(b"value"), 100).await?;
@@ -63,7 +69,7 @@ pub(super) async fn live_once(store: &RedisStore) -> Result<(), StoreError> {
     let appended = store.append(&key, 0, &stream("a"), &[Bytes::from_static(b"m")], &LIMITS).await?;
     assert_eq!(appended, Appended::Stored { last: 1 });
     assert_eq!(store.read(&key, &stream("a"), 0, 10).await?.messages.len(), 1);
-    let touched = store.touch(&[Touch { key, age: Duration::ZERO }], &LIFETIMES).await?;
+    let touched = store.touch(&[seen(key)], &LIFETIMES).await?;
     assert_eq!(touched.outcomes, [TouchOutcome::Active]);
     store.sweep(&LIFETIMES, 10).await?;
     store.census().await?;

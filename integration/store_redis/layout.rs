@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tower_mcp_sessions::SessionStatus;
 use tower_mcp_sessions::store::{
-    Bus, Lifetimes, LogLimits, SessionStore, StoreErrorKind, StreamLog, Swept, Touch, TouchOutcome,
+    Bus, Lifetimes, LogLimits, SessionStore, StoreErrorKind, StreamLog, Swept, TouchOutcome,
 };
 
-use super::fixture::{LIFETIMES, LIMITS, kind, opened, patient, session, stream};
+use super::fixture::{LIFETIMES, LIMITS, kind, opened, patient, seen, session, stream};
 use crate::harness::redis::RedisServer;
 
 fn at_once() -> Lifetimes {
@@ -26,7 +26,7 @@ async fn every_key_has_a_ttl_whatever_happened() {
         store.data_put(&key, "name", Bytes::from_static(b"value"), 100).await.unwrap();
         store.append(&key, 0, &stream("a"), &[Bytes::from_static(b"m")], &LIMITS).await.unwrap();
         store.sweep(&lifetimes, 100).await.unwrap();
-        store.touch(&[Touch { key, age: Duration::ZERO }], &LIFETIMES).await.unwrap();
+        store.touch(&[seen(key)], &LIFETIMES).await.unwrap();
         store.data_put(&key, "other", Bytes::from_static(b"value"), 100).await.unwrap();
         if i % 3 == 0 {
             store.revive(&key, &LIFETIMES).await.unwrap();
@@ -60,7 +60,7 @@ async fn use_keeps_all_keys_of_a_session_alive() {
             server.cli(&["PEXPIRE", &key, "100000"]);
         }
         if round == 0 {
-            store.touch(&[Touch { key, age: Duration::ZERO }], &LIFETIMES).await.unwrap();
+            store.touch(&[seen(key)], &LIFETIMES).await.unwrap();
         } else {
             store.sweep(&at_once(), 100).await.unwrap();
             store.revive(&key, &LIFETIMES).await.unwrap();
@@ -118,7 +118,7 @@ async fn a_record_of_a_newer_format_is_left_alone() {
     let server = RedisServer::start();
     let store = patient(server.url()).connect().await.unwrap();
     let (given, other) = (session(), opened(&store).await);
-    store.open(&given, &LIFETIMES).await.unwrap();
+    store.open(&given, &LIFETIMES, None).await.unwrap();
     let (key, record) = (given.key, format!("mcp:{{00}}:s:{}", given.key));
     server.cli_with_bytes(&["SETRANGE", &record, "0"], &[2]);
     let before = (server.cli(&["--no-raw", "GET", &record]), server.cli(&["ZSCORE", "mcp:{00}:seen", key.as_str()]));
@@ -131,10 +131,10 @@ async fn a_record_of_a_newer_format_is_left_alone() {
     assert_eq!(kind(&store.data_remove(&key, "name").await), newer);
     assert_eq!(kind(&store.append(&key, 0, &stream("a"), &[Bytes::new()], &LIMITS).await), newer);
     assert_eq!(kind(&store.read(&key, &stream("a"), 0, 1).await), newer);
-    let touches = [key, other].map(|key| Touch { key, age: Duration::ZERO });
+    let touches = [key, other].map(seen);
     let touched = store.touch(&touches, &LIFETIMES).await.unwrap();
     assert_eq!(touched.outcomes, [TouchOutcome::Active; 2], "it lives, and does not stand in the others' way");
-    let opening = store.open(&given, &LIFETIMES).await.unwrap();
+    let opening = store.open(&given, &LIFETIMES, None).await.unwrap();
     assert_eq!(opening, tower_mcp_sessions::store::Opening::KeyTaken);
     let everything = Lifetimes { expires_after: Duration::ZERO, max_lifetime: Some(Duration::ZERO), ..at_once() };
     let swept = store.sweep(&everything, 1).await.unwrap();

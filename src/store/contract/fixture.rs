@@ -18,7 +18,7 @@ pub(super) const MANY: usize = 50;
 
 /// Nothing becomes due while a check runs.
 pub(super) fn long() -> Lifetimes {
-    Lifetimes { idle_timeout: HOUR, expires_after: 24 * HOUR, max_lifetime: None }
+    Lifetimes { idle_timeout: HOUR, expires_after: 24 * HOUR, max_lifetime: None, handshake_timeout: 24 * HOUR }
 }
 
 /// Idle at once, and nothing else.
@@ -41,6 +41,11 @@ pub(super) fn session() -> NewSession {
     NewSession { key: id.key(), digest: id.digest(), origin, handshake }
 }
 
+/// Activity of a new session's client, some time ago.
+pub(super) fn touch(key: SessionKey, age: Duration) -> Touch {
+    Touch { key, generation: 0, age, confirms: false }
+}
+
 pub(super) fn stream(name: &str) -> StreamName {
     StreamName::parse(name).expect("a name made for a check is fine")
 }
@@ -57,9 +62,9 @@ impl Subject {
     }
 
     pub(super) async fn open_this(&self, session: &NewSession) -> Timestamp {
-        match self.0.open(session, &long()).await.expect("open works") {
+        match self.0.open(session, &long(), None).await.expect("open works") {
             Opening::Opened { at } => at,
-            Opening::KeyTaken => panic!("open said that a fresh key is taken"),
+            other => panic!("opening a fresh key said {other:?}"),
         }
     }
 
@@ -85,7 +90,7 @@ impl Subject {
     }
 
     pub(super) async fn touch(&self, key: &SessionKey, age: Duration) -> Timestamp {
-        self.0.touch(&[Touch { key: *key, age }], &long()).await.expect("touch works").now
+        self.0.touch(&[touch(*key, age)], &long()).await.expect("touch works").now
     }
 
     /// The store's clock.

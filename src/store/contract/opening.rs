@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::fixture::{MANY, ROOMY, Subject, at_once, long, session};
+use super::fixture::{MANY, ROOMY, Subject, at_once, long, session, touch};
 use crate::session::{SessionRecord, SessionStatus};
-use crate::store::{Appended, Census, DataPut, LogSlice, Opening, Revival, Store, Touch, TouchOutcome};
+use crate::store::{Appended, Census, DataPut, LogSlice, Opening, Revival, Store, TouchOutcome};
 
 /// A record says what the session was opened with; it is active, of generation 0, and opened when `open` said.
 pub async fn an_opened_session_is_found_as_it_was_given(store: Arc<dyn Store>) {
@@ -40,12 +40,12 @@ pub async fn a_taken_key_is_refused_and_its_session_untouched(store: Arc<dyn Sto
     let mut second = session();
     second.key = first.key;
     second.handshake = Bytes::from_static(b"another");
-    let opening = subject.0.open(&second, &long()).await.unwrap();
+    let opening = subject.0.open(&second, &long(), None).await.unwrap();
     assert_eq!(opening, Opening::KeyTaken, "a taken key is refused");
     assert_eq!(subject.find(&first.key).await, record, "the session on a taken key stays as it was");
     assert_eq!(subject.handshake(&first.key).await, Some(first.handshake), "and so does its handshake");
     subject.disconnect_all().await;
-    let opening = subject.0.open(&second, &long()).await.unwrap();
+    let opening = subject.0.open(&second, &long(), None).await.unwrap();
     assert_eq!(opening, Opening::KeyTaken, "the key of a disconnected session is taken too");
     assert_eq!(
         subject.status(&first.key).await,
@@ -61,7 +61,7 @@ pub async fn of_many_openings_of_one_key_one_wins(store: Arc<dyn Store>) {
     let openings = at_once(MANY, |_| {
         let (subject, mut mine) = (subject.clone(), session());
         mine.key = key;
-        async move { (mine.digest, subject.0.open(&mine, &long()).await.unwrap()) }
+        async move { (mine.digest, subject.0.open(&mine, &long(), None).await.unwrap()) }
     })
     .await;
     let winners: Vec<_> = openings.iter().filter(|(_, opening)| *opening != Opening::KeyTaken).collect();
@@ -76,7 +76,7 @@ pub async fn what_was_never_opened_is_nowhere(store: Arc<dyn Store>) {
     let key = session().key;
     assert_eq!(subject.find(&key).await, None, "find invents no session");
     assert_eq!(subject.handshake(&key).await, None, "blueprint invents no session");
-    let touched = subject.0.touch(&[Touch { key, age: Duration::ZERO }], &long()).await.unwrap();
+    let touched = subject.0.touch(&[touch(key, Duration::ZERO)], &long()).await.unwrap();
     assert_eq!(touched.outcomes, [TouchOutcome::Gone], "a touch makes no session");
     assert_eq!(subject.revive(&key).await, Revival::Gone, "revive makes no session");
     assert_eq!(subject.put(&key, "name", b"value", 100).await, DataPut::Gone, "data_put makes no session");

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fixture::{Subject, at_once, eventually, idle_at_once, long, session};
+use super::fixture::{Subject, at_once, eventually, idle_at_once, long, session, touch};
 use crate::id::SessionKey;
 use crate::session::{EndReason, SessionStatus, millis};
-use crate::store::{Census, Lifetimes, Store, Swept, Touch, TouchOutcome};
+use crate::store::{Census, Lifetimes, Store, Swept, TouchOutcome};
 
 const SOON: Duration = Duration::from_millis(150);
 
@@ -34,7 +34,7 @@ pub async fn an_idle_session_becomes_disconnected_and_not_early(store: Arc<dyn S
 /// A session unseen for its retention ends, and leaves nothing.
 pub async fn an_unseen_session_ends_and_not_early(store: Arc<dyn Store>) {
     let subject = Subject(store);
-    let lifetimes = Lifetimes { idle_timeout: SOON / 2, expires_after: SOON, max_lifetime: None };
+    let lifetimes = Lifetimes { idle_timeout: SOON / 2, expires_after: SOON, ..long() };
     let given = session();
     let opened = subject.open_this(&given).await;
     let mut all = Swept::default();
@@ -156,8 +156,7 @@ pub async fn a_touch_in_time_keeps_a_session_active(store: Arc<dyn Store>) {
                 subject.sweep_until_done(&lifetimes, 20).await;
                 return None;
             };
-            let touched =
-                subject.0.touch(&[Touch { key: *key, age: Duration::ZERO }], &long()).await.expect("touch works");
+            let touched = subject.0.touch(&[touch(*key, Duration::ZERO)], &long()).await.expect("touch works");
             (touched.outcomes == [TouchOutcome::Active]).then_some((*key, touched.now))
         }
     })

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fixture::{HOUR, MANY, Subject, at_once, long, session};
+use super::fixture::{HOUR, MANY, Subject, at_once, long, session, touch};
 use crate::id::SessionKey;
 use crate::session::{SessionStatus, Timestamp};
-use crate::store::{Lifetimes, Revival, Store, Touch, TouchOutcome};
+use crate::store::{Lifetimes, Revival, Store, TouchOutcome};
 
 /// When a session was last seen: the store tells it when the session is revived. Exact to the time the question takes.
 async fn last_seen(subject: &Subject, key: &SessionKey) -> std::ops::RangeInclusive<Timestamp> {
@@ -23,12 +23,12 @@ pub async fn touches_are_answered_in_order(store: Arc<dyn Store>) {
     subject.disconnect_all().await;
     let (active, unknown) = (subject.open().await, session().key);
     let keys = [unknown, active, disconnected, active, unknown];
-    let batch = keys.map(|key| Touch { key, age: Duration::ZERO });
+    let batch = keys.map(|key| touch(key, Duration::ZERO));
     let touched = subject.0.touch(&batch, &long()).await.unwrap();
     use TouchOutcome::{Active, Disconnected, Gone};
     assert_eq!(touched.outcomes, [Gone, Active, Disconnected, Active, Gone], "outcomes come in the batch's order");
     assert!(touched.now <= subject.now().await, "a touch tells the store's clock");
-    let many: Vec<_> = subject.open_many(700).await.into_iter().map(|key| Touch { key, age: HOUR }).collect();
+    let many: Vec<_> = subject.open_many(700).await.into_iter().map(|key| touch(key, HOUR)).collect();
     let touched = subject.0.touch(&many, &long()).await.unwrap();
     assert_eq!(touched.outcomes, vec![Active; 700], "a large batch is answered in full");
 }
@@ -84,7 +84,7 @@ pub async fn a_touch_finds_nothing_past_the_retention(store: Arc<dyn Store>) {
     let active = subject.open().await;
     subject.pass(Duration::from_millis(150)).await;
     let short = Lifetimes { expires_after: Duration::from_millis(150), ..long() };
-    let batch = [active, disconnected].map(|key| Touch { key, age: Duration::ZERO });
+    let batch = [active, disconnected].map(|key| touch(key, Duration::ZERO));
     let touched = subject.0.touch(&batch, &short).await.unwrap();
     assert_eq!(touched.outcomes, [TouchOutcome::Gone; 2], "a touch comes too late for a session past its retention");
     let again = subject.0.touch(&batch, &short).await.unwrap();

@@ -5,7 +5,7 @@
 //! replicas of a deployment must agree on it.
 
 use crate::id::SessionKey;
-use crate::store::ReplicaId;
+use crate::store::{ReplicaId, WindowName};
 
 /// Names for everything that lies in Redis.
 #[derive(Clone, Debug)]
@@ -35,10 +35,15 @@ impl Keys {
         0..self.shards
     }
 
-    /// The shard a session lies in: FNV-1a of its key, the same on every replica and in every release.
+    /// The shard a session lies in.
     pub(super) fn shard_of(&self, key: &SessionKey) -> u16 {
+        self.spread(key.as_str())
+    }
+
+    /// FNV-1a of a name: the same on every replica and in every release.
+    fn spread(&self, name: &str) -> u16 {
         let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        let hash = key.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, step);
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, step);
         u16::try_from(hash % u64::from(self.shards)).unwrap_or_default()
     }
 
@@ -62,6 +67,10 @@ impl Keys {
         self.in_shard(shard, "born") // zset: all sessions by when they were opened, in ms
     }
 
+    pub(super) fn unconfirmed(&self, shard: u16) -> String {
+        self.in_shard(shard, "new") // zset: sessions whose handshake is unconfirmed, by when they were opened, in ms
+    }
+
     pub(super) fn record(&self, key: &SessionKey) -> String {
         self.of_session('s', key) // string: see `record.rs`
     }
@@ -83,7 +92,8 @@ impl Keys {
     }
 
     fn wire(&self, key: &SessionKey) -> String {
-        // hash: "?question" -> 1, "!name" -> shaping call, "#listener", "#there", "#heard", "#in", "#bytes", "#shapes"
+        // hash: "?question" -> 1, "!name" -> shaping call, "#listener", "#there", "#heard", "#in", "#bytes", "#shapes",
+        // "#retry" -> "generation:until:digest of the nonce" of the last reconnect
         self.of_session('w', key)
     }
 
@@ -94,6 +104,12 @@ impl Keys {
     /// A replica's word that it runs.
     pub(super) fn presence(&self, replica: &ReplicaId) -> String {
         self.in_shard(0, &format!("r:{replica}")) // string: 1
+    }
+
+    /// What happened lately, of one kind.
+    pub(super) fn window(&self, name: &WindowName) -> String {
+        // list: when permits were given, in ms, the oldest first
+        self.in_shard(self.spread(name.as_str()), &format!("q:{}", name.as_str()))
     }
 
     /// The pub/sub channel of the deployment.
@@ -107,8 +123,8 @@ impl Keys {
     }
 
     /// The indexes of a shard, in the order of the scripts' KEYS.
-    pub(super) fn of_shard(&self, shard: u16) -> [String; 3] {
-        [self.seen(shard), self.gone(shard), self.born(shard)]
+    pub(super) fn of_shard(&self, shard: u16) -> [String; 4] {
+        [self.seen(shard), self.gone(shard), self.born(shard), self.unconfirmed(shard)]
     }
 
     /// All keys of a session, in the order of the scripts' KEYS.
@@ -137,8 +153,11 @@ mod tests {
     fn keys_are_where_every_release_looks_for_them() {
         let keys = Keys::new("mcp".into(), 1);
         assert_eq!(keys.seen(0), "mcp:{00}:seen");
+        assert_eq!(keys.unconfirmed(0), "mcp:{00}:new");
         assert_eq!(keys.record(&session()), "mcp:{00}:s:AAAAAAAAAAAAAAAA");
         assert_eq!(Keys::new("mcp".into(), 16).record(&session()), "mcp:{05}:s:AAAAAAAAAAAAAAAA");
+        let window = WindowName::parse("open:192.0.2.1").unwrap();
+        assert_eq!(keys.window(&window), "mcp:{00}:q:open:192.0.2.1");
     }
 
     #[test]

@@ -5,10 +5,11 @@
 //! | which keys there are | `keys.rs` |
 //! | what a session's record looks like | `record.rs` |
 //! | what a transition does | `lua/*.lua`, called through `scripts.rs` |
-//! | how sessions and sweeps use them | `sessions.rs`, `sweep.rs` |
+//! | how sessions, reconnects and sweeps use them | `sessions.rs`, `reconnect.rs`, `sweep.rs` |
 //! | how streams are kept | `streams.rs` |
 //! | how replicas write to each other | `inbox.rs` |
 //! | how they know of each other | `presence.rs` |
+//! | how they limit something together | `limiter.rs` |
 //! | how replicas hear of changes | `bus.rs`, in the words of `news.rs` |
 //! | which connection does what, and when it is replaced | `link.rs` (reads, gathered by `gather.rs`), `pool.rs` (transitions), `bus.rs` |
 //! | what an error of Redis means | `failure.rs` |
@@ -18,7 +19,8 @@
 //!
 //! A Redis user for it needs the keys `~mcp:*`, the channel `&mcp:bus` and the commands `ping unwatch eval evalsha time
 //! publish subscribe get set del exists getrange setrange pttl pexpire zadd zrem zscore zcard zrangebyscore hget hset hmget
-//! hgetall hsetnx hexists hstrlen hincrby hlen hdel rpush lpop llen lrange`; with `config|get` it can warn of an evicting policy.
+//! hgetall hkeys hsetnx hexists hstrlen hincrby hlen hdel rpush lpop llen lrange lindex ltrim`; with `config|get` it can warn
+//! of an evicting policy.
 
 mod answer;
 mod builder;
@@ -27,10 +29,12 @@ mod failure;
 mod gather;
 mod inbox;
 mod keys;
+mod limiter;
 mod link;
 mod news;
 mod pool;
 mod presence;
+mod reconnect;
 mod record;
 mod request;
 mod scripts;

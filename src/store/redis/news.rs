@@ -5,6 +5,7 @@
 //! | `o KEY` | opened |
 //! | `d KEY` | disconnected |
 //! | `r KEY` | revived |
+//! | `g KEY GENERATION` | reconnected |
 //! | `e KEY REASON` | ended |
 //! | `a KEY STREAM` | appended |
 //! | `l KEY` | listening |
@@ -22,6 +23,7 @@ pub(super) fn decode(text: &[u8]) -> Option<BusMessage> {
         "o" => Some(BusMessage::Opened(key)),
         "d" => Some(BusMessage::Disconnected(key)),
         "r" => Some(BusMessage::Revived(key)),
+        "g" => Some(BusMessage::Reconnected(key, words.next()?.parse().ok()?)),
         "e" => Some(BusMessage::Ended(key, EndReason::parse(words.next()?)?)),
         "a" => Some(BusMessage::Appended(key, StreamName::parse(words.next()?)?)),
         "l" => Some(BusMessage::Listening(key)),
@@ -41,14 +43,23 @@ mod tests {
         assert_eq!(decode("o AAAAAAAAAAAAAAAA"), Some(BusMessage::Opened(key)));
         assert_eq!(decode("d AAAAAAAAAAAAAAAA"), Some(BusMessage::Disconnected(key)));
         assert_eq!(decode("r AAAAAAAAAAAAAAAA"), Some(BusMessage::Revived(key)));
+        assert_eq!(decode("g AAAAAAAAAAAAAAAA 258"), Some(BusMessage::Reconnected(key, 258)));
         assert_eq!(decode("e AAAAAAAAAAAAAAAA expired"), Some(BusMessage::Ended(key, EndReason::Expired)));
         assert_eq!(decode("l AAAAAAAAAAAAAAAA"), Some(BusMessage::Listening(key)));
         assert_eq!(decode("i AAAAAAAAAAAAAAAA"), Some(BusMessage::Mail(key)));
         let stream = StreamName::parse("p/1").unwrap();
         assert_eq!(decode("a AAAAAAAAAAAAAAAA p/1"), Some(BusMessage::Appended(key, stream)));
-        for unknown in
-            ["", "probe", "o", "o short", "e AAAAAAAAAAAAAAAA", "e AAAAAAAAAAAAAAAA bored", "z AAAAAAAAAAAAAAAA"]
-        {
+        for unknown in [
+            "",
+            "probe",
+            "o",
+            "o short",
+            "e AAAAAAAAAAAAAAAA",
+            "e AAAAAAAAAAAAAAAA bored",
+            "g AAAAAAAAAAAAAAAA",
+            "g AAAAAAAAAAAAAAAA -1",
+            "z AAAAAAAAAAAAAAAA",
+        ] {
             assert_eq!(decode(unknown), None, "{unknown}");
         }
     }

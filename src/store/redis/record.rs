@@ -4,15 +4,15 @@
 //! |---|---|
 //! | 0 | format version: 1 |
 //! | 1 | status: `A` active, `D` disconnected; patched in place by the scripts |
-//! | 2..6 | generation, big-endian |
+//! | 2..6 | generation, big-endian; one more with each reconnect |
 //! | 6..14 | created at, ms since the epoch, big-endian |
-//! | 14..46 | digest of the secret |
+//! | 14..46 | digest of the secret; a reconnect replaces it and what follows |
 //! | 46.. | [`SessionOrigin`] as JSON |
 //!
 //! A value whose first byte is greater was written by a newer version: it is neither read nor written here.
 
 use crate::id::{SecretDigest, SessionKey};
-use crate::session::{NewSession, SessionOrigin, SessionRecord, SessionStatus, Timestamp};
+use crate::session::{SessionOrigin, SessionRecord, SessionStatus, Timestamp};
 use crate::store::{StoreError, StoreErrorKind};
 
 const FORMAT: u8 = 1;
@@ -22,9 +22,9 @@ const HEADER: usize = 46;
 pub(super) const NEW_HEAD: [u8; 6] = [FORMAT, b'A', 0, 0, 0, 0];
 
 /// What stands after created-at.
-pub(super) fn tail(session: &NewSession) -> Result<Vec<u8>, StoreError> {
-    let mut tail = session.digest.as_bytes().to_vec();
-    serde_json::to_writer(&mut tail, &session.origin).map_err(|e| StoreError::new(StoreErrorKind::Misconfigured, e))?;
+pub(super) fn tail(digest: &SecretDigest, origin: &SessionOrigin) -> Result<Vec<u8>, StoreError> {
+    let mut tail = digest.as_bytes().to_vec();
+    serde_json::to_writer(&mut tail, origin).map_err(|e| StoreError::new(StoreErrorKind::Misconfigured, e))?;
     Ok(tail)
 }
 
@@ -107,9 +107,8 @@ mod tests {
     #[test]
     fn a_new_session_is_written_in_format_1() {
         let SessionRecord { digest, origin, .. } = expected();
-        let new = NewSession { key: key(), digest, origin, handshake: bytes::Bytes::new() };
         assert_eq!(NEW_HEAD, [1, b'A', 0, 0, 0, 0]);
-        assert_eq!(tail(&new).unwrap(), golden()[14..]);
+        assert_eq!(tail(&digest, &origin).unwrap(), golden()[14..]);
     }
 
     #[test]

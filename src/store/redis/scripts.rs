@@ -44,6 +44,7 @@ scripts! {
     OPEN: "lua/open.lua",
     TOUCH: "lua/touch.lua",
     REVIVE: "lua/revive.lua",
+    RECONNECT: "lua/reconnect.lua",
     END: "lua/end.lua",
     DUE: "lua/due.lua",
     SWEEP: "lua/sweep.lua",
@@ -61,6 +62,7 @@ scripts! {
     POST: "lua/post.lua",
     SHAPE: "lua/shape.lua",
     LETTERS: "lua/letters.lua",
+    TAKE: "lua/take.lua",
 }
 
 /// A script with its keys and arguments.
@@ -87,6 +89,11 @@ impl<'a> Call<'a> {
     /// For one session.
     pub(super) fn on(script: &'static Script, keys: &Keys, session: &SessionKey) -> Self {
         Self::new(script, keys, keys.shard_of(session), std::slice::from_ref(session))
+    }
+
+    /// For a key that is no session's.
+    pub(super) fn alone(script: &'static Script, keys: &Keys, key: String) -> Self {
+        Self { script, keys: vec![key], args: vec![keys.channel().into_bytes().into()] }
     }
 
     pub(super) fn arg(mut self, value: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {

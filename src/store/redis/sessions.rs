@@ -15,8 +15,8 @@ use super::{RedisStore, record, sweep};
 use crate::id::SessionKey;
 use crate::session::{EndReason, NewSession, SessionRecord, Timestamp};
 use crate::store::{
-    Blueprint, Census, DataPut, Lifetimes, Opening, Revival, SessionStore, StoreError, StoreErrorKind, Swept, Touch,
-    TouchOutcome, Touched,
+    Blueprint, Census, DataPut, Lifetimes, Opening, Reconnected, Reconnection, Revival, SessionStore, StoreError,
+    StoreErrorKind, Swept, Touch, TouchOutcome, Touched,
 };
 
 /// Touches that go into one call of the script; it runs for about a millisecond then.
@@ -24,15 +24,21 @@ const TOUCHES_AT_ONCE: usize = 200;
 
 #[async_trait]
 impl SessionStore for RedisStore {
-    async fn open(&self, session: &NewSession, lifetimes: &Lifetimes) -> Result<Opening, StoreError> {
+    async fn open(&self, session: &NewSession, lifetimes: &Lifetimes, cap: Option<u64>) -> Result<Opening, StoreError> {
+        let shards = self.keys().shards().len() as u64;
+        let cap = cap.map_or_else(|| "-1".to_owned(), |cap| cap.div_ceil(shards).to_string());
         let call = Call::on(&scripts::OPEN, self.keys(), &session.key)
             .arg(session.key.as_str())
             .number(span(lifetimes.key_ttl()))
             .arg(&record::NEW_HEAD)
-            .owned(record::tail(session)?)
-            .arg(&session.handshake);
-        let opened: Option<u64> = self.lease().await?.ask(&call).await?;
-        Ok(opened.map_or(Opening::KeyTaken, |at| Opening::Opened { at: Timestamp(at) }))
+            .owned(record::tail(&session.digest, &session.origin)?)
+            .arg(&session.handshake)
+            .owned(cap.into_bytes());
+        match self.lease().await?.ask::<i64>(&call).await? {
+            -1 => Ok(Opening::KeyTaken),
+            -2 => Ok(Opening::Full),
+            at => Ok(Opening::Opened { at: Timestamp(u64::try_from(at).map_err(|_| StoreErrorKind::Corrupt)?) }),
+        }
     }
 
     async fn find(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
@@ -81,6 +87,10 @@ impl SessionStore for RedisStore {
                 Ok(u64::try_from(gap).map_or(Revival::Gone, |gap| Revival::Revived { gap: Duration::from_millis(gap) }))
             }
         }
+    }
+
+    async fn reconnect(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Result<Reconnected, StoreError> {
+        self.renew(change, lifetimes).await
     }
 
     async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError> {
@@ -137,9 +147,10 @@ impl RedisStore {
         let call = Call::new(&scripts::TOUCH, self.keys(), shard, &sessions)
             .number(span(lifetimes.key_ttl()))
             .number(span(lifetimes.expires_after));
-        let call = places
-            .iter()
-            .fold(call, |call, place| call.arg(batch[*place].key.as_str()).number(span(batch[*place].age)));
+        let call = places.iter().fold(call, |call, place| {
+            let Touch { key, generation, age, confirms } = &batch[*place];
+            call.arg(key.as_str()).number(u64::from(*generation)).number(span(*age)).number(u64::from(*confirms))
+        });
         let (now, letters): (u64, String) = lease.ask(&call).await?;
         touched.now = touched.now.max(Timestamp(now));
         for (place, letter) in places.iter().zip(letters.chars()) {
@@ -154,6 +165,7 @@ fn outcome(letter: char) -> Result<TouchOutcome, StoreError> {
     match letter {
         'A' | 'N' => Ok(TouchOutcome::Active),
         'D' => Ok(TouchOutcome::Disconnected),
+        'S' => Ok(TouchOutcome::Superseded),
         'G' => Ok(TouchOutcome::Gone),
         _ => Err(StoreErrorKind::Corrupt.into()),
     }

@@ -14,6 +14,9 @@ use crate::store::{Lifetimes, StoreError, StoreErrorKind, Swept};
 /// Sessions that one call of the script judges; it runs for about a millisecond then.
 const JUDGED_AT_ONCE: usize = 100;
 
+/// What sessions may be due for: they are idle, expired, too old, unconfirmed.
+const INDEXES: usize = 4;
+
 pub(super) async fn sweep(store: &RedisStore, lifetimes: &Lifetimes, limit: usize) -> Result<Swept, StoreError> {
     let mut lease = store.lease().await?;
     let limit = limit.div_ceil(store.keys().shards().len()).max(1);
@@ -46,7 +49,7 @@ struct Round<'a, 'p> {
 impl Round<'_, '_> {
     /// Sessions of a newer format stay due for ever, as far as this version can tell; they must not hide the others.
     async fn run(&mut self) -> Result<(), StoreError> {
-        let mut skip = [0; 3];
+        let mut skip = [0; INDEXES];
         loop {
             let due = self.due(skip).await?;
             let newer = self.judge(&due).await?;
@@ -65,20 +68,21 @@ impl Round<'_, '_> {
         self.lifetimes.max_lifetime.map_or_else(|| "-1".to_owned(), |max| span(max).to_string())
     }
 
-    /// Who may be due: idle, expired, too old.
-    async fn due(&mut self, skip: [usize; 3]) -> Result<[Vec<SessionKey>; 3], StoreError> {
+    /// Who may be due.
+    async fn due(&mut self, skip: [usize; INDEXES]) -> Result<[Vec<SessionKey>; INDEXES], StoreError> {
         let call = Call::new(&scripts::DUE, self.store.keys(), self.shard, &[])
             .number(span(self.lifetimes.idle_timeout))
             .number(span(self.lifetimes.expires_after))
             .owned(self.max_lifetime().into_bytes())
+            .number(span(self.lifetimes.handshake_timeout))
             .number(self.limit as u64);
         let call = skip.iter().fold(call, |call, skip| call.number(*skip as u64));
-        let (idle, expired, too_old): (Vec<String>, Vec<String>, Vec<String>) = self.lease.ask(&call).await?;
-        Ok([keys(&idle)?, keys(&expired)?, keys(&too_old)?])
+        let [idle, expired, too_old, unconfirmed]: [Vec<String>; INDEXES] = self.lease.ask(&call).await?;
+        Ok([keys(&idle)?, keys(&expired)?, keys(&too_old)?, keys(&unconfirmed)?])
     }
 
     /// Does what is due, and returns the sessions that a newer version wrote.
-    async fn judge(&mut self, due: &[Vec<SessionKey>; 3]) -> Result<Vec<SessionKey>, StoreError> {
+    async fn judge(&mut self, due: &[Vec<SessionKey>; INDEXES]) -> Result<Vec<SessionKey>, StoreError> {
         let mut candidates = due.concat();
         candidates.sort_unstable();
         candidates.dedup();
@@ -91,6 +95,7 @@ impl Round<'_, '_> {
                     'd' => self.swept.disconnected.push(key),
                     'e' => self.swept.ended.push((key, EndReason::Expired)),
                     'm' => self.swept.ended.push((key, EndReason::MaxLifetime)),
+                    'b' => self.swept.ended.push((key, EndReason::Abandoned)),
                     _ => newer.push(key),
                 }
             }
@@ -103,7 +108,8 @@ impl Round<'_, '_> {
             .number(span(self.lifetimes.key_ttl()))
             .number(span(self.lifetimes.idle_timeout))
             .number(span(self.lifetimes.expires_after))
-            .owned(self.max_lifetime().into_bytes());
+            .owned(self.max_lifetime().into_bytes())
+            .number(span(self.lifetimes.handshake_timeout));
         let call = sessions.iter().fold(call, |call, key| call.arg(key.as_str()));
         self.lease.ask(&call).await
     }

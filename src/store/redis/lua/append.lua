@@ -24,7 +24,7 @@ while log.kept > 1 and (log.kept > most or log.bytes > most_bytes) do
   local dropped = redis.call('LPOP', s.log)
   local name = dropped:sub(2, 1 + dropped:byte(1))
   log.kept, log.bytes = log.kept - 1, log.bytes - #dropped + 1 + #name
-  losses[name] = log.last - log.kept
+  if name == 'listen' or log.last - log.kept > log.fold then losses[name] = log.last - log.kept end
 end
 for name, position in pairs(losses) do
   local at, _, of = row_of(s, log, name)

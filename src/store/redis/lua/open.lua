@@ -1,14 +1,14 @@
 #!lua
--- Opens a session, active and seen now, unless its key is taken.
--- ARGV: channel, key, ttl, record up to created-at, record after it, handshake.
--- Returns created-at, or nil if the key is taken.
-local s, key, ttl = session(1), ARGV[2], ARGV[3]
-if redis.call('EXISTS', s.record) == 1 then return nil end
+-- Opens a session, active and seen now, its handshake unconfirmed, unless its key is taken or the shard has its share.
+-- ARGV: channel, key, ttl, record up to created-at, record after it, handshake, most sessions of the shard (-1: any number).
+-- Returns created-at; -1 if the key is taken, -2 if the shard is full.
+local s, key, ttl, most = session(1), ARGV[2], ARGV[3], tonumber(ARGV[7])
+if most >= 0 and redis.call('ZCARD', SEEN) + redis.call('ZCARD', GONE) >= most then return -2 end
+if redis.call('EXISTS', s.record) == 1 then return -1 end
 local at = now()
 redis.call('SET', s.record, ARGV[4] .. struct.pack('>I8', at) .. ARGV[5], 'PX', ttl)
 redis.call('SET', s.handshake, ARGV[6], 'PX', ttl)
-redis.call('ZADD', SEEN, at, key)
-redis.call('ZADD', BORN, at, key)
+for _, index in ipairs({SEEN, BORN, UNCONFIRMED}) do redis.call('ZADD', index, at, key) end
 keep_shard(tonumber(ttl))
 tell('o ' .. key)
 return at

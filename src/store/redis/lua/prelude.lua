@@ -1,8 +1,8 @@
 -- Shared by all scripts; stands between a script's first line and the rest of it.
 --
--- KEYS of every script: 1 seen, 2 gone, 3 born, then for each session record, handshake, data, log, meta, wire, inbox.
--- ARGV[1] is always the bus channel. Everything a script touches lies in one shard, so in one slot.
-local SEEN, GONE, BORN = KEYS[1], KEYS[2], KEYS[3]
+-- KEYS of every script about sessions: 1 seen, 2 gone, 3 born, 4 unconfirmed, then for each session record, handshake, data,
+-- log, meta, wire, inbox. ARGV[1] is always the bus channel. Everything a script touches lies in one shard, so in one slot.
+local SEEN, GONE, BORN, UNCONFIRMED = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local FORMAT, SLACK = 1, 60000
 
 -- The clock all verdicts go by: milliseconds since the epoch.
@@ -13,29 +13,33 @@ end
 
 -- The keys of the session at a place in KEYS.
 local function session(place)
-  local at = 3 + (place - 1) * 7
+  local at = 4 + (place - 1) * 7
   return {record = KEYS[at + 1], handshake = KEYS[at + 2], data = KEYS[at + 3], log = KEYS[at + 4], meta = KEYS[at + 5],
     wire = KEYS[at + 6], inbox = KEYS[at + 7]}
 end
 
--- nil without a record, 'A' active, 'D' disconnected, 'N' a format this version does not know: hands off.
+-- nil without a record, 'A' active, 'D' disconnected, 'N' a format this version does not know: hands off. Then the session's
+-- generation.
 local function status(s)
-  local head = redis.call('GETRANGE', s.record, 0, 1)
+  local head = redis.call('GETRANGE', s.record, 0, 5)
   if head == '' then return nil end
-  return head:byte(1) == FORMAT and head:match('[AD]', 2) or 'N'
+  local letter = #head == 6 and head:byte(1) == FORMAT and head:match('^[AD]', 2)
+  if not letter then return 'N' end
+  return letter, struct.unpack('>I4', head, 3)
 end
 
 -- The same for scripts about a single session: they fail on a format this version does not know.
 local function known(s)
-  local found = status(s)
+  local found, generation = status(s)
   if found == 'N' then error({err = 'NEWERFORMAT the record has a format this version does not know'}) end
-  return found
+  return found, generation
 end
 
 -- Why a write for a generation of the session is refused: -1 it is not the session's own, -2 the session is gone.
 local function refusal(s, generation)
-  if not known(s) then return -2 end
-  if struct.unpack('>I4', redis.call('GETRANGE', s.record, 2, 5)) ~= tonumber(generation) then return -1 end
+  local found, own = known(s)
+  if not found then return -2 end
+  if own ~= tonumber(generation) then return -1 end
 end
 
 -- Renews what a session lives on. Only once a minute has passed: touches are frequent.
@@ -52,7 +56,7 @@ end
 
 -- Renews the indexes of the shard.
 local function keep_shard(ttl)
-  for _, key in ipairs({SEEN, GONE, BORN}) do
+  for _, key in ipairs({SEEN, GONE, BORN, UNCONFIRMED}) do
     if redis.call('PTTL', key) < ttl - SLACK then redis.call('PEXPIRE', key, ttl) end
   end
 end
@@ -60,7 +64,7 @@ end
 local function tell(news) redis.call('PUBLISH', ARGV[1], news) end
 
 local function forget(key)
-  for _, index in ipairs({SEEN, GONE, BORN}) do redis.call('ZREM', index, key) end
+  for _, index in ipairs({SEEN, GONE, BORN, UNCONFIRMED}) do redis.call('ZREM', index, key) end
 end
 
 local function close(s, key, reason)
@@ -69,7 +73,8 @@ local function close(s, key, reason)
   tell('e ' .. key .. ' ' .. reason)
 end
 
--- The log: `kept` messages, the newest at position `last`; what stood up to position `floor` is no longer kept.
+-- The log: `kept` messages, the newest at position `last`; what stood up to position `floor` is no longer kept. Of streams
+-- that stood up to position `fold` nothing is known any more, but for the listening one and those that have a row.
 local function log_of(s)
   local meta = redis.call('HMGET', s.meta, '#last', '#bytes', '#fold')
   local last, kept = tonumber(meta[1] or 0), redis.call('LLEN', s.log)
@@ -100,13 +105,24 @@ local function fold(s, log)
   redis.call('HSET', s.meta, '#fold', upto)
 end
 
+-- Forgets all streams but the listening one. What is left of their messages goes when it has to make room.
+local function forget_calls(s)
+  local log, listen = log_of(s), redis.call('HGET', s.meta, ':listen')
+  if (row_of(s, log, 'listen') or 0) <= log.floor then redis.call('DEL', s.log) end
+  redis.call('DEL', s.meta)
+  if log.last == 0 then return end
+  redis.call('HSET', s.meta, '#last', log.last, '#bytes', log.bytes, '#fold', log.last)
+  if listen then redis.call('HSET', s.meta, ':listen', listen) end
+  redis.call('PEXPIRE', s.meta, life(s))
+end
+
 -- A stream's messages after a position: 1 if some after it are lost, else 0; its state; then positions and messages.
 local function slice(s, stream, after, most)
   local log = log_of(s)
   local _, lost, state = row_of(s, log, stream)
   local gap = lost > after or (0 < after and after < -lost)
   local found, mine = {gap and 1 or 0, state}, string.char(#stream) .. stream
-  local index = math.max(after - log.floor, 0)
+  local index = math.max(after - log.floor, stream == 'listen' and 0 or log.fold - log.floor, 0)
   while index < log.kept and #found <= 2 * most do
     for _, entry in ipairs(redis.call('LRANGE', s.log, index, index + 63)) do
       index = index + 1
@@ -123,6 +139,17 @@ end
 local function wire(s, ...)
   redis.call('HSET', s.wire, ...)
   redis.call('PEXPIRE', s.wire, life(s))
+end
+
+-- The session has a new holder: the old one owes no answer and no longer listens. With a new handshake, how the old one
+-- shaped the session is forgotten too.
+local function change_hands(s, handshake)
+  for _, field in ipairs(redis.call('HKEYS', s.wire)) do
+    local owed, shaped = field:match('^%?') or field == '#there', field:match('^!') or field == '#shapes'
+    if owed or handshake and shaped then redis.call('HDEL', s.wire, field) end
+    if field == '#listener' then redis.call('HINCRBY', s.wire, field, 1) end
+  end
+  if handshake then redis.call('SET', s.handshake, handshake, 'PX', life(s)) end
 end
 
 -- Puts a letter into the session's inbox, whose oldest ones make room.

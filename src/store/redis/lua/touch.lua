@@ -1,15 +1,23 @@
 #!lua flags=allow-oom
 -- Tells of activity some time ago. Never moves last-seen back, never changes a status.
--- ARGV: channel, ttl, expires-after, then for each session its key and the age of the activity.
--- Returns the clock and for each session a letter: A active, D disconnected, G gone, N left alone (newer format).
+-- ARGV: channel, ttl, expires-after, then for each session its key, the generation that was active, the age of the activity
+-- and 1 if it confirms the handshake.
+-- Returns the clock and for each session a letter: A active, D disconnected, S superseded, G gone, N left alone (newer
+-- format).
 local ttl, expires_after, at, outcomes = tonumber(ARGV[2]), tonumber(ARGV[3]), now(), {}
-for place = 1, (#ARGV - 3) / 2 do
-  local s, key, age = session(place), ARGV[place * 2 + 2], tonumber(ARGV[place * 2 + 3])
-  local found = status(s) or 'G'
+for place = 1, (#ARGV - 3) / 4 do
+  local s, arg = session(place), place * 4
+  local key, found, generation = ARGV[arg], status(s)
   local index = found == 'A' and SEEN or GONE
-  if found ~= 'N' and at - (redis.call('ZSCORE', index, key) or at) >= expires_after then found = 'G' end
+  if not found or found ~= 'N' and at - (redis.call('ZSCORE', index, key) or at) >= expires_after then
+    found = 'G'
+  elseif found ~= 'N' and generation ~= tonumber(ARGV[arg + 1]) then
+    found = 'S'
+  elseif found ~= 'N' and ARGV[arg + 3] == '1' then
+    redis.call('ZREM', UNCONFIRMED, key)
+  end
   if found == 'A' then
-    redis.call('ZADD', SEEN, 'GT', math.max(at - age, 0), key)
+    redis.call('ZADD', SEEN, 'GT', math.max(at - ARGV[arg + 2], 0), key)
     keep(s, ttl)
   end
   outcomes[place] = found

@@ -1,0 +1,35 @@
+#!lua flags=allow-oom
+-- Gives the session a new holder and makes it active, seen now; the old one's calls, questions and listener are forgotten.
+-- ARGV: channel, key, ttl, expires-after, generation that is to end, record after created-at, digest of the nonce ('': none),
+-- how long the winner may retry, and the new handshake if there is one.
+-- Returns the generation, 1 for the winner's retry else 0, the clock, created-at, how long the session had been unseen and
+-- the last letter's position; or -1 not the session's generation, -2 gone.
+local s, key, ttl, ends, nonce, at = session(1), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[5]), ARGV[7], now()
+local found, generation = known(s)
+if not found then return {-2} end
+local gap = math.max(at - (redis.call('ZSCORE', found == 'A' and SEEN or GONE, key) or at), 0)
+if gap >= tonumber(ARGV[4]) then return {-2} end
+
+local again = generation ~= ends
+if again then
+  local of, till, shown = (redis.call('HGET', s.wire, '#retry') or ''):match('^(%d+):(%d+):(.*)$')
+  if nonce ~= shown or tonumber(of) ~= ends or at >= tonumber(till) then return {-1} end
+else
+  generation = generation + 1
+end
+
+local created = redis.call('GETRANGE', s.record, 6, 13)
+local head = string.char(FORMAT) .. 'A' .. struct.pack('>I4', generation) .. created
+redis.call('SET', s.record, head .. ARGV[6], 'KEEPTTL')
+redis.call('ZREM', GONE, key)
+redis.call('ZREM', UNCONFIRMED, key)
+redis.call('ZADD', SEEN, at, key)
+keep(s, ttl)
+keep_shard(ttl)
+forget_calls(s)
+change_hands(s, ARGV[9])
+if not again then redis.call('HDEL', s.wire, '#retry') end
+if not again and nonce ~= '' then wire(s, '#retry', ends .. ':' .. at + ARGV[8] .. ':' .. nonce) end
+tell('g ' .. key .. ' ' .. generation)
+local letter = tonumber(redis.call('HGET', s.wire, '#in') or 0)
+return {generation, again and 1 or 0, at, struct.unpack('>I8', created), gap, letter}
