@@ -55,7 +55,6 @@ impl SessionLayer {
     /// The service beside the MCP endpoint: sessions are reconnected there over plain HTTP. Mount it as the fallback of the
     /// same app, or under a prefix.
     #[cfg(feature = "monitor")]
-    #[must_use]
     pub fn monitor(&self) -> MonitorBuilder {
         MonitorBuilder::new(Arc::clone(&self.engine))
     }

@@ -190,6 +190,7 @@ impl Engine {
     }
 
     /// How long a token lives; `None` if none are given.
+    #[cfg(feature = "monitor")]
     pub(crate) fn token_ttl(&self) -> Option<std::time::Duration> {
         self.config.reconnect.as_ref().map(ReconnectKeys::ttl)
     }

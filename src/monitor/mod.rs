@@ -120,6 +120,9 @@ where
         #[cfg(feature = "reconnect")]
         Route::Token(key) => token::respond(&engine, &parts, key).await,
         #[cfg(not(feature = "reconnect"))]
-        Route::Reconnect(_) | Route::Token(_) => Err(Refusal::no_reconnect()),
+        Route::Reconnect(_) | Route::Token(_) => {
+            drop(body);
+            Err(Refusal::no_reconnect())
+        }
     }
 }
