@@ -10,7 +10,10 @@ mod id;
 mod inner;
 mod layer;
 mod origin;
+mod outcome;
 mod protocol;
+#[cfg(feature = "reconnect")]
+mod reconnect;
 mod rejection;
 mod service;
 mod session;
@@ -23,7 +26,10 @@ pub use future::ResponseFuture;
 pub use id::{SecretDigest, SessionId, SessionKey};
 pub use inner::InnerService;
 pub use layer::{ConfigError, SessionLayer, SessionLayerBuilder};
+pub use outcome::ReconnectOutcome;
 pub use protocol::version::ProtocolVersion;
+#[cfg(feature = "reconnect")]
+pub use reconnect::{ReconnectKeys, ReconnectKeysError, ReconnectToken};
 pub use rejection::Rejection;
 pub use service::SessionService;
 pub use session::{

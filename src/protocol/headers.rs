@@ -12,6 +12,8 @@ pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-pro
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// A reconnect token; a secret that no inner service may see.
 pub(crate) const RECONNECT_TOKEN: HeaderName = HeaderName::from_static("mcp-reconnect-token");
+/// Marks the attempts that one client makes with one token, so that it may try again; as secret as the token.
+pub(crate) const RECONNECT_NONCE: HeaderName = HeaderName::from_static("mcp-reconnect-nonce");
 
 pub(crate) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");

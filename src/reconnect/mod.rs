@@ -1,0 +1,24 @@
+//! Coming back to a session with a signed token, after the session id was lost with the client's memory or is known to
+//! too many.
+//!
+//! A *reconnect token* is a JWT that names a session, its reconnect generation and its principal. The layer hands one out
+//! with the answer to `initialize` and a fresh one on later answers; whoever shows it within its lifetime gets the session
+//! under a new id and a new token, and the old ones are worth nothing from then on. It is a secret like the id.
+//!
+//! Everything here is pure: no store, no tasks, and the time is an argument.
+//!
+//! | file | question it answers |
+//! |---|---|
+//! | `keys`, `key_text`, `error` | who can sign tokens, and whose tokens are accepted? |
+//! | `token` | what does a token say, and how is it kept out of logs? |
+//! | `jwt` | how is a token written, and when is it believed? |
+
+mod error;
+mod jwt;
+mod key_text;
+mod keys;
+pub(crate) mod token;
+
+pub use error::ReconnectKeysError;
+pub use keys::ReconnectKeys;
+pub use token::ReconnectToken;
