@@ -1,6 +1,7 @@
 #![doc = include_str!("guide.md")]
 #![warn(missing_docs, unreachable_pub)]
 
+mod address;
 pub mod body;
 mod classify;
 mod engine;
@@ -9,6 +10,7 @@ mod future;
 mod id;
 mod inner;
 mod layer;
+mod local_limiter;
 mod origin;
 mod outcome;
 mod protocol;
