@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::mem;
 
 use bytes::Bytes;
+use memchr::memmem;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
@@ -36,15 +38,51 @@ pub(crate) fn text(message: &[u8], path: &[&str]) -> Option<String> {
 
 /// The message with another value at a path; `None` if it has none there.
 pub(crate) fn replace(message: &[u8], path: &[&str], json: &str) -> Option<Bytes> {
+    let json = RawValue::from_string(json.to_owned()).ok()?;
+    let (changed, ()) = edit(message, path, |object, name| {
+        object.0.iter_mut().find(|(known, _)| known == name)?.1 = Cow::Owned(json);
+        Some(())
+    })?;
+    Some(changed)
+}
+
+/// The message without the member at a path, and what stood there: several values where its name is repeated. `None` if it
+/// has no such member.
+pub(crate) fn remove<'a>(message: &'a [u8], path: &[&str]) -> Option<(Bytes, Vec<Cow<'a, RawValue>>)> {
+    edit(message, path, |object, name| {
+        let (removed, kept): (Vec<_>, Vec<_>) =
+            mem::take(&mut object.0).into_iter().partition(|(known, _)| known == name);
+        object.0 = kept;
+        (!removed.is_empty()).then(|| removed.into_iter().map(|(_, value)| value).collect())
+    })
+}
+
+/// Changes the object that a path leads to; `change` is given it and the path's last name.
+fn edit<'a, T>(
+    message: &'a [u8],
+    path: &[&str],
+    change: impl FnOnce(&mut Object<'a>, &str) -> Option<T>,
+) -> Option<(Bytes, T)> {
     let (first, rest) = path.split_first()?;
-    let mut object: Object<'_> = serde_json::from_slice(message).ok()?;
-    let member = &mut object.0.iter_mut().find(|(name, _)| name == first)?.1;
-    let replaced = match rest {
-        [] => json.to_owned(),
-        rest => String::from_utf8(replace(member.get().as_bytes(), rest, json)?.to_vec()).ok()?,
+    let mut object: Object<'a> = serde_json::from_slice(message).ok()?;
+    let told = if rest.is_empty() {
+        change(&mut object, first)?
+    } else {
+        let member = &mut object.0.iter_mut().find(|(name, _)| name == first)?.1;
+        let Cow::Borrowed(before) = *member else { return None };
+        let (after, told) = edit(before.get().as_bytes(), rest, change)?;
+        *member = Cow::Owned(RawValue::from_string(String::from_utf8(after.into()).ok()?).ok()?);
+        told
     };
-    *member = Cow::Owned(RawValue::from_string(replaced).ok()?);
-    serde_json::to_vec(&object).ok().map(Bytes::from)
+    Some((serde_json::to_vec(&object).ok()?.into(), told))
+}
+
+/// Whether a message may hold a string with this word of ASCII letters, digits and `_` in it. `false` is certain, and cheap.
+///
+/// JSON has one way to write such a character other than as itself: `\u` and its number. Where neither the word nor a `\u`
+/// stands, no parser can read the word.
+pub(crate) fn may_say(message: &[u8], word: &str) -> bool {
+    memmem::find(message, word.as_bytes()).is_some() || memmem::find(message, br"\u").is_some()
 }
 
 /// A string as JSON.
@@ -111,5 +149,22 @@ mod tests {
             &br#"{"jsonrpc":"2.0","id":"a\"b","method":"x","params":{"a":1.50,"_meta":{"progressToken":"t","k":[1, 2]}}}"#[..]
         );
         assert_eq!(replace(QUESTION, TOKEN, "1"), None);
+    }
+    #[test]
+    fn a_member_is_removed_however_often_and_however_it_is_written() {
+        let (left, removed) = remove(QUESTION, ASKED_TOKEN).unwrap();
+        assert_eq!(left, &br#"{"jsonrpc":"2.0","id":0,"method":"x","params":{"a":1.50,"_meta":{"k":[1, 2]}}}"#[..]);
+        assert_eq!(removed.iter().map(|value| value.get()).collect::<Vec<_>>(), ["7"]);
+        let doubled = br#"{"params":{"uri":"a","b":0,"\u0075ri":null}}"#;
+        let (left, removed) = remove(doubled, URI).unwrap();
+        assert_eq!((&left[..], removed.len()), (&br#"{"params":{"b":0}}"#[..], 2));
+        assert!(remove(QUESTION, TOKEN).is_none() && remove(b"[1]", ID).is_none());
+    }
+
+    #[test]
+    fn a_word_is_not_missed_where_it_is_escaped() {
+        assert!(may_say(br#"{"reconnect":1}"#, "reconnect"));
+        assert!(may_say(br#"{"r\u0065connect":1}"#, "reconnect"));
+        assert!(!may_say(br#"{"re\nconnect\/\"":"uuu"}"#, "reconnect"));
     }
 }

@@ -12,12 +12,16 @@
 //! | `keys`, `key_text`, `error` | who can sign tokens, and whose tokens are accepted? |
 //! | `token` | what does a token say, and how is it kept out of logs? |
 //! | `jwt` | how is a token written, and when is it believed? |
+//! | `asked` | what does an `initialize` say about reconnecting? |
+//! | `tool` | how does the MCP tool `reconnect_session` look on the wire? |
 
+pub(crate) mod asked;
 mod error;
 mod jwt;
 mod key_text;
 mod keys;
 pub(crate) mod token;
+pub(crate) mod tool;
 
 pub use error::ReconnectKeysError;
 pub use keys::ReconnectKeys;
