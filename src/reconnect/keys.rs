@@ -111,7 +111,7 @@ impl ReconnectKeys {
     /// ```
     /// # use tower_mcp_sessions::ReconnectKeys;
     /// let keys = ReconnectKeys::from_text("
-    ///     # KID   SECRET, whose characters count as they are written
+    ///     ## KID   SECRET, whose characters count as they are written
     ///     2026-11 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     ///     2026-10 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752 until=2026-12-01T00:00:00Z
     /// ")?;
