@@ -4,4 +4,6 @@ mod contract;
 mod faults;
 mod fixture;
 mod layout;
+mod limiting;
 mod opening;
+mod reconnecting;

@@ -8,12 +8,12 @@ use bytes::Bytes;
 use futures::StreamExt;
 use tokio::time::{sleep, timeout};
 use tower_mcp_sessions::store::{
-    Bus, BusMessage, BusSignal, Inbox, Presence, QuestionName, RedisStore, ReplicaId, SessionStore, StoreErrorKind,
-    StreamLog, TouchOutcome,
+    Bus, BusMessage, BusSignal, Inbox, Presence, QuestionName, Reconnected, Reconnection, RedisStore, ReplicaId,
+    SessionStore, StoreErrorKind, StreamLog, TouchOutcome,
 };
 use tower_mcp_sessions::{EndReason, SessionKey, SessionStatus};
 
-use super::fixture::{LIFETIMES, LIMITS, kind, live_once, opened, patient, seen, session, stream};
+use super::fixture::{LIFETIMES, LIMITS, change, kind, live_once, opened, patient, seen, session, stream, take};
 use crate::harness::eventually::found_within;
 use crate::harness::redis::RedisServer;
 
@@ -40,6 +40,8 @@ async fn ask_everything(store: &RedisStore, key: SessionKey) -> Vec<(&'static st
         "touch" => store.touch(&touches, &LIFETIMES),
         "open" => store.open(&session(), &LIFETIMES, None),
         "revive" => store.revive(&key, &LIFETIMES),
+        "reconnect" => store.reconnect(&change(key, 0), &LIFETIMES),
+        "take" => take(store, "w"),
         "sweep" => store.sweep(&LIFETIMES, 10),
         "data_put" => store.data_put(&key, "name", Bytes::new(), 100),
         "data_remove" => store.data_remove(&key, "name"),
@@ -197,6 +199,13 @@ async fn a_full_server_keeps_what_it_has_and_takes_no_more() {
     assert_eq!(store.sweep(&idle, 100).await.unwrap().disconnected.len(), 20);
     store.revive(&keys[1], &LIFETIMES).await.unwrap();
     assert_eq!(store.find(&keys[1]).await.unwrap().unwrap().status, SessionStatus::Active);
+    let renewed = Reconnection { handshake: Some(session().handshake), ..change(keys[3], 0) };
+    let reconnected = store.reconnect(&renewed, &LIFETIMES).await.unwrap();
+    assert!(matches!(reconnected, Reconnected::Done { generation: 1, .. }), "{reconnected:?}");
+    let taken = [(); 4].map(|()| take(&store, "w"));
+    let taken = futures::future::try_join_all(taken).await.unwrap();
+    let refused_takers = taken.iter().filter(|taken| taken.retry_after.is_some()).count();
+    assert_eq!(refused_takers, 1, "limits hold when Redis is full");
     assert!(store.end(&keys[2], EndReason::ClosedByClient).await.unwrap());
     RedisStore::connect(server.url()).await.expect("a replica can start while Redis is full");
 

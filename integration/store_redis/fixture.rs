@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tower_mcp_sessions::store::{
-    Appended, Lifetimes, LogLimits, Opening, RedisStore, RedisStoreBuilder, SessionStore, StoreError, StoreErrorKind,
-    StreamLog, StreamName, Touch, TouchOutcome,
+    Appended, Asked, Inbox, Lifetimes, Limiter, Listening, LogLimits, Opening, Posted, QuestionName, Rate, Reconnected,
+    Reconnection, RedisStore, RedisStoreBuilder, SessionStore, Shaped, Shaping, StoreError, StoreErrorKind, StreamLog,
+    StreamName, Taken, Touch, TouchOutcome, WindowName,
 };
-use tower_mcp_sessions::{ClientInfo, EndReason, NewSession, ProtocolVersion, SessionId, SessionKey, SessionOrigin};
+use tower_mcp_sessions::{
+    ClientInfo, EndReason, NewSession, NonceDigest, ProtocolVersion, SessionId, SessionKey, SessionOrigin,
+};
 
 pub(super) const LIFETIMES: Lifetimes = Lifetimes {
     idle_timeout: Duration::from_secs(300),
@@ -49,6 +52,17 @@ pub(super) fn seen(key: SessionKey) -> Touch {
     Touch { key, generation: 0, age: Duration::ZERO, confirms: true }
 }
 
+/// A new holder for a session of that generation.
+pub(super) fn change(key: SessionKey, generation: u32) -> Reconnection {
+    let NewSession { digest, origin, .. } = session();
+    Reconnection { key, generation, digest, origin, handshake: None, nonce: NonceDigest::of(b"nonce") }
+}
+
+/// A window of three in ten minutes.
+pub(super) async fn take(store: &impl Limiter, window: &str) -> Result<Taken, StoreError> {
+    store.take(&WindowName::parse(window).unwrap(), &Rate { most: 3, per: Duration::from_secs(600) }).await
+}
+
 pub(super) fn stream(name: &str) -> StreamName {
     StreamName::parse(name).unwrap()
 }
@@ -78,6 +92,28 @@ pub(super) async fn live_once(store: &RedisStore) -> Result<(), StoreError> {
     store.append(&key, 0, &stream("b"), &[Bytes::from_static(b"m")], &one).await?;
     assert!(store.read(&key, &stream("a"), 0, 10).await?.gap);
     store.data_remove(&key, "name").await?;
+    assert!(take(store, key.as_str()).await?.retry_after.is_none());
+    assert!(matches!(store.reconnect(&change(key, 0), &LIFETIMES).await?, Reconnected::Done { generation: 1, .. }));
+    write_to_each_other(store, &key, 1).await?;
+    let renewed = Reconnection { handshake: Some(given.handshake), ..change(key, 1) };
+    assert!(matches!(store.reconnect(&renewed, &LIFETIMES).await?, Reconnected::Done { generation: 2, .. }));
     assert!(store.end(&key, EndReason::ClosedByClient).await?);
     Ok(())
+}
+
+/// What replicas tell each other about a session.
+pub(super) async fn write_to_each_other(store: &RedisStore, key: &SessionKey, holder: u32) -> Result<(), StoreError> {
+    let (question, letter) = (QuestionName::parse("q").unwrap(), Bytes::from_static(b"letter"));
+    store.begin(key, holder, &stream("open"), b"1").await?;
+    let Listening::Granted { listener, .. } = store.listen(key, holder, None).await? else { panic!("listening works") };
+    store.hear(key, listener, 0, 10).await?;
+    assert_eq!(store.ask(key, holder, &question, 10).await?, Asked::Open);
+    assert_eq!(store.post(key, holder, &letter, Some(&question), &LIMITS).await?, Posted::Posted);
+    assert!(!store.settle(key, &question).await?);
+    for call in [Some(letter.clone()), None, Some(letter.clone())] {
+        let shaping = Shaping { name: "level".to_owned(), call, letter: letter.clone() };
+        assert_eq!(store.shape(key, holder, &shaping, 100, &LIMITS).await?, Shaped::Shaped);
+    }
+    assert!(!store.letters(key, 0, 10).await?.letters.is_empty());
+    store.leave(key, listener, 0).await
 }

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tower_mcp_sessions::SessionStatus;
 use tower_mcp_sessions::store::{
-    Bus, Lifetimes, LogLimits, SessionStore, StoreErrorKind, StreamLog, Swept, TouchOutcome,
+    Bus, Lifetimes, LogLimits, Opening, Reconnected, Reconnection, SessionStore, StoreErrorKind, StreamLog, Swept,
+    Touch, TouchOutcome,
 };
+use tower_mcp_sessions::{SessionRecord, SessionStatus};
 
-use super::fixture::{LIFETIMES, LIMITS, kind, opened, patient, seen, session, stream};
+use super::fixture::{
+    LIFETIMES, LIMITS, change, kind, opened, patient, seen, session, stream, take, write_to_each_other,
+};
 use crate::harness::redis::RedisServer;
 
 fn at_once() -> Lifetimes {
@@ -32,18 +35,37 @@ async fn every_key_has_a_ttl_whatever_happened() {
             store.revive(&key, &LIFETIMES).await.unwrap();
             store.data_remove(&key, "name").await.unwrap();
         }
+        let window = if i % 4 == 0 { "w" } else { key.as_str() };
+        take(&store, window).await.unwrap();
+        if i % 2 == 0 {
+            let handshake = (i % 4 == 0).then(|| session().handshake);
+            let nonce = change(key, 0).nonce.filter(|_| i % 6 != 0);
+            for generation in 0..3 {
+                let renewed = Reconnection { handshake: handshake.clone(), nonce, ..change(key, generation) };
+                store.reconnect(&renewed, &LIFETIMES).await.unwrap();
+                if generation < 2 {
+                    write_to_each_other(&store, &key, generation + 1).await.unwrap();
+                }
+            }
+        }
         if i % 5 == 0 {
             store.end(&key, tower_mcp_sessions::EndReason::ClosedByClient).await.unwrap();
         }
     }
+    opened(&store).await;
     let keys = server.keys();
     assert!(keys.len() > 100, "the scenario left keys of all kinds: {keys:?}");
     let longest = i64::try_from(LIFETIMES.key_ttl().as_millis()).unwrap();
-    for key in keys {
-        let ttl: i64 = server.cli(&["PTTL", &key]).parse().unwrap();
-        let most = if key.contains(":l:") { 600_000 } else { longest };
+    for key in &keys {
+        let ttl: i64 = server.cli(&["PTTL", key]).parse().unwrap();
+        let short = [":l:", ":i:", ":q:"].iter().any(|kind| key.contains(kind));
+        let most = if short { 600_000 } else { longest };
         assert!((1..=most).contains(&ttl), "{key} has a ttl of {ttl} ms");
         assert!(key.starts_with("mcp:{0"), "{key} is outside of its shard");
+    }
+    for kind in ["s:", "h:", "d:", "l:", "m:", "w:", "i:", "q:", "seen", "gone", "born", "new"] {
+        let named = |key: &&String| key.split_once("}:").is_some_and(|(_, name)| name.starts_with(kind));
+        assert!(keys.iter().any(|key| named(&key)), "the scenario left no key of the kind {kind}");
     }
 }
 
@@ -55,20 +77,26 @@ async fn use_keeps_all_keys_of_a_session_alive() {
     store.data_put(&key, "name", Bytes::from_static(b"value"), 100).await.unwrap();
     store.append(&key, 0, &stream("a"), &[Bytes::from_static(b"m")], &LIMITS).await.unwrap();
     let day = 24 * 3600 * 1000;
-    for round in 0..2 {
+    let unconfirmed = opened(&store).await;
+    for round in 0..4 {
         for key in server.keys() {
             server.cli(&["PEXPIRE", &key, "100000"]);
         }
-        if round == 0 {
-            store.touch(&[seen(key)], &LIFETIMES).await.unwrap();
-        } else {
-            store.sweep(&at_once(), 100).await.unwrap();
-            store.revive(&key, &LIFETIMES).await.unwrap();
+        match round {
+            0 => drop(store.touch(&[seen(key)], &LIFETIMES).await.unwrap()),
+            1 | 2 => assert!(matches!(
+                store.reconnect(&change(key, 0), &LIFETIMES).await.unwrap(),
+                Reconnected::Done { again, .. } if again == (round == 2)
+            )),
+            _ => {
+                store.sweep(&at_once(), 100).await.unwrap();
+                store.revive(&key, &LIFETIMES).await.unwrap();
+            }
         }
-        for key in server.keys() {
-            let ttl: i64 = server.cli(&["PTTL", &key]).parse().unwrap();
-            let alive = ttl > day || key.contains(":l:") || key.ends_with(":gone");
-            assert!(alive, "{key} has a ttl of {ttl} ms after the session was used");
+        for name in server.keys().into_iter().filter(|name| !name.contains(unconfirmed.as_str())) {
+            let ttl: i64 = server.cli(&["PTTL", &name]).parse().unwrap();
+            let alive = ttl > day || name.contains(":l:") || name.ends_with(":gone");
+            assert!(alive, "{name} has a ttl of {ttl} ms after the session was used, round {round}");
         }
     }
 }
@@ -126,6 +154,7 @@ async fn a_record_of_a_newer_format_is_left_alone() {
     let newer = Some(StoreErrorKind::NewerFormat);
     assert_eq!(kind(&store.find(&key).await), newer);
     assert_eq!(kind(&store.revive(&key, &LIFETIMES).await), newer);
+    assert_eq!(kind(&store.reconnect(&change(key, 0), &LIFETIMES).await), newer);
     assert_eq!(kind(&store.end(&key, tower_mcp_sessions::EndReason::Terminated).await), newer);
     assert_eq!(kind(&store.data_put(&key, "name", Bytes::new(), 100).await), newer);
     assert_eq!(kind(&store.data_remove(&key, "name").await), newer);
@@ -135,8 +164,9 @@ async fn a_record_of_a_newer_format_is_left_alone() {
     let touched = store.touch(&touches, &LIFETIMES).await.unwrap();
     assert_eq!(touched.outcomes, [TouchOutcome::Active; 2], "it lives, and does not stand in the others' way");
     let opening = store.open(&given, &LIFETIMES, None).await.unwrap();
-    assert_eq!(opening, tower_mcp_sessions::store::Opening::KeyTaken);
-    let everything = Lifetimes { expires_after: Duration::ZERO, max_lifetime: Some(Duration::ZERO), ..at_once() };
+    assert_eq!(opening, Opening::KeyTaken);
+    let zero = Duration::ZERO;
+    let everything = Lifetimes { expires_after: zero, max_lifetime: Some(zero), handshake_timeout: zero, ..at_once() };
     let swept = store.sweep(&everything, 1).await.unwrap();
     assert_eq!(swept.disconnected, [other], "a sweep passes over it, and gets at those behind it");
     assert_eq!(store.sweep(&everything, 1).await.unwrap(), Swept::default());
@@ -154,7 +184,22 @@ async fn the_status_is_patched_in_place() {
     store.sweep(&at_once(), 10).await.unwrap();
     let after = store.find(&key).await.unwrap().unwrap();
     assert_eq!(after.status, SessionStatus::Disconnected);
-    assert_eq!(tower_mcp_sessions::SessionRecord { status: SessionStatus::Active, ..after }, before);
+    assert_eq!(SessionRecord { status: SessionStatus::Active, ..after }, before);
+}
+
+#[tokio::test]
+async fn unconfirmed_sessions_of_a_newer_format_do_not_hide_the_others() {
+    let server = RedisServer::start();
+    let store = patient(server.url()).connect().await.unwrap();
+    for _ in 0..5 {
+        let record = format!("mcp:{{00}}:s:{}", opened(&store).await);
+        server.cli_with_bytes(&["SETRANGE", &record, "0"], &[2]);
+    }
+    let other = opened(&store).await;
+    let abandoned = Lifetimes { handshake_timeout: Duration::ZERO, ..LIFETIMES };
+    let swept = store.sweep(&abandoned, 2).await.unwrap();
+    assert_eq!(swept.ended, [(other, tower_mcp_sessions::EndReason::Abandoned)]);
+    assert_eq!(server.cli(&["ZCARD", "mcp:{00}:new"]), "5", "they are left to those who know them");
 }
 
 #[tokio::test]
@@ -190,5 +235,8 @@ async fn what_a_session_costs() {
     println!("bytes per session: open {}", each(empty, open));
     println!("  + a log of one message of 200 bytes {}", each(open, logged));
     println!("  + one short value {}", each(logged, with_data));
+    let confirmed: Vec<Touch> = keys.iter().map(|key| seen(*key)).collect();
+    store.touch(&confirmed, &LIFETIMES).await.unwrap();
+    println!("  - once it is confirmed {}", each(server.info("used_memory"), with_data));
     assert!(each(empty, open) < 3000, "a session takes {} bytes", each(empty, open));
 }

@@ -321,6 +321,9 @@ mod tests {
     use futures::StreamExt;
 
     use super::*;
+    use crate::id::{NonceDigest, SessionId};
+    use crate::protocol::version::ProtocolVersion;
+    use crate::session::{ClientInfo, SessionOrigin};
     use crate::store::{Bus, Store};
 
     async fn fresh() -> (Arc<dyn Store>, ()) {
@@ -328,6 +331,39 @@ mod tests {
     }
 
     crate::store_contract_tests!(fresh);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_winner_may_retry_for_half_a_minute() {
+        let store = MemoryStore::new();
+        let id = SessionId::generate().unwrap();
+        let (key, digest) = (id.key(), id.digest());
+        let origin = SessionOrigin {
+            protocol_version: ProtocolVersion::V2025_11_25,
+            client: ClientInfo::default(),
+            principal: None,
+            replica: "a-1".into(),
+            inner_has_sessions: true,
+        };
+        let lifetimes = Lifetimes {
+            idle_timeout: Duration::from_secs(300),
+            expires_after: Duration::from_secs(3600),
+            max_lifetime: None,
+            handshake_timeout: Duration::from_secs(60),
+        };
+        let session = NewSession { key, digest, origin: origin.clone(), handshake: Bytes::new() };
+        store.open(&session, &lifetimes, None).await.unwrap();
+        let nonce = NonceDigest::of(b"nonce");
+        let change = Reconnection { key, generation: 0, digest, origin, handshake: None, nonce };
+        let again = async || match store.reconnect(&change, &lifetimes).await.unwrap() {
+            Reconnected::Done { again, .. } => Some(again),
+            Reconnected::Superseded | Reconnected::Gone => None,
+        };
+        assert_eq!(again().await, Some(false));
+        tokio::time::advance(Reconnection::RETRY_WINDOW - Duration::from_millis(1)).await;
+        assert_eq!(again().await, Some(true));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert_eq!(again().await, None, "a retry does not prolong the time for retries");
+    }
 
     #[tokio::test]
     async fn the_bus_ends_with_the_last_clone() {

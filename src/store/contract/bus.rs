@@ -48,6 +48,10 @@ pub async fn the_bus_tells_of_each_change(store: Arc<dyn Store>) {
     hears(&mut listener, BusMessage::Disconnected(key)).await;
     subject.revive(&key).await;
     hears(&mut listener, BusMessage::Revived(key)).await;
+    for generation in 1..=2 {
+        subject.hand_over(&key).await;
+        hears(&mut listener, BusMessage::Reconnected(key, generation)).await;
+    }
     for reason in EndReason::ALL {
         let key = subject.open().await;
         subject.0.end(&key, reason).await.unwrap();
@@ -56,6 +60,9 @@ pub async fn the_bus_tells_of_each_change(store: Arc<dyn Store>) {
     let old = Lifetimes { max_lifetime: Some(Duration::ZERO), ..long() };
     subject.sweep(&old).await;
     hears(&mut listener, BusMessage::Ended(key, EndReason::MaxLifetime)).await;
+    let key = subject.open().await;
+    subject.sweep(&Lifetimes { handshake_timeout: Duration::ZERO, ..long() }).await;
+    hears(&mut listener, BusMessage::Ended(key, EndReason::Abandoned)).await;
     let key = subject.open().await;
     subject.disconnect_all().await;
     subject.sweep(&Lifetimes { expires_after: Duration::ZERO, ..long() }).await;
@@ -69,8 +76,10 @@ pub async fn the_bus_tells_every_listener(store: Arc<dyn Store>) {
     let mut first = subject.0.subscribe().await.expect("subscribe works");
     let key = subject.open().await;
     let mut second = subject.0.subscribe().await.expect("a second subscribe works");
+    subject.hand_over(&key).await;
     subject.end(&key).await;
     for listener in [&mut first, &mut second] {
+        hears(listener, BusMessage::Reconnected(key, 1)).await;
         hears(listener, BusMessage::Ended(key, EndReason::ClosedByClient)).await;
     }
 }

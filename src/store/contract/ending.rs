@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::fixture::{MANY, ROOMY, Subject, at_once, idle_at_once, session};
+use super::fixture::{MANY, ROOMY, Subject, at_once, change, idle_at_once, session};
 use crate::id::SessionKey;
 use crate::session::SessionStatus;
-use crate::store::{Census, LogSlice, Revival, Store};
+use crate::store::{Census, Lifetimes, LogSlice, Reconnected, Revival, Store, Swept};
 
 async fn assert_gone(subject: &Subject, key: &SessionKey) {
     assert_eq!(subject.find(key).await, None, "an ended session has no record");
@@ -16,6 +16,10 @@ async fn assert_gone(subject: &Subject, key: &SessionKey) {
     assert_eq!(subject.get(key, "name").await, None, "an ended session has no data");
     assert_eq!(subject.read(key, "s", 0).await, LogSlice::default(), "an ended session has no streams");
     assert_eq!(subject.revive(key).await, Revival::Gone, "an ended session is not revived");
+    for generation in 0..2 {
+        let reconnected = subject.reconnect(&change(*key, generation)).await;
+        assert_eq!(reconnected, Reconnected::Gone, "an ended session is not reconnected");
+    }
     assert!(!subject.end(key).await, "an ended session does not end again");
 }
 
@@ -58,13 +62,14 @@ pub async fn nothing_late_brings_an_ended_session_back(store: Arc<dyn Store>) {
         at_once(MANY, |i| {
             let subject = subject.clone();
             async move {
-                match i % 7 {
+                match i % 8 {
                     0 => drop(subject.touch(&key, Duration::ZERO).await),
                     1 => drop(subject.revive(&key).await),
                     2 => drop(subject.put(&key, "name", b"value", 100).await),
                     3 => drop(subject.append_all(&key, "s", &[Bytes::from_static(b"m")], &ROOMY).await),
                     4 => drop(subject.0.sweep(&idle_at_once(), 1000).await.unwrap()),
                     5 => drop(subject.0.data_remove(&key, "name").await.unwrap()),
+                    6 => drop(subject.reconnect(&change(key, 0)).await),
                     _ => drop(subject.end(&key).await),
                 }
             }
@@ -72,7 +77,8 @@ pub async fn nothing_late_brings_an_ended_session_back(store: Arc<dyn Store>) {
         .await;
         assert_gone(&subject, &key).await;
         assert_eq!(subject.0.census().await.unwrap(), Census::default(), "nothing late brings an ended session back");
-        assert_eq!(subject.sweep(&idle_at_once()).await.disconnected, [], "an ended session is not swept");
+        let everything = Lifetimes { handshake_timeout: Duration::ZERO, ..idle_at_once() };
+        assert_eq!(subject.sweep(&everything).await, Swept::default(), "an ended session is not swept");
     }
 }
 
@@ -83,13 +89,15 @@ pub async fn a_key_opened_again_inherits_nothing(store: Arc<dyn Store>) {
     subject.open_this(&first).await;
     subject.put(&first.key, "name", b"value", 100).await;
     subject.append(&first.key, "s", "message", &ROOMY).await;
+    subject.hand_over(&first.key).await;
     subject.disconnect_all().await;
     subject.end(&first.key).await;
     let mut second = session();
     second.key = first.key;
     subject.open_this(&second).await;
     let record = subject.find(&first.key).await.unwrap();
-    assert_eq!((record.digest, record.status), (second.digest, SessionStatus::Active), "the new session is its own");
+    let own = (second.digest, SessionStatus::Active, 0);
+    assert_eq!((record.digest, record.status, record.generation), own, "the new session is its own");
     assert_eq!(subject.get(&first.key, "name").await, None, "a new session inherits no data");
     assert_eq!(subject.read(&first.key, "s", 0).await, LogSlice::default(), "a new session inherits no messages");
 }

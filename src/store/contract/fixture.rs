@@ -10,7 +10,8 @@ use crate::id::{SessionId, SessionKey};
 use crate::protocol::version::ProtocolVersion;
 use crate::session::{ClientInfo, EndReason, NewSession, SessionOrigin, SessionRecord, SessionStatus, Timestamp};
 use crate::store::{
-    Appended, DataPut, Lifetimes, LogLimits, LogSlice, Opening, Revival, Store, StreamName, Swept, Touch,
+    Appended, DataPut, Lifetimes, LogLimits, LogSlice, Opening, Reconnected, Reconnection, Revival, Store, StreamName,
+    Swept, Touch,
 };
 
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
@@ -44,6 +45,13 @@ pub(super) fn session() -> NewSession {
 /// Activity of a new session's client, some time ago.
 pub(super) fn touch(key: SessionKey, age: Duration) -> Touch {
     Touch { key, generation: 0, age, confirms: false }
+}
+
+/// A new holder for a session of that generation, who uses what the old one said at the handshake.
+pub(super) fn change(key: SessionKey, generation: u32) -> Reconnection {
+    let NewSession { digest, origin, .. } = session();
+    let origin = SessionOrigin { replica: "b-2".into(), ..origin };
+    Reconnection { key, generation, digest, origin, handshake: None, nonce: None }
 }
 
 pub(super) fn stream(name: &str) -> StreamName {
@@ -129,6 +137,19 @@ impl Subject {
 
     pub(super) async fn revive(&self, key: &SessionKey) -> Revival {
         self.0.revive(key, &long()).await.expect("revive works")
+    }
+
+    pub(super) async fn reconnect(&self, change: &Reconnection) -> Reconnected {
+        self.0.reconnect(change, &long()).await.expect("reconnect works")
+    }
+
+    /// Gives a session its next holder; returns the generation.
+    pub(super) async fn hand_over(&self, key: &SessionKey) -> u32 {
+        let generation = self.find(key).await.expect("the session lives").generation;
+        match self.reconnect(&change(*key, generation)).await {
+            Reconnected::Done { generation, .. } => generation,
+            other => panic!("reconnecting a live session said {other:?}"),
+        }
     }
 
     pub(super) async fn end(&self, key: &SessionKey) -> bool {

@@ -22,9 +22,12 @@ mod bus;
 mod data;
 mod ending;
 mod fixture;
+mod limiting;
 mod opening;
+mod reconnecting;
 mod relaying;
 mod streams;
+mod superseding;
 mod sweeping;
 mod touching;
 mod trimming;
@@ -36,9 +39,12 @@ use super::Store;
 pub use bus::*;
 pub use data::*;
 pub use ending::*;
+pub use limiting::*;
 pub use opening::*;
+pub use reconnecting::*;
 pub use relaying::*;
 pub use streams::*;
+pub use superseding::*;
 pub use sweeping::*;
 pub use touching::*;
 pub use trimming::*;
@@ -55,14 +61,28 @@ macro_rules! __each_store_check {
             what_was_never_opened_is_nowhere
             the_handshake_comes_back_byte_for_byte
             the_census_counts_by_status
+            living_sessions_stay_within_a_cap
             touches_are_answered_in_order
             a_touch_says_when_a_session_was_seen
             last_seen_never_moves_back
             a_touch_does_not_wake_a_disconnected_session
             a_touch_finds_nothing_past_the_retention
+            a_touch_of_another_generation_changes_nothing
             a_revived_session_is_active_and_seen_now
             of_many_revivals_one_wins
             a_session_past_its_retention_is_not_revived
+            a_reconnect_renews_the_secret_and_keeps_the_session
+            a_reconnected_session_is_active_and_seen_now
+            of_many_reconnects_one_wins
+            the_winner_may_retry
+            what_is_over_is_not_reconnected
+            an_old_holder_writes_nothing
+            an_old_holders_touch_keeps_nothing_alive
+            a_new_holder_goes_on_listening_where_the_old_one_was
+            an_old_holders_calls_are_forgotten
+            an_old_holders_questions_are_forgotten
+            shapings_are_forgotten_with_their_handshake
+            a_retry_supersedes_the_first_try
             nothing_of_an_ended_session_is_left
             of_many_ends_one_wins
             nothing_late_brings_an_ended_session_back
@@ -70,6 +90,8 @@ macro_rules! __each_store_check {
             an_idle_session_becomes_disconnected_and_not_early
             an_unseen_session_ends_and_not_early
             an_old_session_ends_even_if_it_is_used
+            an_unconfirmed_session_ends_and_not_early
+            a_confirmed_session_stays
             a_sweep_leaves_alone_what_is_not_due
             several_sweepers_report_each_transition_once
             sweeps_with_a_limit_get_through
@@ -102,6 +124,11 @@ macro_rules! __each_store_check {
             letters_are_read_in_order
             a_blueprint_knows_how_a_session_was_shaped
             a_replicas_word_is_good_for_a_while
+            permits_are_given_up_to_the_rate
+            refused_attempts_do_not_count
+            windows_are_apart
+            of_many_takers_as_many_get_a_permit_as_there_are
+            no_span_has_more_permits_than_the_rate
             the_bus_tells_of_each_change
             the_bus_tells_every_listener
             a_listener_that_falls_behind_is_told_so

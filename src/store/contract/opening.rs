@@ -115,3 +115,44 @@ pub async fn the_census_counts_by_status(store: Arc<dyn Store>) {
     let census = subject.0.census().await.unwrap();
     assert_eq!(census, Census { active: 2, disconnected: 1 }, "the census follows revivals and ends");
 }
+
+/// However many open at once, no more sessions live than may: as many as if they came one after the other.
+pub async fn living_sessions_stay_within_a_cap(store: Arc<dyn Store>) {
+    const CAP: Option<u64> = Some(5);
+    let subject = Subject(store);
+    let sessions: Arc<[_]> = (0..20).map(|_| session()).collect();
+    let open = async |i: usize, cap: Option<u64>| subject.0.open(&sessions[i], &long(), cap).await.expect("open works");
+    let lives = |opening: &Opening| matches!(opening, Opening::Opened { .. });
+    for i in 0..20 {
+        assert_eq!(open(i, Some(0)).await, Opening::Full, "where none may live none is opened");
+    }
+    let mut in_turn = 0;
+    for i in 0..20 {
+        in_turn += u64::from(lives(&open(i, CAP).await));
+    }
+    assert!(in_turn >= 5, "as many sessions are opened as may live, not {in_turn}");
+    for session in sessions.iter() {
+        subject.end(&session.key).await;
+    }
+    let openings = at_once(20, |i| {
+        let (subject, sessions) = (subject.clone(), Arc::clone(&sessions));
+        async move { subject.0.open(&sessions[i], &long(), CAP).await.expect("open works") }
+    })
+    .await;
+    let living = openings.iter().filter(|opening| lives(opening)).count() as u64;
+    assert_eq!(living, in_turn, "of those who come at once as many get in as of those who come in turn");
+    let (first, refused) = (openings.iter().position(lives).unwrap(), openings.iter().position(|o| !lives(o)));
+    if let Some(refused) = refused {
+        assert_eq!(openings[refused], Opening::Full, "the others are told that there is no room");
+        assert_eq!(subject.find(&sessions[refused].key).await, None, "and have no session");
+    }
+    subject.disconnect_all().await;
+    for i in 0..20 {
+        let opening = open(i, CAP).await;
+        assert!(matches!(opening, Opening::Full | Opening::KeyTaken), "disconnected sessions live too: {opening:?}");
+    }
+    assert_eq!(subject.0.census().await.unwrap(), Census { active: 0, disconnected: living }, "and nothing changed");
+    subject.end(&sessions[first].key).await;
+    assert!(lives(&open(first, CAP).await), "a session that ended leaves room");
+    assert!(lives(&subject.0.open(&session(), &long(), None).await.unwrap()), "without a cap there is always room");
+}

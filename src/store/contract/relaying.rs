@@ -6,20 +6,21 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::fixture::{HOUR, MANY, ROOMY, Subject, at_once, eventually, stream};
+use crate::id::SessionKey;
 use crate::store::{
     Appended, Asked, Heard, ListenCursor, Listening, LogLimits, Posted, QuestionName, ReplicaId, Shaped, Shaping,
     Store, StreamName, StreamState,
 };
 
-fn question(name: &str) -> QuestionName {
+pub(super) fn question(name: &str) -> QuestionName {
     QuestionName::parse(name).expect("a name made for a check is fine")
 }
 
-fn text(text: &str) -> Bytes {
+pub(super) fn text(text: &str) -> Bytes {
     Bytes::copy_from_slice(text.as_bytes())
 }
 
-fn shaping(name: &str, call: Option<&str>) -> Shaping {
+pub(super) fn shaping(name: &str, call: Option<&str>) -> Shaping {
     Shaping { name: name.to_owned(), call: call.map(text), letter: text("letter") }
 }
 
@@ -82,14 +83,14 @@ pub async fn an_open_stream_is_not_forgotten(store: Arc<dyn Store>) {
     assert_eq!((slice.state, slice.gap), (StreamState::Open(text("7")), false), "an open stream stays known");
 }
 
-fn granted(listening: Listening) -> (u64, u64) {
+pub(super) fn granted(listening: Listening) -> (u64, u64) {
     match listening {
         Listening::Granted { listener, after } => (listener, after),
         other => panic!("listening said {other:?}"),
     }
 }
 
-async fn heard(subject: &Subject, key: &crate::id::SessionKey, listener: u64, after: u64) -> Option<Vec<u64>> {
+pub(super) async fn heard(subject: &Subject, key: &SessionKey, listener: u64, after: u64) -> Option<Vec<u64>> {
     match subject.0.hear(key, listener, after, 100).await.expect("hear works") {
         Heard::Messages(slice) => Some(slice.messages.iter().map(|(position, _)| *position).collect()),
         Heard::Over => None,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::fixture::{Subject, at_once, eventually, idle_at_once, long, session, touch};
 use crate::id::SessionKey;
 use crate::session::{EndReason, SessionStatus, millis};
-use crate::store::{Census, Lifetimes, Store, Swept, TouchOutcome};
+use crate::store::{Census, Lifetimes, Store, Swept, Touch, TouchOutcome};
 
 const SOON: Duration = Duration::from_millis(150);
 
@@ -73,6 +73,61 @@ pub async fn an_old_session_ends_even_if_it_is_used(store: Arc<dyn Store>) {
     let expected = [disconnected, given.key].map(|key| (key, EndReason::MaxLifetime));
     assert_eq!(ended, expected, "both ended once, because of their age");
     assert_eq!(subject.find(&given.key).await, None, "a session that is too old is gone");
+}
+
+/// A session whose handshake stays unconfirmed ends, once, whatever else its client does and whoever sweeps.
+pub async fn an_unconfirmed_session_ends_and_not_early(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let lifetimes = Lifetimes { handshake_timeout: SOON, ..long() };
+    let disconnected = subject.open().await;
+    subject.disconnect_all().await;
+    let given = session();
+    let opened = subject.open_this(&given).await;
+    let mut ended = Vec::new();
+    eventually("an unconfirmed session ends", async || {
+        subject.touch(&given.key, Duration::ZERO).await;
+        ended.extend(subject.sweep(&lifetimes).await.ended);
+        (ended.len() == 2).then_some(())
+    })
+    .await;
+    let span = subject.now().await.since(opened);
+    assert!(span >= SOON, "no session is abandoned early; this one after {} ms", millis(span));
+    ended.sort_by_key(|(key, _)| *key != disconnected);
+    let expected = [disconnected, given.key].map(|key| (key, EndReason::Abandoned));
+    assert_eq!(ended, expected, "both ended once, because nobody confirmed them");
+    assert_eq!(subject.find(&given.key).await, None, "an abandoned session is gone");
+    let keys = subject.open_many(50).await;
+    let at_once = at_once(10, |_| {
+        let (subject, now) = (subject.clone(), Lifetimes { handshake_timeout: Duration::ZERO, ..long() });
+        async move { subject.sweep_until_done(&now, 20).await.ended }
+    })
+    .await;
+    let mut ended: Vec<SessionKey> = at_once.concat().into_iter().map(|(key, _)| key).collect();
+    ended.sort();
+    assert_eq!(ended, keys, "each is reported by exactly one of several sweepers");
+}
+
+/// What confirms a session holds for good.
+pub async fn a_confirmed_session_stays(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let over = Lifetimes { handshake_timeout: Duration::ZERO, ..long() };
+    let confirm = async |key: &SessionKey| {
+        let confirmed = Touch { confirms: true, ..touch(*key, Duration::ZERO) };
+        subject.0.touch(&[touch(*key, Duration::ZERO), confirmed], &long()).await.expect("touch works").outcomes
+    };
+    let disconnected = subject.open().await;
+    subject.disconnect_all().await;
+    assert_eq!(confirm(&disconnected).await, [TouchOutcome::Disconnected; 2], "a disconnected client may have been");
+    let (active, reconnected) = (subject.open().await, subject.open().await);
+    assert_eq!(confirm(&active).await, [TouchOutcome::Active; 2], "a touch confirms");
+    subject.hand_over(&reconnected).await;
+    let unconfirmed = subject.open().await;
+    assert_eq!(subject.sweep(&over).await.ended, [(unconfirmed, EndReason::Abandoned)], "whoever had an answer stays");
+    subject.revive(&disconnected).await;
+    subject.disconnect_all().await;
+    subject.hand_over(&reconnected).await;
+    assert_eq!(subject.sweep(&over).await, Swept::default(), "whatever happens then");
+    assert_eq!(subject.0.census().await.unwrap(), Census { active: 1, disconnected: 2 });
 }
 
 /// Sessions that are used, or not idle yet, or within their retention stay as they are.

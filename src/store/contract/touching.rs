@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::fixture::{HOUR, MANY, Subject, at_once, long, session, touch};
 use crate::id::SessionKey;
-use crate::session::{SessionStatus, Timestamp};
-use crate::store::{Lifetimes, Revival, Store, TouchOutcome};
+use crate::session::{EndReason, SessionStatus, Timestamp};
+use crate::store::{Lifetimes, Revival, Store, Touch, TouchOutcome};
 
 /// When a session was last seen: the store tells it when the session is revived. Exact to the time the question takes.
 async fn last_seen(subject: &Subject, key: &SessionKey) -> std::ops::RangeInclusive<Timestamp> {
@@ -89,6 +89,27 @@ pub async fn a_touch_finds_nothing_past_the_retention(store: Arc<dyn Store>) {
     assert_eq!(touched.outcomes, [TouchOutcome::Gone; 2], "a touch comes too late for a session past its retention");
     let again = subject.0.touch(&batch, &short).await.unwrap();
     assert_eq!(again.outcomes, [TouchOutcome::Gone; 2], "and does not count as having seen it");
+}
+
+/// Whoever is not the session's holder does not keep it alive.
+pub async fn a_touch_of_another_generation_changes_nothing(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let given = session();
+    let opened = subject.open_this(&given).await;
+    subject.pass(Duration::from_millis(50)).await;
+    let other = |generation: u32| Touch { generation, confirms: true, ..touch(given.key, Duration::ZERO) };
+    let touched = subject.0.touch(&[other(1), other(u32::MAX)], &long()).await.unwrap();
+    assert_eq!(touched.outcomes, [TouchOutcome::Superseded; 2], "another generation is told that it is one");
+    let known = last_seen(&subject, &given.key).await;
+    assert!(known.contains(&opened), "its activity does not count: {opened:?}, not {known:?}");
+    subject.disconnect_all().await;
+    let over = Lifetimes { expires_after: Duration::ZERO, ..long() };
+    for (lifetimes, outcome) in [(long(), TouchOutcome::Superseded), (over, TouchOutcome::Gone)] {
+        let touched = subject.0.touch(&[other(1)], &lifetimes).await.unwrap();
+        assert_eq!(touched.outcomes, [outcome], "whatever the status, until the session is gone for everybody");
+    }
+    let swept = subject.sweep(&Lifetimes { handshake_timeout: Duration::ZERO, ..long() }).await;
+    assert_eq!(swept.ended, [(given.key, EndReason::Abandoned)], "and does not confirm a handshake");
 }
 
 /// Revival makes a session active, seen now, and says for how long it was not.

@@ -62,6 +62,9 @@ pub use self::builder::RedisStoreBuilder;
 /// Clones share their connections. Every operation answers within twice the response timeout (500 ms by default), with an
 /// error if need be; what Redis cannot answer at the moment is [`Unavailable`](StoreErrorKind::Unavailable) or
 /// [`Refused`](StoreErrorKind::Refused), and works again without a restart once Redis does.
+///
+/// A Redis that is full keeps what it has: sessions are used, revived, reconnected and ended, and limits hold; new sessions,
+/// data and messages are refused.
 #[derive(Clone)]
 pub struct RedisStore {
     inner: Arc<Inner>,
