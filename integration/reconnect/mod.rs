@@ -1,11 +1,14 @@
 //! A session goes to whoever shows its token, through any door of any replica: once, to its own principal, and the holder
 //! before is out.
 
+mod audit;
 mod doors;
 mod first_wins;
 mod forge;
 mod handshakes;
+mod old_holder;
 mod outcomes;
+mod principals;
 mod rotation;
 mod tokens;
 mod tool;
