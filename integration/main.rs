@@ -10,6 +10,7 @@ mod lifecycle;
 mod notes;
 mod principals;
 mod quickstart;
+mod reconnect;
 mod replicas;
 mod rounds;
 mod sdk;

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::ready;
 use futures::stream::BoxStream;
+use tokio::sync::watch;
 use tower_mcp_sessions::store::{
     Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, Heard, Inbox, Letters, Lifetimes, Limiter,
     ListenCursor, Listening, LogLimits, LogSlice, MemoryStore, Opening, Posted, Presence, QuestionName, Rate,
@@ -86,6 +87,9 @@ struct Ledger {
     disconnected: Mutex<Vec<SessionKey>>,
     ended: Mutex<Vec<(SessionKey, EndReason)>>,
     departures: AtomicU64,
+    /// Sessions change hands only while this is false.
+    hands_are_tied: watch::Sender<bool>,
+    waiting: AtomicU64,
 }
 
 impl SharedStore {
@@ -117,6 +121,16 @@ impl SharedStore {
     /// From now on nobody can begin to listen to the bus.
     pub(crate) fn take_bus_down(&self) {
         self.ledger.bus_is_down.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on changes of a session's holder wait, or go on.
+    pub(crate) fn tie_hands(&self, tied: bool) {
+        self.ledger.hands_are_tied.send_replace(tied);
+    }
+
+    /// How many changes of holder have waited or wait.
+    pub(crate) fn waited(&self) -> u64 {
+        self.ledger.waiting.load(Ordering::SeqCst)
     }
 
     /// Sessions that any replica's sweep found idle.
@@ -177,7 +191,12 @@ impl SessionStore for SharedStore {
     }
 
     async fn reconnect(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Result<Reconnected, StoreError> {
-        self.asked()?.reconnect(change, lifetimes).await
+        let store = self.asked()?;
+        if *self.ledger.hands_are_tied.borrow() {
+            self.ledger.waiting.fetch_add(1, Ordering::SeqCst);
+            let _ = self.ledger.hands_are_tied.subscribe().wait_for(|tied| !tied).await;
+        }
+        store.reconnect(change, lifetimes).await
     }
 
     async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError> {

@@ -11,5 +11,6 @@ pub(crate) mod raw;
 pub(crate) mod redis;
 pub(crate) mod replica;
 pub(crate) mod size;
+pub(crate) mod trio;
 pub(crate) mod upstreams;
 pub(crate) mod wire;

@@ -4,6 +4,7 @@ mod answer;
 mod messages;
 mod session;
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -25,15 +26,18 @@ use super::replica::Replica;
 
 pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+pub(crate) const RECONNECT_TOKEN: HeaderName = HeaderName::from_static("mcp-reconnect-token");
+pub(crate) const RECONNECT_NONCE: HeaderName = HeaderName::from_static("mcp-reconnect-nonce");
 pub(crate) const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
 /// The revisions with sessions.
 pub(crate) const LEGACY: [&str; 3] = ["2025-03-26", "2025-06-18", "2025-11-25"];
 
-/// A client of one replica: an address, and the headers it always sends.
+/// A client of one replica: an address, a path, and the headers it always sends.
 #[derive(Clone)]
 pub(crate) struct Client {
     address: SocketAddr,
+    path: Cow<'static, str>,
     headers: HeaderMap,
 }
 
@@ -48,7 +52,7 @@ impl Client {
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::HOST, HeaderValue::from_str(&address.to_string()).unwrap());
-        Self { address, headers }
+        Self { address, path: "/mcp".into(), headers }
     }
 
     /// The same client, sending one more header, or another value of one.
@@ -63,6 +67,11 @@ impl Client {
         let mut client = self.clone();
         client.headers.remove(name.into());
         client
+    }
+
+    /// The same client asking for another path than `/mcp`.
+    pub(crate) fn at_path(&self, path: impl Into<Cow<'static, str>>) -> Self {
+        Self { path: path.into(), ..self.clone() }
     }
 
     /// The same client talking to another replica.
@@ -116,7 +125,7 @@ impl Client {
         task.spawn(async move {
             let _ = connection.await;
         });
-        Connection { sender, headers: self.headers.clone(), task }
+        Connection { sender, path: self.path.clone(), headers: self.headers.clone(), task }
     }
 
     /// Raw bytes out, raw bytes back, until the server closes the connection.
@@ -146,7 +155,7 @@ impl Client {
 
     /// A request's head with this client's headers, to be sent as bytes; the caller adds the blank line.
     pub(crate) fn head(&self, method: &str) -> String {
-        let mut head = format!("{method} /mcp HTTP/1.1\r\nconnection: close\r\n");
+        let mut head = format!("{method} {} HTTP/1.1\r\nconnection: close\r\n", self.path);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap()));
         }
@@ -157,6 +166,7 @@ impl Client {
 /// One connection, used for one request after the other.
 pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
+    path: Cow<'static, str>,
     headers: HeaderMap,
     task: JoinSet<()>,
 }
@@ -182,7 +192,7 @@ impl Connection {
     async fn answer(&mut self, method: Method, body: impl Into<Bytes>) -> http::Response<Incoming> {
         let mut request = Request::new(Full::new(body.into()));
         *request.method_mut() = method;
-        *request.uri_mut() = "/mcp".parse().unwrap();
+        *request.uri_mut() = self.path.parse().unwrap();
         *request.headers_mut() = self.headers.clone();
         self.sender.ready().await.expect("the connection is open");
         self.sender.send_request(request).await.expect("an answer")

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use axum::response::IntoResponse;
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
@@ -61,8 +62,18 @@ impl Replica {
         S::Response: IntoResponse,
         S::Future: Send,
     {
-        let app = Router::new().route_service("/mcp", service);
+        Self::serve(Router::new().route_service("/mcp", service)).await
+    }
+
+    /// Serves with axum as the examples do: the monitor beside `/mcp`, and the client's address known.
+    pub(crate) async fn with_monitor(sessions: &SessionLayer, inner: &Scripted) -> Self {
+        let app = Router::new().route_service("/mcp", sessions.layer(inner.clone()));
+        Self::serve(app.fallback_service(sessions.monitor().build())).await
+    }
+
+    async fn serve(app: Router) -> Self {
         let (listener, address) = listen().await;
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let mut server = JoinSet::new();
         server.spawn(async move { axum::serve(listener, app).await.expect("the listener works") });
         Self { address, _server: server }
@@ -75,9 +86,10 @@ async fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// The layer most tests use: the header `x-user` names the principal.
+/// The layer most tests use: the header `x-user` names the principal, and axum the peer.
 pub(crate) fn layer(store: &SharedStore) -> SessionLayerBuilder {
-    SessionLayer::builder(store.clone()).principal(|parts| user(&parts.headers))
+    let builder = SessionLayer::builder(store.clone()).principal(|parts| user(&parts.headers));
+    builder.peer(|parts| parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0))
 }
 
 fn user(headers: &HeaderMap) -> Option<String> {

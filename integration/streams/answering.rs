@@ -6,11 +6,12 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Trio, assert_refused};
+use super::assert_refused;
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::eventually;
 use crate::harness::inner::question;
 use crate::harness::raw::{Events, Session};
+use crate::harness::trio::Trio;
 
 on_every_backend! {
     a_question_of_one_replica_is_answered_through_any_other,

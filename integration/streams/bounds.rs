@@ -6,11 +6,12 @@ use serde_json::json;
 use tower_mcp_sessions::SessionKey;
 use tower_mcp_sessions::store::{LogSlice, StreamLog, StreamName, StreamState};
 
-use super::{Trio, assert_rising, assert_steps_and_result};
+use super::{assert_rising, assert_steps_and_result};
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::within;
 use crate::harness::raw::{Event, Session};
 use crate::harness::size::size;
+use crate::harness::trio::Trio;
 
 on_every_backend! {
     who_comes_back_too_late_is_told_of_the_gap_and_gets_what_was_kept,

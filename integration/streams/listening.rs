@@ -5,10 +5,11 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Trio, assert_refused, assert_rising, assert_silent, word, words_in};
+use super::{assert_refused, assert_rising, assert_silent, word, words_in};
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::{eventually, soon};
 use crate::harness::raw::{Events, Session};
+use crate::harness::trio::Trio;
 
 on_every_backend! {
     a_listener_hears_the_inner_services_of_all_replicas,

@@ -7,12 +7,13 @@ use http::StatusCode;
 use serde_json::json;
 use tower_mcp_sessions::Resumable;
 
-use super::{Trio, assert_refused, assert_rising, assert_steps_and_result, steps_in};
+use super::{assert_refused, assert_rising, assert_steps_and_result, steps_in};
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::{eventually, soon, within};
 use crate::harness::inner::Scripted;
 use crate::harness::raw::{Client, Event, Events, LAST_EVENT_ID, LEGACY, SESSION_ID, Session, request};
 use crate::harness::size::size;
+use crate::harness::trio::Trio;
 
 on_every_backend! {
     a_cut_stream_goes_on_elsewhere_exactly_where_it_was_cut,

@@ -4,11 +4,11 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::Trio;
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::eventually;
 use crate::harness::inner::{Scripted, Seen};
 use crate::harness::raw::{SESSION_ID, Session, VERSION, initialize, notification};
+use crate::harness::trio::Trio;
 
 on_every_backend! {
     a_shaping_call_reaches_existing_bindings_and_later_ones,

@@ -5,9 +5,10 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::json;
 
-use super::{Trio, assert_rising, assert_silent, assert_steps_and_result, word, words_in};
+use super::{assert_rising, assert_silent, assert_steps_and_result, word, words_in};
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::{eventually, within};
+use crate::harness::trio::Trio;
 
 on_every_backend! {
     a_stream_stays_open_while_the_store_is_away_and_loses_nothing,

@@ -64,7 +64,8 @@ impl<S: InnerService> Exchange<S> {
         self.engine.bind(&admission, binding, inbox);
         let mut response: Response<ResponseBody> = Response::from_parts(answer.parts, answer.body);
         response.headers_mut().insert(headers::SESSION_ID, id);
-        if let Some(token) = self.token(&admission).await {
+        // Whatever this replica gave before: who asks again has lost that answer.
+        if let Some(token) = self.engine.give_token(&admission).await {
             response.headers_mut().insert(headers::RECONNECT_TOKEN, token);
         }
         Ok(Introduction::known(response))

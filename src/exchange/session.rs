@@ -27,8 +27,10 @@ impl<S: InnerService> Exchange<S> {
                 if !message.is_ping() {
                     admission.lease.confirm();
                 }
-                let token = self.token(&admission).await;
-                with_token(self.receive(admission, parts, body, &message.content).await, token)
+                // The token is the holder's: a call that makes the session somebody else's must not be answered with it.
+                let due = self.token(&admission).await.map(|token| (token, admission.lease.ended.clone()));
+                let outcome = self.receive(admission, parts, body, &message.content).await;
+                with_token(outcome, due.filter(|(_, ended)| !ended.is_cancelled()).map(|(token, _)| token))
             }
             Err(rejection) => Err(rejection.into()),
         };

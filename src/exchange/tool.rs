@@ -1,15 +1,17 @@
 //! The MCP tool `reconnect_session`: listed beside the inner service's own tools, and answered by the layer.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode, header};
 
-use super::{Exchange, Outcome};
+use super::{Exchange, Outcome, detached};
 use crate::audit::ReconnectDoor;
 use crate::body::{ResponseBody, read_whole};
 use crate::engine::attempt::Attempt;
 use crate::engine::reconnect::Named;
-use crate::inner::InnerService;
+use crate::inner::{Failure, InnerService};
 use crate::protocol::headers;
 use crate::protocol::message::{Method, RequestId};
 use crate::reconnect::asked::Presented;
@@ -27,12 +29,15 @@ impl<S: InnerService> Exchange<S> {
         if is_open { tool::arguments(body) } else { None }
     }
 
-    /// Acts on the session named, never on the caller's.
+    /// Acts on the session named, never on the caller's. A client that leaves does not cut it short.
     pub(super) async fn reconnect_by_tool(self, parts: &Parts, id: &RequestId, call: ToolCall) -> Outcome<S> {
         let attempt = Attempt::begin(&self.engine, ReconnectDoor::Tool, parts);
         let named = call.session.map_or(Named::Unreadable, Named::This);
         let presented = call.token.map_or(Presented::Unreadable, Presented::Token);
-        let renewed = self.engine.reconnect(attempt, presented, &named, None).await?;
+        let engine = Arc::clone(&self.engine);
+        let reconnecting =
+            async move { engine.reconnect(attempt, presented, &named, None).await.map_err(Failure::from) };
+        let renewed = detached(&self.engine, reconnecting).await?;
         let object = serde_json::to_value(renewed).expect("text and numbers are JSON");
         let mut response = Response::new(ResponseBody::whole(tool::answer(id, &object)));
         headers::make_json(response.headers_mut());

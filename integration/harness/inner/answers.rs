@@ -88,6 +88,8 @@ impl Scripted {
             "panic-in-message" => breaking_stream(Bytes::from_static(b"data: {\"jsonrpc\":")),
             "not-found" => error(StatusCode::NOT_FOUND, id, "no such thing"),
             "not-found-in-words" => text(StatusCode::NOT_FOUND, "no such thing"),
+            "tools/list" => list_tools(id, params),
+            "tools/call" => json_body(&result(id, &json!({ "called": params["name"] }))),
             "session/put" => put(seen, id, params).await,
             "session/get" => get(seen, id, params).await,
             "session/remove" => remove(seen, id, params).await,
@@ -119,6 +121,18 @@ impl Scripted {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
     }
+}
+
+/// A page of tools, written in a way of its own; the last one where a cursor is given, and as an event where a stream is asked for.
+fn list_tools(id: &Value, params: &Value) -> Response<Body> {
+    let more = if params["cursor"].is_null() { r#", "nextCursor":"2""# } else { "" };
+    let page = format!(r#"{{ "jsonrpc":"2.0","id":{id}, "result" : {{"tools": [ {{"name" :"own"}} ]{more}}} }}"#);
+    if params["as"] == "stream" {
+        return events(vec![Ok(event(&log("listing"))), Ok(format!("id: 7\ndata: {page}\n\n").into())]);
+    }
+    let mut response = Response::new(Body::from(page));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 async fn put(seen: &Seen, id: &Value, params: &Value) -> Response<Body> {

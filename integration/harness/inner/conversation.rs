@@ -87,6 +87,11 @@ impl Scripted {
         self.shared.conversation.said.send(event(message)).expect("somebody listens");
     }
 
+    /// Says something by itself, whether somebody listens or not.
+    pub(crate) fn mutter(&self, message: &Value) {
+        let _ = self.shared.conversation.said.send(event(message));
+    }
+
     /// The answers to its questions that reached this service, in order.
     pub(crate) fn answers(&self) -> Vec<Value> {
         let bodies = self.seen().into_iter().map(|seen| serde_json::from_slice(&seen.body).unwrap_or(Value::Null));

@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use super::SESSION_ID;
+use super::{RECONNECT_TOKEN, SESSION_ID};
 use crate::harness::eventually::soon;
 
 /// The beginning of an answer. Dropping it cuts the connection.
@@ -50,6 +50,10 @@ impl Whole {
 
     pub(crate) fn session_id(&self) -> Option<String> {
         Some(self.headers.get(SESSION_ID)?.to_str().expect("a session id is visible ASCII").to_owned())
+    }
+
+    pub(crate) fn reconnect_token(&self) -> Option<String> {
+        Some(self.headers.get(RECONNECT_TOKEN)?.to_str().expect("a token is visible ASCII").to_owned())
     }
 
     /// Everything a client can tell answers apart by; the date is the server's clock.
