@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::{Value, json};
+use tower_mcp_sessions::SessionKey;
+use tower_mcp_sessions::store::{StreamLog, StreamName};
 
 use super::{Door, Holder, open_doors, trio};
 use crate::harness::backend::{Backend, on_every_backend};
@@ -149,8 +151,9 @@ async fn the_new_holder_hears_what_was_missed(backend: Backend) {
         for (at, inner) in trio.inners.iter().enumerate() {
             inner.say(&word(&format!("missed {at}")));
         }
-        let [_, _, at_c] = trio.everywhere(&old.session);
-        eventually("they are kept", async || at_c.works().await).await;
+        let key = SessionKey::parse(old.session.key()).expect("a key");
+        let kept = async || trio.store.read(&key, &StreamName::LISTEN, 0, 10).await.expect("the store reads").messages;
+        eventually("they are kept", async || kept().await.len() == 4).await;
 
         let new = old.reconnect(door, &trio.replicas[round % 3]).await;
 

@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn the_three_kinds_are_told_apart() {
         let request = single(r#" {"jsonrpc":"2.0","id":7,"method":"tools/call"}"#).unwrap();
-        assert!(matches!(&request.kind, Kind::Request { id, method: Method::Other } if &*id.0 == "7"));
+        assert!(matches!(&request.kind, Kind::Request { id, method: Method::ToolsCall } if &*id.0 == "7"));
         let notification = single(r#"{"method":"notifications/initialized"}"#).unwrap();
         assert!(matches!(notification.kind, Kind::Notification(Method::Initialized)));
         for response in [r#"{"id":0,"result":null}"#, r#"{"id":"x","error":{"code":1,"message":""}}"#] {

@@ -28,17 +28,18 @@ pub(crate) fn events(body: ResponseBody, edit: fn(&[u8]) -> Option<Bytes>) -> Re
 fn edited(splitter: &mut Splitter, edit: fn(&[u8]) -> Option<Bytes>) -> Bytes {
     let mut out = BytesMut::new();
     while let Some(message) = splitter.next_message() {
-        out.extend_from_slice(&replaced(message, edit));
+        edited_message(&mut out, &message, edit);
     }
     out.freeze()
 }
 
-fn replaced(message: SseMessage, edit: fn(&[u8]) -> Option<Bytes>) -> Bytes {
-    match (edit(&message.data), &message.id) {
-        (None, _) => message.raw,
-        (Some(json), None) => sse::message(&json),
-        (Some(json), Some(id)) => sse::event(id, &json),
+fn edited_message(out: &mut BytesMut, message: &SseMessage, edit: fn(&[u8]) -> Option<Bytes>) {
+    let Some(json) = edit(&message.data) else { return out.extend_from_slice(&message.raw) };
+    if message.raw.starts_with(b"\n") {
+        // The second half of the line break before, which came in two parts.
+        out.extend_from_slice(b"\n");
     }
+    out.extend_from_slice(&message.id.as_ref().map_or_else(|| sse::message(&json), |id| sse::event(id, &json)));
 }
 
 #[cfg(test)]
