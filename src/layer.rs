@@ -16,7 +16,7 @@ use crate::engine::Engine;
 use crate::engine::config::{Config, Freshness, OnReturn, Resumable};
 use crate::limits::RateLimits;
 #[cfg(feature = "monitor")]
-use crate::monitor::MonitorBuilder;
+use crate::monitor::{MonitorBuilder, feed::hub::Hub};
 use crate::origin::OriginPolicy;
 #[cfg(feature = "reconnect")]
 use crate::reconnect::ReconnectKeys;
@@ -44,6 +44,18 @@ use crate::store::{Lifetimes, LogLimits, ReplicaId, Store};
 #[derive(Clone)]
 pub struct SessionLayer {
     engine: Arc<Engine>,
+    #[cfg(feature = "monitor")]
+    hub: Arc<Hub>,
+}
+
+impl SessionLayer {
+    fn new(engine: Arc<Engine>) -> Self {
+        Self {
+            #[cfg(feature = "monitor")]
+            hub: Arc::new(Hub::new(Arc::clone(&engine))),
+            engine,
+        }
+    }
 }
 
 impl SessionLayer {
@@ -52,11 +64,11 @@ impl SessionLayer {
         SessionLayerBuilder::new(Arc::new(store))
     }
 
-    /// The service beside the MCP endpoint: sessions are reconnected there over plain HTTP. Mount it as the fallback of the
-    /// same app, or under a prefix.
+    /// What stands beside the MCP endpoint: an API, the live feed, and where clients reconnect over plain HTTP. Mount it as
+    /// the fallback of the same app, or under a prefix. See [`monitor`](crate::monitor).
     #[cfg(feature = "monitor")]
     pub fn monitor(&self) -> MonitorBuilder {
-        MonitorBuilder::new(Arc::clone(&self.engine))
+        MonitorBuilder::new(Arc::clone(&self.hub))
     }
 
     /// Tells the clients of open streams to come back elsewhere: listening streams end at once, streams of calls when the
@@ -367,7 +379,7 @@ impl SessionLayerBuilder {
             return Err(ConfigError(self.problems));
         }
         let replica_id = replica_id.map_err(|error| ConfigError(vec![error.to_string()]))?;
-        Ok(SessionLayer { engine: Arc::new(Engine::new(self.config, self.store, replica_id)) })
+        Ok(SessionLayer::new(Arc::new(Engine::new(self.config, self.store, replica_id))))
     }
 }
 
