@@ -5,3 +5,4 @@ mod faults;
 mod fixture;
 mod layout;
 mod opening;
+mod recording;

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tower_mcp_sessions::store::{
-    Appended, Lifetimes, LogLimits, Opening, RedisStore, RedisStoreBuilder, SessionStore, StoreError, StoreErrorKind,
-    StreamLog, StreamName, Touch, TouchOutcome,
+    AgeLimits, Appended, EventLog, Lifetimes, LogLimits, Opening, RedisStore, RedisStoreBuilder, Refusal, SessionStore,
+    StoreError, StoreErrorKind, StreamLog, StreamName, Survey, Touch, TouchOutcome,
 };
-use tower_mcp_sessions::{ClientInfo, EndReason, NewSession, ProtocolVersion, SessionId, SessionKey, SessionOrigin};
+use tower_mcp_sessions::{
+    ClientInfo, EndReason, NewSession, ProtocolVersion, ReconnectDoor, ReconnectOutcome, SessionId, SessionKey,
+    SessionOrigin,
+};
 
 pub(super) const LIFETIMES: Lifetimes = Lifetimes {
     idle_timeout: Duration::from_secs(300),
@@ -78,6 +81,21 @@ pub(super) async fn live_once(store: &RedisStore) -> Result<(), StoreError> {
     store.append(&key, 0, &stream("b"), &[Bytes::from_static(b"m")], &one).await?;
     assert!(store.read(&key, &stream("a"), 0, 10).await?.gap);
     store.data_remove(&key, "name").await?;
+    look_around(store, &key).await?;
     assert!(store.end(&key, EndReason::ClosedByClient).await?);
+    Ok(())
+}
+
+/// What whoever watches asks.
+async fn look_around(store: &RedisStore, key: &SessionKey) -> Result<(), StoreError> {
+    for (part, head) in store.event_heads().await?.iter().enumerate() {
+        store.events(part, 0, 10).await?;
+        store.renew_epoch(part, head).await?;
+    }
+    let (outcome, door) = (ReconnectOutcome::TokenExpired, ReconnectDoor::Tool);
+    store.record_refusal(&Refusal { session: Some(*key), outcome, door }).await?;
+    store.count_modern(1).await?;
+    assert!(store.vitals(&AgeLimits::default()).await?.active > 0);
+    assert!(store.view(key).await?.is_some() && !store.page(None, None, 10).await?.is_empty());
     Ok(())
 }
