@@ -135,21 +135,18 @@ pub(crate) struct Template {
 
 impl Template {
     /// Headers that speak of the original message and of nothing else.
-    const NOT_COPIED: [HeaderName; 10] = [
+    const NOT_COPIED: [HeaderName; 6] = [
         header::CONTENT_LENGTH,
         header::CONTENT_ENCODING,
         header::TRANSFER_ENCODING,
         header::EXPECT,
         header::ACCEPT_ENCODING,
-        headers::SESSION_ID,
-        headers::LAST_EVENT_ID,
-        headers::RECONNECT_TOKEN,
-        headers::RECONNECT_NONCE,
         headers::PROTOCOL_VERSION,
     ];
 
     pub(crate) fn of(parts: &http::request::Parts) -> Self {
         let mut headers = parts.headers.clone();
+        headers::take_ours(&mut headers);
         for name in Self::NOT_COPIED {
             headers.remove(name);
         }

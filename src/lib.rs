@@ -20,6 +20,7 @@ pub mod monitor;
 mod origin;
 mod outcome;
 mod protocol;
+mod rate;
 #[cfg(feature = "reconnect")]
 mod reconnect;
 mod rejection;

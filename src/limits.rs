@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::store::Rate;
+use crate::rate::Rate;
 
 /// Most permits in one window: the store remembers when each of them was given.
 const MOST: u32 = 10_000;

@@ -1,19 +1,26 @@
 //! How often something may happen on this replica, for when the store cannot count for all of them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::store::Rate;
+use crate::rate::{Rate, SlidingWindow};
 
 /// Counts by name in sliding windows: in any span of `rate.per` at most `rate.most` are permitted. Refusals do not count.
 ///
 /// It keeps a bounded number of names; under a flood of them those quiet the longest are forgotten first.
-#[derive(Default)]
 pub(crate) struct LocalLimiter {
-    windows: Mutex<HashMap<Box<str>, Window>>,
+    /// What windows count from.
+    began: Instant,
+    windows: Mutex<HashMap<Box<str>, SlidingWindow>>,
+}
+
+impl Default for LocalLimiter {
+    fn default() -> Self {
+        Self { began: Instant::now(), windows: Mutex::default() }
+    }
 }
 
 impl LocalLimiter {
@@ -24,6 +31,7 @@ impl LocalLimiter {
         if rate.most == 0 {
             return Some(rate.per);
         }
+        let now = now.saturating_duration_since(self.began);
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(window) = windows.get_mut(name) {
             return window.take(rate, now);
@@ -41,47 +49,12 @@ pub(crate) fn stricter(rate: &Rate) -> Rate {
 }
 
 /// Forgets the windows that are over, or else the one whose last permit is the oldest.
-fn make_room(windows: &mut HashMap<Box<str>, Window>, now: Instant) {
+fn make_room(windows: &mut HashMap<Box<str>, SlidingWindow>, now: Duration) {
     windows.retain(|_, window| !window.is_over(now));
     if windows.len() >= LocalLimiter::MAX_NAMES
         && let Some(oldest) = windows.iter().min_by_key(|(_, window)| window.latest()).map(|(name, _)| name.clone())
     {
         windows.remove(&oldest);
-    }
-}
-
-/// The permits given to one name.
-#[derive(Default)]
-struct Window {
-    /// The oldest first.
-    permits: VecDeque<Instant>,
-    /// How long each of them counts.
-    per: Duration,
-}
-
-impl Window {
-    fn take(&mut self, rate: &Rate, now: Instant) -> Option<Duration> {
-        self.per = rate.per;
-        let age = |permit: &Instant| now.saturating_duration_since(*permit);
-        while self.permits.front().is_some_and(|permit| age(permit) >= rate.per) {
-            self.permits.pop_front();
-        }
-        match self.permits.front() {
-            Some(oldest) if self.permits.len() >= rate.most as usize => Some(rate.per - age(oldest)),
-            Some(_) | None => {
-                self.permits.push_back(now);
-                None
-            }
-        }
-    }
-
-    fn latest(&self) -> Option<Instant> {
-        self.permits.back().copied()
-    }
-
-    /// Whether none of its permits counts any more.
-    fn is_over(&self, now: Instant) -> bool {
-        self.latest().is_none_or(|permit| now.saturating_duration_since(permit) >= self.per)
     }
 }
 

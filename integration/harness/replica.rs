@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::extract::ConnectInfo;
@@ -12,16 +14,20 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tower::{Layer, Service};
+use tower::{Layer, Service, layer::layer_fn};
 use tower_mcp_sessions::body::{BoxError, ResponseBody};
 use tower_mcp_sessions::{SessionLayer, SessionLayerBuilder};
 
 use super::backend::SharedStore;
+use super::eventually::eventually;
+use super::in_flight::InFlight;
 use super::inner::Scripted;
 
 /// A running server. Dropping it cuts all its connections and, with the last handle, stops its layer.
 pub(crate) struct Replica {
     pub(crate) address: SocketAddr,
+    /// The answers it waits for, where that is counted.
+    in_flight: Arc<AtomicUsize>,
     _server: JoinSet<()>,
 }
 
@@ -52,7 +58,7 @@ impl Replica {
                 });
             }
         });
-        Self { address, _server: server }
+        Self { address, in_flight: Arc::default(), _server: server }
     }
 
     /// Serves with axum, as the route `/mcp`.
@@ -68,7 +74,16 @@ impl Replica {
     /// Serves with axum as the examples do: the monitor beside `/mcp`, and the client's address known.
     pub(crate) async fn with_monitor(sessions: &SessionLayer, inner: &Scripted) -> Self {
         let app = Router::new().route_service("/mcp", sessions.layer(inner.clone()));
-        Self::serve(app.fallback_service(sessions.monitor().build())).await
+        let app = app.fallback_service(sessions.monitor().build());
+        let in_flight = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&in_flight);
+        let app = app.layer(layer_fn(move |service| InFlight::watch(service, Arc::clone(&count))));
+        Self { in_flight, ..Self::serve(app).await }
+    }
+
+    /// Waits until a replica with a monitor has noticed that its clients have left.
+    pub(crate) async fn is_left_alone(&self) {
+        eventually("the server has noticed", async || self.in_flight.load(Ordering::SeqCst) == 0).await;
     }
 
     async fn serve(app: Router) -> Self {
@@ -76,7 +91,7 @@ impl Replica {
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let mut server = JoinSet::new();
         server.spawn(async move { axum::serve(listener, app).await.expect("the listener works") });
-        Self { address, _server: server }
+        Self { address, in_flight: Arc::default(), _server: server }
     }
 }
 

@@ -10,11 +10,12 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, ServiceExt};
 use tower_mcp_sessions::EndReason;
 
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::eventually;
+use crate::harness::in_flight::InFlight;
 use crate::harness::inner::{OnInitialize, Scripted};
 use crate::harness::raw::{Client, initialize, modern, request};
 use crate::harness::replica::{Replica, layer};
@@ -30,34 +31,6 @@ on_every_backend! {
     a_modern_stream_is_dropped_when_its_client_leaves,
     a_listening_stream_is_dropped_when_its_client_leaves,
     a_service_with_sessions_is_heard_until_the_session_ends,
-}
-
-/// Counts the answers a server waits for.
-struct InFlight(Arc<AtomicUsize>);
-
-impl InFlight {
-    fn watch<S: Service<R> + Clone, R>(
-        service: S,
-        count: Arc<AtomicUsize>,
-    ) -> impl Service<R, Response = S::Response, Error = S::Error, Future: Send> + Clone
-    where
-        S::Future: Send,
-    {
-        service.map_future(move |answer| {
-            count.fetch_add(1, Ordering::SeqCst);
-            let this = Self(Arc::clone(&count));
-            async move {
-                let _this = this;
-                answer.await
-            }
-        })
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
 }
 
 async fn a_client_that_leaves_during_initialize_leaves_no_session_anywhere(backend: Backend) {

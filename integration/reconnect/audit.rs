@@ -173,6 +173,7 @@ async fn a_client_that_leaves_in_the_middle_is_told_of_once(backend: Backend) {
             }
         }
         // The client has left; what the store does for it is known nevertheless.
+        trio.replicas[0].is_left_alone().await;
         trio.store.tie_hands(false);
         eventually("it is told", async || told.len() > 0).await;
         throughout(Duration::from_millis(100), "told once", async || told.len() == 1).await;

@@ -11,12 +11,11 @@ use crate::reconnect::token::Claims;
 use crate::rejection::Rejection;
 use crate::session::Principal;
 
-/// An attempt under way. Dropping it tells that it could not be finished.
+/// An attempt under way. It is told of when it is dropped: unless it was concluded, that it could not be finished.
 pub(crate) struct Attempt {
     engine: Arc<Engine>,
     pub(crate) principal: Option<Principal>,
     told: ReconnectAttempt,
-    is_told: bool,
 }
 
 impl Attempt {
@@ -31,7 +30,7 @@ impl Attempt {
             principal: principal.as_ref().and_then(|principal| engine.config.label_of(principal)),
             replica: Arc::clone(&engine.config.replica),
         };
-        Self { engine: Arc::clone(engine), principal, told, is_told: false }
+        Self { engine: Arc::clone(engine), principal, told }
     }
 
     pub(crate) fn address(&self) -> Option<std::net::IpAddr> {
@@ -44,18 +43,17 @@ impl Attempt {
         self.told.token = Some(claims.id.as_str().into());
     }
 
-    /// Tells what came of it.
+    /// Ends it with what came of it.
     pub(crate) fn conclude<T>(mut self, outcome: Result<T, Rejection>) -> Result<T, Rejection> {
         self.told.outcome =
             outcome.as_ref().map_or_else(|rejection| outcome_of(*rejection), |_| ReconnectOutcome::Reconnected);
-        self.tell();
         outcome
     }
+}
 
-    fn tell(&mut self) {
-        if std::mem::replace(&mut self.is_told, true) {
-            return;
-        }
+impl Drop for Attempt {
+    /// The one place where it is told.
+    fn drop(&mut self) {
         let ReconnectAttempt { outcome, door, session, token, address, principal, replica } = &self.told;
         let (outcome, door) = (outcome.as_str(), door.as_str());
         let (session, address) = (session.map(tracing::field::display), address.map(tracing::field::display));
@@ -66,12 +64,6 @@ impl Attempt {
         if let Some(hear) = &self.engine.config.on_reconnect {
             hear(&self.told);
         }
-    }
-}
-
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        self.tell();
     }
 }
 

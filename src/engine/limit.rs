@@ -11,7 +11,7 @@ use crate::address;
 use crate::engine::Engine;
 use crate::local_limiter;
 use crate::rejection::Rejection;
-use crate::session::Principal;
+use crate::session::{Principal, Timestamp};
 use crate::store::{Rate, WindowName};
 
 /// What is counted.
@@ -64,9 +64,9 @@ impl Engine {
         counted: Counted,
         address: Option<IpAddr>,
         rate: Option<Rate>,
-    ) -> Result<(), Rejection> {
+    ) -> Result<Option<Timestamp>, Rejection> {
         match (rate, address) {
-            (None, _) => Ok(()),
+            (None, _) => Ok(None),
             (Some(_), None) => Err(Rejection::AddressUnknown),
             (Some(_), Some(address)) => self.permit(counted, &address::limited_as(address), rate).await,
         }
@@ -80,23 +80,30 @@ impl Engine {
         rate: Option<Rate>,
     ) -> Result<(), Rejection> {
         match principal {
-            Some(principal) => self.permit(counted, principal.as_str(), rate).await,
+            Some(principal) => self.permit(counted, principal.as_str(), rate).await.map(drop),
             None => Ok(()),
         }
     }
 
-    pub(crate) async fn permit(&self, counted: Counted, who: &str, rate: Option<Rate>) -> Result<(), Rejection> {
-        let Some(rate) = rate else { return Ok(()) };
+    /// Counts once more. Returns the store's clock if the store was asked, and counted.
+    pub(crate) async fn permit(
+        &self,
+        counted: Counted,
+        who: &str,
+        rate: Option<Rate>,
+    ) -> Result<Option<Timestamp>, Rejection> {
+        let Some(rate) = rate else { return Ok(None) };
         let window = counted.window(who);
-        let retry_after = match self.store.take(&window, &rate).await {
-            Ok(taken) => taken.retry_after,
+        let (now, retry_after) = match self.clock.timed(self.store.take(&window, &rate), |taken| taken.now).await {
+            Ok(taken) => (Some(taken.now), taken.retry_after),
             Err(error) => {
                 tracing::warn!(?counted, %error, "limits cannot be counted in the store; this replica counts by itself");
-                self.local_limits.take(window.as_str(), &local_limiter::stricter(&rate), Instant::now())
+                let local = self.local_limits.take(window.as_str(), &local_limiter::stricter(&rate), Instant::now());
+                (None, local)
             }
         };
         match retry_after {
-            None => Ok(()),
+            None => Ok(now),
             Some(span) => {
                 let seconds = span.as_millis().div_ceil(1000).max(1);
                 Err(Rejection::RateLimited { retry_after: u32::try_from(seconds).unwrap_or(u32::MAX) })

@@ -2,6 +2,7 @@
 //! store decides who was first.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -104,9 +105,12 @@ impl Engine {
         let keys = self.config.reconnect.as_ref().ok_or_else(|| refused(ReconnectOutcome::InvalidToken))?;
         let limits = &self.config.limits;
         let address = attempt.address();
-        self.permit_address(Counted::ReconnectsOfAddress, address, limits.reconnects_per_address).await?;
+        let told = self.permit_address(Counted::ReconnectsOfAddress, address, limits.reconnects_per_address).await?;
         let Presented::Token(token) = presented else { return Err(refused(ReconnectOutcome::InvalidToken)) };
-        let now = self.ask_the_time().await.map_err(|error| self.store_away("time", &error))?;
+        let now = match told {
+            Some(now) => now,
+            None => self.ask_the_time().await.map_err(|error| self.store_away("time", &error))?,
+        };
         let claims = keys.verify(&token, now).map_err(refused)?;
         attempt.concerns(&claims);
         let principal = attempt.principal.as_ref();
@@ -169,7 +173,8 @@ impl Engine {
     /// than a wrong one.
     pub(crate) async fn mint(&self, record: &SessionRecord) -> Option<ReconnectToken> {
         let keys = self.config.reconnect.as_ref()?;
-        let now = self.now().await.map_err(|error| self.store_away("time", &error)).ok()?;
+        let now = self.now().await;
+        let now = now.inspect_err(|error| tracing::warn!(session = %record.key, %error, "no reconnect token: the store does not tell the time")).ok()?;
         let grant =
             Grant { session: record.key, generation: record.generation, principal: record.origin.principal.as_ref() };
         let minted = keys.mint(&grant, now);
@@ -178,8 +183,7 @@ impl Engine {
 
     /// Whether the client should get a token with this answer: it has none of this replica's, or that is past half its life.
     pub(crate) fn is_token_due(&self, admission: &Admission) -> bool {
-        let keys = self.config.reconnect.as_ref();
-        keys.is_some_and(|keys| admission.lease.token_is_due(keys.ttl() / 2))
+        self.token_ttl().is_some_and(|ttl| admission.lease.token_is_due(ttl / 2))
     }
 
     /// A token to hand out with an answer.
@@ -190,8 +194,7 @@ impl Engine {
     }
 
     /// How long a token lives; `None` if none are given.
-    #[cfg(feature = "monitor")]
-    pub(crate) fn token_ttl(&self) -> Option<std::time::Duration> {
+    pub(crate) fn token_ttl(&self) -> Option<Duration> {
         self.config.reconnect.as_ref().map(ReconnectKeys::ttl)
     }
 }

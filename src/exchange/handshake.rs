@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderName, Request, Response, header};
+use http::{Request, Response, header};
 use tokio::runtime::Handle;
 
 #[cfg(feature = "reconnect")]
@@ -39,10 +39,9 @@ impl<S: InnerService> Exchange<S> {
     async fn run_handshake(mut self, mut parts: Box<Parts>, body: Bytes) -> Introduced<S> {
         let principal = self.engine.config.principal_of(&parts);
         let (body, entrance) = self.enter(&mut parts, body, principal.as_ref()).await?;
+        headers::take_ours(&mut parts.headers);
         // Its answer is read here, so it must not come compressed.
-        for name in SPOKEN_TO_US {
-            parts.headers.remove(name);
-        }
+        parts.headers.remove(header::ACCEPT_ENCODING);
         let template = Template::of(&parts);
         let request = Request::from_parts(*parts, RequestBody::whole(body.clone()));
         let mut response = self.inner.call(request).await.map_err(Failure::Inner)?;
@@ -78,9 +77,9 @@ impl<S: InnerService> Exchange<S> {
         principal: Option<&Principal>,
     ) -> Result<(Bytes, Entrance), Rejection> {
         #[cfg(feature = "reconnect")]
-        let body = match self.returning(parts, body).await {
+        let body = match self.returning(parts, body).await? {
             (body, None) => body,
-            (body, Some(returning)) => return Ok((body, Entrance::Returns(Box::new(returning?)))),
+            (body, Some(returning)) => return Ok((body, Entrance::Returns(Box::new(returning)))),
         };
         let address = self.engine.config.address_of(parts);
         let engine = Arc::clone(&self.engine);
@@ -114,15 +113,6 @@ impl<S: InnerService> Exchange<S> {
         Ok(Introduction { response, unclaimed: Some(unclaimed) })
     }
 }
-
-/// Headers of an `initialize` that are no business of the inner service's.
-const SPOKEN_TO_US: [HeaderName; 5] = [
-    headers::SESSION_ID,
-    headers::LAST_EVENT_ID,
-    headers::RECONNECT_TOKEN,
-    headers::RECONNECT_NONCE,
-    header::ACCEPT_ENCODING,
-];
 
 /// How a client comes in.
 enum Entrance {

@@ -32,19 +32,19 @@ pub(super) struct Returning {
 impl<S: InnerService> Exchange<S> {
     /// Takes what concerns reconnecting out of an `initialize`; if there is a token, judges it.
     pub(super) async fn returning(
-        &self,
+        &mut self,
         parts: &mut Parts,
         body: Bytes,
-    ) -> (Bytes, Option<Result<Returning, Rejection>>) {
+    ) -> Result<(Bytes, Option<Returning>), Rejection> {
         let (body, Asked { token, nonce }) = asked::take(&mut parts.headers, body);
-        let Some(presented) = token.filter(|_| self.engine.config.reconnect.is_some()) else { return (body, None) };
+        let Some(presented) = token.filter(|_| self.engine.config.reconnect.is_some()) else { return Ok((body, None)) };
+        self.inner.release();
         let mut attempt = Attempt::begin(&self.engine, ReconnectDoor::Initialize, parts);
         let proven = self.engine.prove(&mut attempt, presented, &Named::Whichever, nonce.is_some()).await;
-        let returning = match proven {
-            Ok(proven) => Ok(Returning { attempt, proven, nonce }),
+        match proven {
+            Ok(proven) => Ok((body, Some(Returning { attempt, proven, nonce }))),
             Err(rejection) => attempt.conclude(Err(rejection)),
-        };
-        (body, Some(returning))
+        }
     }
 
     /// The inner service has accepted the new handshake.

@@ -153,10 +153,7 @@ impl<S: InnerService> Exchange<S> {
     /// Makes the client's headers the inner service's: our id off, the session's version on, the session in the extensions.
     fn prepare(&self, parts: &mut Parts, admission: &Admission, length: usize) {
         let headers = &mut parts.headers;
-        headers.remove(headers::SESSION_ID);
-        headers.remove(headers::RECONNECT_TOKEN);
-        headers.remove(headers::RECONNECT_NONCE);
-        headers.remove(headers::LAST_EVENT_ID);
+        headers::take_ours(headers);
         // Event streams are read on their way, so they must not come compressed.
         headers.remove(header::ACCEPT_ENCODING);
         if headers.remove(header::TRANSFER_ENCODING).is_some() {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode, header};
 
@@ -57,7 +56,7 @@ impl<S: InnerService> Exchange<S> {
         }
         let (mut head, body) = answer.into_parts();
         let body = read_whole(body, LIMIT).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
-        let body = tool::list(&body).unwrap_or_else(|| Bytes::clone(&body));
+        let body = tool::list(&body).unwrap_or(body);
         head.headers.remove(header::CONTENT_LENGTH);
         Ok(Response::from_parts(head, ResponseBody::whole(body)))
     }

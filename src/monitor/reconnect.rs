@@ -14,9 +14,9 @@ use crate::body::{BoxError, ResponseBody, Unreadable, read_whole};
 use crate::engine::Engine;
 use crate::engine::attempt::Attempt;
 use crate::engine::reconnect::Named;
-use crate::id::{NonceDigest, SessionKey};
+use crate::id::SessionKey;
 use crate::protocol::headers;
-use crate::reconnect::asked::Presented;
+use crate::reconnect::asked::{self, Presented};
 use crate::reconnect::token::ReconnectToken;
 use crate::rejection::Rejection;
 
@@ -30,7 +30,7 @@ struct Asked {
 
 pub(super) async fn respond<B>(
     engine: Arc<Engine>,
-    parts: Parts,
+    mut parts: Parts,
     body: B,
     key: SessionKey,
 ) -> Result<Response<ResponseBody>, Refusal>
@@ -56,7 +56,7 @@ where
         ));
     };
     let presented = ReconnectToken::parse(token.as_bytes()).map_or(Presented::Unreadable, Presented::Token);
-    let nonce = parts.headers.get(headers::RECONNECT_NONCE).and_then(|nonce| NonceDigest::of(nonce.as_bytes()));
+    let nonce = asked::take_nonce(&mut parts.headers);
     let attempt = Attempt::begin(&engine, ReconnectDoor::Api, &parts);
     // A client that leaves does not cut it short.
     let tracker = engine.drain.calls.clone();

@@ -18,6 +18,13 @@ pub(crate) const RECONNECT_NONCE: HeaderName = HeaderName::from_static("mcp-reco
 pub(crate) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
+/// Takes off what is said to the layer alone, and no business of an inner service's.
+pub(crate) fn take_ours(headers: &mut HeaderMap) {
+    for name in [SESSION_ID, LAST_EVENT_ID, RECONNECT_TOKEN, RECONNECT_NONCE] {
+        headers.remove(name);
+    }
+}
+
 /// How often a header that must be single stands in a request.
 pub(crate) enum Single<'a> {
     Absent,

@@ -49,6 +49,12 @@ pub(crate) fn take(headers: &mut HeaderMap, body: Bytes) -> (Bytes, Asked) {
     (body, Asked { token: agreed(token.presented(), token_in_body.presented()), nonce: nonce.digest() })
 }
 
+/// Takes the nonce off the headers of a request that is no `initialize`.
+#[cfg(feature = "monitor")]
+pub(crate) fn take_nonce(headers: &mut HeaderMap) -> Option<NonceDigest> {
+    take_header(headers, &RECONNECT_NONCE).digest()
+}
+
 fn agreed(one: Option<Presented>, other: Option<Presented>) -> Option<Presented> {
     match (one, other) {
         (None, said) | (said, None) => said,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::StoreError;
+use crate::rate::Rate;
 use crate::session::Timestamp;
 
 /// Windows that count what happened lately.
@@ -32,15 +33,6 @@ impl WindowName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// So many in so long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// Permits given in any span of that length.
-    pub most: u32,
-    /// The span.
-    pub per: Duration,
 }
 
 /// What came of [`Limiter::take`].

@@ -8,9 +8,10 @@ mod inbox;
 mod limiter;
 mod log;
 mod reconnect;
+mod state;
 mod streams;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -20,12 +21,11 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 use self::inbox::Wire;
-use self::limiter::Window;
 use self::log::Log;
-use self::reconnect::Retry;
+use self::state::{Entry, Own, State, due};
 use super::{
-    Blueprint, BusMessage, Census, DataPut, Lifetimes, Opening, Reconnected, Reconnection, ReplicaId, Revival,
-    SessionStore, StoreError, Swept, Touch, TouchOutcome, Touched, WindowName,
+    Blueprint, BusMessage, Census, DataPut, Lifetimes, Opening, Reconnected, Reconnection, Revival, SessionStore,
+    StoreError, Swept, Touch, TouchOutcome, Touched,
 };
 use crate::id::SessionKey;
 use crate::session::{EndReason, NewSession, SessionRecord, SessionStatus, Timestamp};
@@ -40,40 +40,6 @@ struct Shared {
     state: Mutex<State>,
     news: broadcast::Sender<BusMessage>,
     clock: Clock,
-}
-
-#[derive(Default)]
-struct State {
-    sessions: HashMap<SessionKey, Entry>,
-    /// Active sessions by when they were last seen.
-    seen: BTreeSet<(Timestamp, SessionKey)>,
-    /// Disconnected sessions by when they were last seen.
-    gone: BTreeSet<(Timestamp, SessionKey)>,
-    /// All sessions by when they were opened.
-    born: BTreeSet<(Timestamp, SessionKey)>,
-    /// Sessions whose handshake is unconfirmed, by when they were opened.
-    unconfirmed: BTreeSet<(Timestamp, SessionKey)>,
-    /// What happened lately.
-    windows: HashMap<WindowName, Window>,
-    /// Until when a replica's word is good.
-    present: HashMap<ReplicaId, Timestamp>,
-}
-
-struct Entry {
-    record: SessionRecord,
-    handshake: Bytes,
-    last_seen: Timestamp,
-    data: HashMap<String, Bytes>,
-    log: Log,
-    wire: Wire,
-    retry: Option<Retry>,
-}
-
-/// A live session of the caller's generation, or why there is none.
-enum Own<'a> {
-    Live(&'a mut Entry),
-    Superseded,
-    Gone,
 }
 
 /// Starts at the wall clock and runs on the monotonic one: it never jumps, and a paused tokio clock pauses it.
@@ -121,53 +87,6 @@ impl MemoryStore {
     fn tell(&self, message: BusMessage) {
         let _ = self.shared.news.send(message);
     }
-}
-
-impl State {
-    fn own(&mut self, key: &SessionKey, generation: u32) -> Own<'_> {
-        match self.sessions.get_mut(key) {
-            None => Own::Gone,
-            Some(entry) if entry.record.generation != generation => Own::Superseded,
-            Some(entry) => Own::Live(entry),
-        }
-    }
-
-    fn index(&mut self, status: SessionStatus) -> &mut BTreeSet<(Timestamp, SessionKey)> {
-        match status {
-            SessionStatus::Active => &mut self.seen,
-            SessionStatus::Disconnected => &mut self.gone,
-        }
-    }
-
-    /// Moves a session to a status and a last-seen time; `false` if it does not live.
-    fn place(&mut self, key: &SessionKey, status: SessionStatus, last_seen: Timestamp) -> bool {
-        let Some(entry) = self.sessions.get_mut(key) else { return false };
-        let old = (entry.record.status, entry.last_seen);
-        entry.record.status = status;
-        entry.last_seen = last_seen;
-        self.index(old.0).remove(&(old.1, *key));
-        self.index(status).insert((last_seen, *key));
-        true
-    }
-
-    fn remove(&mut self, key: &SessionKey) -> bool {
-        let Some(entry) = self.sessions.remove(key) else { return false };
-        self.index(entry.record.status).remove(&(entry.last_seen, *key));
-        self.born.remove(&(entry.record.created_at, *key));
-        self.unconfirmed.remove(&(entry.record.created_at, *key));
-        true
-    }
-
-    fn confirm(&mut self, key: &SessionKey) {
-        if let Some(entry) = self.sessions.get(key) {
-            self.unconfirmed.remove(&(entry.record.created_at, *key));
-        }
-    }
-}
-
-/// The sessions of an index at or before a moment, oldest first.
-fn due(index: &BTreeSet<(Timestamp, SessionKey)>, until: Timestamp, limit: usize) -> Vec<(Timestamp, SessionKey)> {
-    index.iter().take_while(|(at, _)| *at <= until).take(limit).copied().collect()
 }
 
 #[async_trait]

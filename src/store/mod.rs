@@ -27,10 +27,11 @@ mod redis;
 mod session_store;
 mod stream_log;
 
+pub use crate::rate::Rate;
 pub use bus::{Bus, BusMessage, BusSignal};
 pub use error::{StoreError, StoreErrorKind};
 pub use inbox::{Asked, Inbox, Letters, Posted, QuestionName, Shaped, Shaping};
-pub use limiter::{Limiter, Rate, Taken, WindowName};
+pub use limiter::{Limiter, Taken, WindowName};
 pub use memory::MemoryStore;
 pub use presence::{Presence, ReplicaId};
 #[cfg(feature = "redis")]

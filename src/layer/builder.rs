@@ -1,0 +1,349 @@
+//! [`SessionLayerBuilder`]: every choice about a layer, and its default.
+
+use std::error::Error;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+
+use super::SessionLayer;
+use crate::address::TrustedProxies;
+#[cfg(feature = "reconnect")]
+use crate::audit::ReconnectAttempt;
+use crate::engine::Engine;
+use crate::engine::config::{Config, Freshness, OnReturn, Resumable};
+use crate::limits::RateLimits;
+use crate::origin::OriginPolicy;
+#[cfg(feature = "reconnect")]
+use crate::reconnect::ReconnectKeys;
+use crate::session::Principal;
+use crate::store::{Lifetimes, LogLimits, ReplicaId, Store};
+
+/// Builds a [`SessionLayer`]. Every option has a default that suits a server on one machine.
+#[must_use = "a builder does nothing until built"]
+pub struct SessionLayerBuilder {
+    store: Arc<dyn Store>,
+    config: Config,
+    problems: Vec<String>,
+}
+
+impl SessionLayerBuilder {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        let config = Config {
+            lifetimes: Lifetimes {
+                idle_timeout: Duration::from_secs(5 * 60),
+                expires_after: Duration::from_secs(24 * 60 * 60),
+                max_lifetime: None,
+                handshake_timeout: Duration::from_secs(60),
+            },
+            on_return: OnReturn::default(),
+            freshness: Freshness::default(),
+            origins: OriginPolicy::default(),
+            body_limit: 4 << 20,
+            handshake_limit: 64 << 10,
+            data_limit: 64 << 10,
+            batch_limit: 100,
+            drain_timeout: Duration::from_secs(8),
+            limits: RateLimits::default(),
+            resumable: Resumable::default(),
+            stream_log: LogLimits { messages: 1000, bytes: 1 << 20, ttl: Duration::from_secs(15 * 60) },
+            replica: default_replica(),
+            principal: None,
+            principal_label: None,
+            peer: None,
+            trusted_proxies: TrustedProxies::default(),
+            on_reconnect: None,
+            #[cfg(feature = "reconnect")]
+            reconnect: None,
+            #[cfg(feature = "reconnect")]
+            reconnect_tool: false,
+        };
+        Self { store, config, problems: Vec::new() }
+    }
+
+    /// How long a session may go unused before it is `disconnected`. Default: 5 minutes; at least one second.
+    ///
+    /// It is noticed at most one second late, by the store's clock, and never while a request or stream of it is open.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.config.lifetimes.idle_timeout = timeout;
+        self
+    }
+
+    /// How long a session may go unused before it ends. Default: 24 hours; no less than the idle timeout.
+    pub fn expires_after(mut self, retention: Duration) -> Self {
+        self.config.lifetimes.expires_after = retention;
+        self
+    }
+
+    /// How old a session may get, used or not. Default: as old as it likes.
+    pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
+        self.config.lifetimes.max_lifetime = Some(lifetime);
+        self
+    }
+
+    /// How long a client may take to confirm its handshake: to send anything but a ping within the session it opened, usually
+    /// `notifications/initialized`. Default: 60 seconds; then the session ends.
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.config.lifetimes.handshake_timeout = timeout;
+        self
+    }
+
+    /// What happens when the client of a disconnected session comes back. Default: [`OnReturn::Revive`].
+    pub fn on_return(mut self, on_return: OnReturn) -> Self {
+        self.config.on_return = on_return;
+        self
+    }
+
+    /// How fresh the store's word on a session must be. Default: [`Freshness::Cached`], at most one second old.
+    pub fn freshness(mut self, freshness: Freshness) -> Self {
+        self.config.freshness = freshness;
+        self
+    }
+
+    /// Who a request acts for: usually what an authentication layer outside left in the extensions. Default: nobody; then a
+    /// session belongs to whoever holds its id.
+    ///
+    /// ```
+    /// # use tower_mcp_sessions::{SessionLayer, store::MemoryStore};
+    /// # #[derive(Clone)] struct User { subject: String }
+    /// let sessions = SessionLayer::builder(MemoryStore::new())
+    ///     .principal(|parts| parts.extensions.get::<User>().map(|user| user.subject.clone()))
+    ///     .build();
+    /// ```
+    pub fn principal<P: Into<Principal>>(mut self, find: impl Fn(&Parts) -> Option<P> + Send + Sync + 'static) -> Self {
+        self.config.principal = Some(Box::new(move |parts| find(parts).map(Into::into)));
+        self
+    }
+
+    /// The TCP peer of a request, which a tower service cannot know by itself. Default: the [`PeerAddr`](crate::PeerAddr) in
+    /// the request's extensions, if there is one.
+    pub fn peer(mut self, find: impl Fn(&Parts) -> Option<SocketAddr> + Send + Sync + 'static) -> Self {
+        self.config.peer = Some(Box::new(find));
+        self
+    }
+
+    /// Whose `X-Forwarded-For` (or `Forwarded`) to believe when a client's address is wanted: an address, or a network such as
+    /// `10.0.0.0/8`. The client is the last hop that is no trusted proxy. Default: nobody's; then the peer is the client.
+    pub fn trusted_proxy(mut self, network: &str) -> Self {
+        let refused = self.config.trusted_proxies.trust(network).err();
+        self.problems.extend(refused.map(|why| format!("trusted_proxy: {why}")));
+        self
+    }
+
+    /// How a principal is shown in logs and audit events; `None` shows nothing of it. Default: as it is.
+    ///
+    /// ```
+    /// # use tower_mcp_sessions::{SessionLayer, store::MemoryStore};
+    /// let sessions = SessionLayer::builder(MemoryStore::new())
+    ///     .principal_label(|principal| principal.as_str().split('@').nth(1).map(|domain| format!("…@{domain}")))
+    ///     .build();
+    /// ```
+    pub fn principal_label(mut self, label: impl Fn(&Principal) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.config.principal_label = Some(Box::new(label));
+        self
+    }
+
+    /// Gives out reconnect tokens signed with these keys, and takes them: a client that lost its session id has its session
+    /// back with one. Default: none are given, and tokens are ignored.
+    #[cfg(feature = "reconnect")]
+    pub fn reconnect(mut self, keys: ReconnectKeys) -> Self {
+        self.config.reconnect = Some(keys);
+        self
+    }
+
+    /// Lists an MCP tool `reconnect_session` beside the inner service's own and answers its calls. Default: off, for its
+    /// arguments and its result are secrets, and a tool call ends up in a transcript that a model and others read. Where the
+    /// inner service has a tool of that name, it is hidden.
+    #[cfg(feature = "reconnect")]
+    pub fn reconnect_tool(mut self, on: bool) -> Self {
+        self.config.reconnect_tool = on;
+        self
+    }
+
+    /// Hears of every attempt to reconnect, once. Called on the request's way: it should be quick. Default: nobody does, beside
+    /// `tracing` (target `tower_mcp_sessions::audit`).
+    #[cfg(feature = "reconnect")]
+    pub fn on_reconnect(mut self, hear: impl Fn(&ReconnectAttempt) + Send + Sync + 'static) -> Self {
+        self.config.on_reconnect = Some(Box::new(hear));
+        self
+    }
+
+    /// Answers requests whose `Host` is this name too: `mcp.example.com` (any port) or `mcp.example.com:8443`. Loopback names
+    /// are always answered, any other host is refused with 403.
+    pub fn allow_host(mut self, host: &str) -> Self {
+        let refused = self.config.origins.allow_host(host).err();
+        self.problems.extend(refused.map(|why| format!("allow_host: {why}")));
+        self
+    }
+
+    /// Answers requests to any `Host`. Only where something in front has checked it: without that check, a web page can
+    /// reach a server on its visitor's machine (DNS rebinding).
+    pub fn allow_any_host(mut self) -> Self {
+        self.config.origins.allow_any_host();
+        self
+    }
+
+    /// Accepts browser requests from this origin too, such as `https://app.example.com`. Loopback origins are always
+    /// accepted, any other origin is refused with 403; a request without `Origin` comes from no browser and is accepted.
+    pub fn allow_origin(mut self, origin: &str) -> Self {
+        let refused = self.config.origins.allow_origin(origin).err();
+        self.problems.extend(refused.map(|why| format!("allow_origin: {why}")));
+        self
+    }
+
+    /// Longest request body, in bytes, counted while it streams. Default: 4 MiB.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.config.body_limit = bytes;
+        self
+    }
+
+    /// Longest `initialize` message, in bytes: it is kept with the session. Default: 64 KiB.
+    pub fn handshake_limit(mut self, bytes: usize) -> Self {
+        self.config.handshake_limit = bytes;
+        self
+    }
+
+    /// Most data a session may keep through [`McpSession`](crate::McpSession), names and values, in bytes. Default: 64 KiB.
+    pub fn data_limit(mut self, bytes: usize) -> Self {
+        self.config.data_limit = bytes;
+        self
+    }
+
+    /// Most messages in a JSON-RPC batch (sessions of 2025-03-26 only). Default: 100.
+    pub fn batch_limit(mut self, messages: usize) -> Self {
+        self.config.batch_limit = messages;
+        self
+    }
+
+    /// Which answers a client can resume on any replica after its connection broke. Default: [`Resumable::Streams`].
+    pub fn resumable(mut self, resumable: Resumable) -> Self {
+        self.config.resumable = resumable;
+        self
+    }
+
+    /// How much of its streams a session keeps for clients that resume: messages, bytes, and for how long after the last one.
+    /// Beyond that the oldest make room, and who resumes from before them is told of the gap. Default: 1,000 messages, 1 MiB,
+    /// 15 minutes.
+    pub fn stream_log(mut self, messages: usize, bytes: usize, ttl: Duration) -> Self {
+        self.config.stream_log = LogLimits { messages, bytes, ttl };
+        self
+    }
+
+    /// How often sessions may be opened and reconnected, and how many may live. Default: [`RateLimits::default`].
+    pub fn rate_limits(mut self, limits: RateLimits) -> Self {
+        self.config.limits = limits;
+        self
+    }
+
+    /// How long calls may finish once the layer is told to stop. Default: 8 seconds.
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.config.drain_timeout = timeout;
+        self
+    }
+
+    /// This replica's name in records and events. Default: the host's name and the process id.
+    pub fn replica(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.config.replica = name.into();
+        self
+    }
+
+    /// Builds the layer.
+    ///
+    /// # Panics
+    ///
+    /// If an option makes no sense; the text says which. [`try_build`](Self::try_build) returns it instead.
+    #[must_use]
+    pub fn build(self) -> SessionLayer {
+        match self.try_build() {
+            Ok(layer) => layer,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Builds the layer.
+    ///
+    /// # Errors
+    ///
+    /// If an option makes no sense; the text names every one.
+    pub fn try_build(mut self) -> Result<SessionLayer, ConfigError> {
+        let lifetimes = &self.config.lifetimes;
+        if lifetimes.idle_timeout < Duration::from_secs(1) {
+            self.problems.push("idle_timeout must be at least one second".to_owned());
+        }
+        if lifetimes.expires_after < lifetimes.idle_timeout {
+            self.problems.push("expires_after must not be shorter than idle_timeout".to_owned());
+        }
+        if lifetimes.max_lifetime.is_some_and(|lifetime| lifetime.is_zero()) {
+            self.problems.push("max_lifetime must not be zero; leave it out for no limit".to_owned());
+        }
+        if self.config.stream_log.messages == 0 || self.config.stream_log.ttl.is_zero() {
+            self.problems.push(
+                "stream_log must keep something for a while; use resumable(Resumable::Nothing) for none".to_owned(),
+            );
+        }
+        self.problems.extend(self.config.limits.problems());
+        #[cfg(feature = "reconnect")]
+        if self.config.reconnect_tool && self.config.reconnect.is_none() {
+            self.problems.push("reconnect_tool needs reconnect(keys)".to_owned());
+        }
+        let replica_id = ReplicaId::generate();
+        if let Err(error) = &replica_id {
+            self.problems.push(format!("the operating system has no randomness: {error}"));
+        }
+        if !self.problems.is_empty() {
+            return Err(ConfigError(self.problems));
+        }
+        let replica_id = replica_id.map_err(|error| ConfigError(vec![error.to_string()]))?;
+        Ok(SessionLayer { engine: Arc::new(Engine::new(self.config, self.store, replica_id)) })
+    }
+}
+
+impl fmt::Debug for SessionLayerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionLayerBuilder").field("lifetimes", &self.config.lifetimes).finish_non_exhaustive()
+    }
+}
+
+/// Options that make no sense.
+#[derive(Debug)]
+pub struct ConfigError(Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the session layer cannot be built: {}", self.0.join("; "))
+    }
+}
+
+impl Error for ConfigError {}
+
+fn default_replica() -> Arc<str> {
+    let host = std::env::var("HOSTNAME")
+        .ok()
+        .or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok())
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "replica".to_owned());
+    format!("{host}-{}", std::process::id()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+
+    #[test]
+    fn options_that_make_no_sense_are_named_all_at_once() {
+        let error = SessionLayer::builder(MemoryStore::new())
+            .idle_timeout(Duration::ZERO)
+            .allow_host("https://x")
+            .allow_origin("x")
+            .try_build()
+            .unwrap_err()
+            .to_string();
+        for part in ["idle_timeout", "allow_host: \"https://x\"", "allow_origin: \"x\" is no origin"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}
