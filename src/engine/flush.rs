@@ -66,7 +66,8 @@ impl Engine {
             self.config.on_return == OnReturn::Revive && resident.idle_for() < self.config.lifetimes.idle_timeout;
         // A session in use was never idle, whatever the store thinks: nobody returns who never left.
         if (resident.in_use() || returning)
-            && let Revival::Revived { gap } = self.store.revive(&resident.key, &self.config.lifetimes).await?
+            && let Revival::Revived { gap } =
+                self.store.revive(&resident.key, &self.config.replica, &self.config.lifetimes).await?
         {
             tracing::info!(session = %resident.key, gap_ms = gap.as_millis(), "session_reconnected: it was still in use");
         }

@@ -174,7 +174,7 @@ impl Engine {
 
     async fn revive(&self, record: &SessionRecord) -> Result<Arc<SessionRecord>, Rejection> {
         let key = &record.key;
-        let revival = self.store.revive(key, &self.config.lifetimes).await;
+        let revival = self.store.revive(key, &self.config.replica, &self.config.lifetimes).await;
         match revival.map_err(|error| self.store_failed("revive", key, &error))? {
             Revival::Revived { gap } => {
                 let (from, to) = (&record.origin.replica, &self.config.replica);

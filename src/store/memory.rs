@@ -4,12 +4,14 @@
 //! behave like replicas.
 
 mod bus;
+mod events;
 mod inbox;
 mod limiter;
 mod log;
 mod reconnect;
 mod state;
 mod streams;
+mod survey;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +22,7 @@ use bytes::Bytes;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
+use self::events::Chronicle;
 use self::inbox::Wire;
 use self::log::Log;
 use self::state::{Entry, Own, State, due};
@@ -27,6 +30,7 @@ use super::{
     Blueprint, BusMessage, Census, DataPut, Lifetimes, Opening, Reconnected, Reconnection, Revival, SessionStore,
     StoreError, Swept, Touch, TouchOutcome, Touched,
 };
+use crate::event::{Change, Comeback, SessionEvent};
 use crate::id::SessionKey;
 use crate::session::{EndReason, NewSession, SessionRecord, SessionStatus, Timestamp};
 
@@ -39,6 +43,7 @@ pub struct MemoryStore {
 struct Shared {
     state: Mutex<State>,
     news: broadcast::Sender<BusMessage>,
+    events: broadcast::Sender<SessionEvent>,
     clock: Clock,
 }
 
@@ -69,6 +74,7 @@ impl MemoryStore {
         let shared = Shared {
             state: Mutex::default(),
             news: broadcast::Sender::new(1024),
+            events: broadcast::Sender::new(1024),
             clock: Clock { started: Instant::now(), epoch },
         };
         Self { shared: Arc::new(shared) }
@@ -81,6 +87,22 @@ impl MemoryStore {
 
     fn now(&self) -> Timestamp {
         self.shared.clock.now()
+    }
+
+    /// Records a change of a session that lives.
+    fn record_of(&self, state: &mut State, at: Timestamp, key: &SessionKey, change: Change) {
+        let session = state.sessions.get(key).map(Entry::view);
+        self.record(state, at, change, session);
+    }
+
+    /// Ends a session; `false` if it does not live.
+    fn close(&self, state: &mut State, at: Timestamp, key: &SessionKey, reason: EndReason) -> bool {
+        let session = state.sessions.get(key).map(Entry::view);
+        let lived = state.remove(key);
+        if lived {
+            self.record(state, at, Change::Terminated(reason), session);
+        }
+        lived
     }
 
     /// Nobody listening is fine.
@@ -121,6 +143,7 @@ impl SessionStore for MemoryStore {
         state.seen.insert((now, session.key));
         state.born.insert((now, session.key));
         state.unconfirmed.insert((now, session.key));
+        self.record_of(&mut state, now, &session.key, Change::Created);
         self.tell(BusMessage::Opened(session.key));
         Ok(Opening::Opened { at: now })
     }
@@ -155,16 +178,19 @@ impl SessionStore for MemoryStore {
         Ok(Touched { now, outcomes: batch.iter().map(&mut touch).collect() })
     }
 
-    async fn revive(&self, key: &SessionKey, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
+    async fn revive(&self, key: &SessionKey, replica: &str, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
         let now = self.now();
         let mut state = self.state();
-        let Some(entry) = state.sessions.get(key) else { return Ok(Revival::Gone) };
+        let Some(entry) = state.sessions.get_mut(key) else { return Ok(Revival::Gone) };
         let gap = now.since(entry.last_seen);
         match entry.record.status {
             SessionStatus::Active => Ok(Revival::AlreadyActive),
             SessionStatus::Disconnected if gap >= lifetimes.expires_after => Ok(Revival::Gone),
             SessionStatus::Disconnected => {
+                let before = entry.view();
+                entry.record.origin.replica = replica.into();
                 state.place(key, SessionStatus::Active, now);
+                self.record_comeback(&mut state, now, &before, Comeback::Return);
                 self.tell(BusMessage::Revived(*key));
                 Ok(Revival::Revived { gap })
             }
@@ -176,7 +202,8 @@ impl SessionStore for MemoryStore {
     }
 
     async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError> {
-        let ended = self.state().remove(key);
+        let now = self.now();
+        let ended = self.close(&mut self.state(), now, key, reason);
         if ended {
             self.tell(BusMessage::Ended(*key, reason));
         }
@@ -190,6 +217,7 @@ impl SessionStore for MemoryStore {
         let idle = due(&state.seen, now.before(lifetimes.idle_timeout), limit);
         for (seen, key) in &idle {
             state.place(key, SessionStatus::Disconnected, *seen);
+            self.record_of(&mut state, now, key, Change::Disconnected);
             swept.disconnected.push(*key);
         }
         let expired = due(&state.gone, now.before(lifetimes.expires_after), limit);
@@ -202,7 +230,11 @@ impl SessionStore for MemoryStore {
         let expired = expired.into_iter().map(|(_, key)| (key, EndReason::Expired));
         let too_old = too_old.into_iter().map(|(_, key)| (key, EndReason::MaxLifetime));
         let abandoned = abandoned.into_iter().map(|(_, key)| (key, EndReason::Abandoned));
-        swept.ended = expired.chain(too_old).chain(abandoned).filter(|(key, _)| state.remove(key)).collect();
+        swept.ended = expired
+            .chain(too_old)
+            .chain(abandoned)
+            .filter(|(key, reason)| self.close(&mut state, now, key, *reason))
+            .collect();
         swept.disconnected.iter().for_each(|key| self.tell(BusMessage::Disconnected(*key)));
         swept.ended.iter().for_each(|(key, reason)| self.tell(BusMessage::Ended(*key, *reason)));
         Ok(swept)

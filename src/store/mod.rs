@@ -8,6 +8,8 @@
 //! | [`Inbox`] | what one replica has to tell the others about a session: answers, cancellations, shaping calls |
 //! | [`Presence`] | which replicas run |
 //! | [`Limiter`] | how often something happened lately |
+//! | [`EventLog`] | what happened to the sessions |
+//! | [`Survey`] | how many there are, and how they fare |
 //! | [`Bus`] | the bell that says: look again |
 //!
 //! Every method is **one atomic operation**: seen from outside it happened as a whole or not at all, whatever else runs at
@@ -18,6 +20,7 @@ mod bus;
 #[cfg(feature = "testing")]
 pub mod contract;
 mod error;
+mod event_log;
 mod inbox;
 mod limiter;
 mod memory;
@@ -26,10 +29,12 @@ mod presence;
 mod redis;
 mod session_store;
 mod stream_log;
+mod survey;
 
 pub use crate::rate::Rate;
 pub use bus::{Bus, BusMessage, BusSignal};
 pub use error::{StoreError, StoreErrorKind};
+pub use event_log::{Epoch, EventHead, EventLog, EventSignal, EventSlice, Refusal};
 pub use inbox::{Asked, Inbox, Letters, Posted, QuestionName, Shaped, Shaping};
 pub use limiter::{Limiter, Taken, WindowName};
 pub use memory::MemoryStore;
@@ -44,7 +49,9 @@ pub use stream_log::{
     Appended, Heard, ListenCursor, Listening, LogLimits, LogSlice, StreamLog, StreamName, StreamState,
 };
 
-/// All that the layer needs of a store. Implemented for everything that implements the parts.
-pub trait Store: SessionStore + StreamLog + Inbox + Presence + Limiter + Bus {}
+pub use survey::{AgeLimits, Ages, Bucket, Place, Survey, Vitals};
 
-impl<T: SessionStore + StreamLog + Inbox + Presence + Limiter + Bus> Store for T {}
+/// All that the layer needs of a store. Implemented for everything that implements the parts.
+pub trait Store: SessionStore + StreamLog + Inbox + Presence + Limiter + EventLog + Survey + Bus {}
+
+impl<T: SessionStore + StreamLog + Inbox + Presence + Limiter + EventLog + Survey + Bus> Store for T {}

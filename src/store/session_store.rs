@@ -52,9 +52,9 @@ pub trait SessionStore: Send + Sync + 'static {
     /// The batch need not be atomic as a whole; each session's touch is.
     async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError>;
 
-    /// Makes a disconnected session active again, seen now. Of several callers at once exactly one gets
+    /// Makes a disconnected session active again, seen now, on this replica. Of several callers at once exactly one gets
     /// [`Revival::Revived`]. A session whose retention has passed is not revived.
-    async fn revive(&self, key: &SessionKey, lifetimes: &Lifetimes) -> Result<Revival, StoreError>;
+    async fn revive(&self, key: &SessionKey, replica: &str, lifetimes: &Lifetimes) -> Result<Revival, StoreError>;
 
     /// Gives a session a new secret and makes it active, seen now; its generation rises by one. Of several callers that name
     /// the same generation exactly one gets [`Reconnected::Done`], but for its own retries: one that names the same generation

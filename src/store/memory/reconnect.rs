@@ -1,6 +1,7 @@
 //! [`SessionStore::reconnect`](crate::store::SessionStore::reconnect) in memory.
 
 use super::MemoryStore;
+use crate::event::Comeback;
 use crate::id::NonceDigest;
 use crate::session::{SessionStatus, Timestamp};
 use crate::store::{BusMessage, Lifetimes, Reconnected, Reconnection};
@@ -33,6 +34,7 @@ impl MemoryStore {
         if !first && !again {
             return Reconnected::Superseded;
         }
+        let before = entry.view();
         if first {
             entry.record.generation += 1;
             let until = Timestamp(now.0 + Reconnection::RETRY_WINDOW.as_millis() as u64);
@@ -50,6 +52,9 @@ impl MemoryStore {
             (entry.record.generation, entry.record.created_at, entry.wire.last_letter());
         state.place(&change.key, SessionStatus::Active, now);
         state.confirm(&change.key);
+        if first {
+            self.record_comeback(&mut state, now, &before, Comeback::Token);
+        }
         drop(state);
         self.tell(BusMessage::Reconnected(change.key, generation));
         Reconnected::Done { now, generation, created_at, gap, inbox, again }

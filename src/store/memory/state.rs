@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 
+use super::events::Chronicle;
 use super::inbox::Wire;
 use super::log::Log;
 use super::reconnect::Retry;
@@ -23,7 +24,9 @@ pub(super) struct State {
     pub(super) born: BTreeSet<(Timestamp, SessionKey)>,
     /// Sessions whose handshake is unconfirmed, by when they were opened.
     pub(super) unconfirmed: BTreeSet<(Timestamp, SessionKey)>,
-    /// What happened lately.
+    /// What happened to the sessions.
+    pub(super) chronicle: Chronicle,
+    /// What was permitted lately.
     pub(super) windows: HashMap<WindowName, SlidingWindow>,
     /// Until when a replica's word is good.
     pub(super) present: HashMap<ReplicaId, Timestamp>,

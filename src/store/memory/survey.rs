@@ -1,0 +1,95 @@
+//! [`Survey`] in memory.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use super::state::{Entry, State};
+use crate::event::SessionView;
+use crate::id::SessionKey;
+use crate::session::{SessionStatus, Timestamp, millis};
+use crate::store::{AgeLimits, Ages, Bucket, Place, StoreError, Survey, Vitals};
+
+/// Clients told of.
+const CLIENTS: usize = 50;
+
+impl Entry {
+    pub(super) fn view(&self) -> SessionView {
+        SessionView::of(&self.record, self.last_seen)
+    }
+}
+
+#[async_trait]
+impl Survey for MemoryStore {
+    async fn vitals(&self, ages: &AgeLimits) -> Result<Vitals, StoreError> {
+        let now = self.now();
+        let state = self.state();
+        let sessions = || state.sessions.values();
+        Ok(Vitals {
+            now,
+            active: state.seen.len() as u64,
+            disconnected: state.gone.len() as u64,
+            ages: sessions().fold(Ages::default(), |found, entry| count_age(found, now, entry.last_seen, ages)),
+            lived: sessions().map(|entry| entry.last_seen.since(entry.record.created_at)).sum(),
+            history: history(&state, now),
+            clients: clients(&state),
+        })
+    }
+
+    async fn view(&self, key: &SessionKey) -> Result<Option<SessionView>, StoreError> {
+        Ok(self.state().sessions.get(key).map(Entry::view))
+    }
+
+    async fn page(
+        &self,
+        status: Option<SessionStatus>,
+        from: Option<&Place>,
+        max: usize,
+    ) -> Result<Vec<SessionView>, StoreError> {
+        let state = self.state();
+        let indexes = [(SessionStatus::Active, &state.seen), (SessionStatus::Disconnected, &state.gone)];
+        let wanted = indexes.into_iter().filter(|(of, _)| status.is_none_or(|status| status == *of));
+        let after = |place: &&(Timestamp, SessionKey)| from.is_none_or(|from| **place < (from.last_seen, from.key));
+        let mut found: Vec<_> =
+            wanted.flat_map(|(_, index)| index.iter().rev().filter(after).take(max)).copied().collect();
+        found.sort_unstable_by_key(|place| Reverse(*place));
+        found.truncate(max);
+        Ok(found.iter().filter_map(|(_, key)| state.sessions.get(key)).map(Entry::view).collect())
+    }
+
+    async fn count_modern(&self, requests: u64) -> Result<(), StoreError> {
+        let now = self.now();
+        self.state().chronicle.bucket(now).modern += requests;
+        Ok(())
+    }
+}
+
+fn count_age(mut found: Ages, now: Timestamp, last_seen: Timestamp, limits: &AgeLimits) -> Ages {
+    match now.since(last_seen) {
+        idle if idle < limits.healthy => found.healthy += 1,
+        idle if idle > limits.stale => found.stale += 1,
+        _ => found.aging += 1,
+    }
+    found
+}
+
+fn history(state: &State, now: Timestamp) -> Vec<Bucket> {
+    let last = now.0 / millis(Bucket::SPAN);
+    let first = (last + 1).saturating_sub(Bucket::A_DAY as u64);
+    (first..=last).map(|number| state.chronicle.buckets.get(&number).copied().unwrap_or_default()).collect()
+}
+
+fn clients(state: &State) -> Vec<(String, String, u64)> {
+    let mut counts: HashMap<_, u64> = HashMap::new();
+    for entry in state.sessions.values() {
+        let client = &entry.record.origin.client;
+        *counts.entry((client.name.as_str(), client.version.as_str())).or_default() += 1;
+    }
+    let mut counts: Vec<_> =
+        counts.into_iter().map(|((name, version), count)| (name.to_owned(), version.to_owned(), count)).collect();
+    counts.sort_unstable_by(|a, b| b.2.cmp(&a.2).then_with(|| a.cmp(b)));
+    counts.truncate(CLIENTS);
+    counts
+}

@@ -1,0 +1,115 @@
+//! [`Survey`]: the sessions as a whole, for whoever looks after them.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::event::SessionView;
+use crate::id::SessionKey;
+use crate::session::{SessionStatus, Timestamp};
+
+/// Looks at all sessions together. None of it stands in a request's way.
+#[async_trait]
+pub trait Survey: Send + Sync + 'static {
+    /// Counts the sessions, and what happened in the last 24 hours. Costs the same for a thousand sessions and for a million.
+    async fn vitals(&self, ages: &AgeLimits) -> Result<Vitals, StoreError>;
+
+    /// A session as it is, or `None` if it does not live.
+    async fn view(&self, key: &SessionKey) -> Result<Option<SessionView>, StoreError>;
+
+    /// Sessions of a status (or of both), the last seen first, from a place on; at most `max`. Every session that lives all
+    /// the while and is not seen meanwhile is found once.
+    async fn page(
+        &self,
+        status: Option<SessionStatus>,
+        from: Option<&Place>,
+        max: usize,
+    ) -> Result<Vec<SessionView>, StoreError>;
+
+    /// Counts requests of the revisions without sessions.
+    async fn count_modern(&self, requests: u64) -> Result<(), StoreError>;
+}
+
+/// A session's place among all, the last seen first: pages go on after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// When the session was last seen.
+    pub last_seen: Timestamp,
+    /// The session.
+    pub key: SessionKey,
+}
+
+/// When a session counts as what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AgeLimits {
+    /// Idle for less: healthy.
+    pub healthy: Duration,
+    /// Idle for longer: stale; between the two: aging.
+    pub stale: Duration,
+}
+
+impl Default for AgeLimits {
+    /// 5 and 10 minutes.
+    fn default() -> Self {
+        Self { healthy: Duration::from_secs(300), stale: Duration::from_secs(600) }
+    }
+}
+
+/// What came of [`Survey::vitals`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vitals {
+    /// The store's clock.
+    pub now: Timestamp,
+    /// Sessions in use.
+    pub active: u64,
+    /// Sessions idle for too long.
+    pub disconnected: u64,
+    /// Sessions of both kinds by how long they were idle.
+    pub ages: Ages,
+    /// The sum over all live sessions of the time from opening to the last activity.
+    pub lived: Duration,
+    /// The last 24 hours, five minutes each, the oldest first; 288 of them.
+    pub history: Vec<Bucket>,
+    /// Live sessions by client and version, the most frequent first; rare ones may be left out.
+    pub clients: Vec<(String, String, u64)>,
+}
+
+/// Sessions by how long they were idle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ages {
+    /// Seen lately.
+    pub healthy: u64,
+    /// Not for a while.
+    pub aging: u64,
+    /// Not for long.
+    pub stale: u64,
+}
+
+/// What happened within five minutes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bucket {
+    /// Sessions opened.
+    pub opened: u64,
+    /// Sessions that became disconnected.
+    pub disconnected: u64,
+    /// Sessions whose clients came back.
+    pub reconnected: u64,
+    /// Sessions that ended, and
+    pub ended: u64,
+    /// of them, those that were active.
+    pub ended_active: u64,
+    /// The time from opening to the last activity of those that ended, in milliseconds.
+    pub lived_ms: u64,
+    /// Reconnects that were refused.
+    pub refused: u64,
+    /// Requests of the revisions without sessions.
+    pub modern: u64,
+}
+
+impl Bucket {
+    /// How long one lasts.
+    pub const SPAN: Duration = Duration::from_secs(300);
+    /// How many make up a day.
+    pub const A_DAY: usize = 288;
+}
