@@ -18,12 +18,13 @@ use rmcp::{ServerHandler, schemars, tool, tool_handler, tool_router};
 use serde::Deserialize;
 use tower::Layer;
 use tower_mcp_sessions::store::{
-    Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, Heard, Inbox, Letters, Lifetimes, Limiter,
-    ListenCursor, Listening, LogLimits, LogSlice, MemoryStore, Opening, Posted, Presence, QuestionName, Rate,
-    Reconnected, Reconnection, ReplicaId, Revival, SessionStore, Shaped, Shaping, Store, StoreError, StreamLog,
-    StreamName, Swept, Taken, Touch, Touched, WindowName,
+    AgeLimits, Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, EventHead, EventLog, EventSignal,
+    EventSlice, Heard, Inbox, Letters, Lifetimes, Limiter, ListenCursor, Listening, LogLimits, LogSlice, MemoryStore,
+    Opening, Place, Posted, Presence, QuestionName, Rate, Reconnected, Reconnection, Refusal, ReplicaId, Revival,
+    SessionStore, Shaped, Shaping, Store, StoreError, StreamLog, StreamName, Survey, Swept, Taken, Touch, Touched,
+    Vitals, WindowName,
 };
-use tower_mcp_sessions::{EndReason, NewSession, SessionKey, SessionLayer, SessionRecord};
+use tower_mcp_sessions::{EndReason, NewSession, SessionKey, SessionLayer, SessionRecord, SessionStatus, SessionView};
 
 #[path = "support/serve.rs"]
 mod serve;
@@ -56,8 +57,8 @@ impl<S: Store> SessionStore for Journal<S> {
         self.inside.touch(batch, lifetimes).await
     }
 
-    async fn revive(&self, key: &SessionKey, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
-        let revival = self.inside.revive(key, lifetimes).await?;
+    async fn revive(&self, key: &SessionKey, replica: &str, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
+        let revival = self.inside.revive(key, replica, lifetimes).await?;
         if let Revival::Revived { .. } = revival {
             (self.line)("revived", key);
         }
@@ -228,6 +229,53 @@ impl<S: Store> Presence for Journal<S> {
 impl<S: Store> Limiter for Journal<S> {
     async fn take(&self, window: &WindowName, rate: &Rate) -> Result<Taken, StoreError> {
         self.inside.take(window, rate).await
+    }
+}
+
+#[async_trait]
+impl<S: Store> EventLog for Journal<S> {
+    async fn event_heads(&self) -> Result<Vec<EventHead>, StoreError> {
+        self.inside.event_heads().await
+    }
+
+    async fn events(&self, part: usize, after: u64, max: usize) -> Result<EventSlice, StoreError> {
+        self.inside.events(part, after, max).await
+    }
+
+    async fn record_refusal(&self, refusal: &Refusal) -> Result<(), StoreError> {
+        self.inside.record_refusal(refusal).await
+    }
+
+    async fn renew_epoch(&self, part: usize, known: &EventHead) -> Result<EventHead, StoreError> {
+        self.inside.renew_epoch(part, known).await
+    }
+
+    async fn hear_events(&self) -> Result<BoxStream<'static, EventSignal>, StoreError> {
+        self.inside.hear_events().await
+    }
+}
+
+#[async_trait]
+impl<S: Store> Survey for Journal<S> {
+    async fn vitals(&self, ages: &AgeLimits) -> Result<Vitals, StoreError> {
+        self.inside.vitals(ages).await
+    }
+
+    async fn view(&self, key: &SessionKey) -> Result<Option<SessionView>, StoreError> {
+        self.inside.view(key).await
+    }
+
+    async fn page(
+        &self,
+        status: Option<SessionStatus>,
+        from: Option<&Place>,
+        max: usize,
+    ) -> Result<Vec<SessionView>, StoreError> {
+        self.inside.page(status, from, max).await
+    }
+
+    async fn count_modern(&self, requests: u64) -> Result<(), StoreError> {
+        self.inside.count_modern(requests).await
     }
 }
 

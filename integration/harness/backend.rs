@@ -14,12 +14,13 @@ use futures::future::ready;
 use futures::stream::BoxStream;
 use tokio::sync::watch;
 use tower_mcp_sessions::store::{
-    Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, Heard, Inbox, Letters, Lifetimes, Limiter,
-    ListenCursor, Listening, LogLimits, LogSlice, MemoryStore, Opening, Posted, Presence, QuestionName, Rate,
-    Reconnected, Reconnection, RedisStore, ReplicaId, Revival, SessionStore, Shaped, Shaping, Store, StoreError,
-    StoreErrorKind, StreamLog, StreamName, Swept, Taken, Touch, Touched, WindowName,
+    AgeLimits, Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, EventHead, EventLog, EventSignal,
+    EventSlice, Heard, Inbox, Letters, Lifetimes, Limiter, ListenCursor, Listening, LogLimits, LogSlice, MemoryStore,
+    Opening, Place, Posted, Presence, QuestionName, Rate, Reconnected, Reconnection, RedisStore, Refusal, ReplicaId,
+    Revival, SessionStore, Shaped, Shaping, Store, StoreError, StoreErrorKind, StreamLog, StreamName, Survey, Swept,
+    Taken, Touch, Touched, Vitals, WindowName,
 };
-use tower_mcp_sessions::{EndReason, NewSession, SessionKey, SessionRecord};
+use tower_mcp_sessions::{EndReason, NewSession, SessionKey, SessionRecord, SessionStatus, SessionView};
 
 use super::redis::RedisServer;
 
@@ -186,8 +187,8 @@ impl SessionStore for SharedStore {
         self.reached()?.touch(batch, lifetimes).await
     }
 
-    async fn revive(&self, key: &SessionKey, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
-        self.asked()?.revive(key, lifetimes).await
+    async fn revive(&self, key: &SessionKey, replica: &str, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
+        self.asked()?.revive(key, replica, lifetimes).await
     }
 
     async fn reconnect(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Result<Reconnected, StoreError> {
@@ -357,6 +358,58 @@ impl Presence for SharedStore {
 impl Limiter for SharedStore {
     async fn take(&self, window: &WindowName, rate: &Rate) -> Result<Taken, StoreError> {
         self.asked()?.take(window, rate).await
+    }
+}
+
+#[async_trait]
+impl EventLog for SharedStore {
+    async fn event_heads(&self) -> Result<Vec<EventHead>, StoreError> {
+        self.reached()?.event_heads().await
+    }
+
+    async fn events(&self, part: usize, after: u64, max: usize) -> Result<EventSlice, StoreError> {
+        self.reached()?.events(part, after, max).await
+    }
+
+    async fn record_refusal(&self, refusal: &Refusal) -> Result<(), StoreError> {
+        self.reached()?.record_refusal(refusal).await
+    }
+
+    async fn renew_epoch(&self, part: usize, known: &EventHead) -> Result<EventHead, StoreError> {
+        self.reached()?.renew_epoch(part, known).await
+    }
+
+    async fn hear_events(&self) -> Result<BoxStream<'static, EventSignal>, StoreError> {
+        if self.ledger.bus_is_down.load(Ordering::SeqCst) {
+            return Err(StoreErrorKind::Unavailable.into());
+        }
+        let signals = self.reached()?.hear_events().await?;
+        let ledger = Arc::clone(&self.ledger);
+        Ok(signals.filter(move |_| ready(!ledger.bus_is_silent.load(Ordering::SeqCst))).boxed())
+    }
+}
+
+#[async_trait]
+impl Survey for SharedStore {
+    async fn vitals(&self, ages: &AgeLimits) -> Result<Vitals, StoreError> {
+        self.reached()?.vitals(ages).await
+    }
+
+    async fn view(&self, key: &SessionKey) -> Result<Option<SessionView>, StoreError> {
+        self.reached()?.view(key).await
+    }
+
+    async fn page(
+        &self,
+        status: Option<SessionStatus>,
+        from: Option<&Place>,
+        max: usize,
+    ) -> Result<Vec<SessionView>, StoreError> {
+        self.reached()?.page(status, from, max).await
+    }
+
+    async fn count_modern(&self, requests: u64) -> Result<(), StoreError> {
+        self.reached()?.count_modern(requests).await
     }
 }
 

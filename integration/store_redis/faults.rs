@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures::StreamExt;
 use tokio::time::{sleep, timeout};
 use tower_mcp_sessions::store::{
-    Bus, BusMessage, BusSignal, Inbox, Presence, QuestionName, Reconnected, Reconnection, RedisStore, ReplicaId,
-    SessionStore, StoreErrorKind, StreamLog, TouchOutcome,
+    AgeLimits, Bus, BusMessage, BusSignal, EventLog, Inbox, Presence, QuestionName, Reconnected, Reconnection, RedisStore,
+    ReplicaId, SessionStore, StoreErrorKind, StreamLog, Survey, TouchOutcome,
 };
 use tower_mcp_sessions::{EndReason, SessionKey, SessionStatus};
 
@@ -39,7 +39,7 @@ async fn ask_everything(store: &RedisStore, key: SessionKey) -> Vec<(&'static st
         "read" => store.read(&key, &stream("a"), 0, 10),
         "touch" => store.touch(&touches, &LIFETIMES),
         "open" => store.open(&session(), &LIFETIMES, None),
-        "revive" => store.revive(&key, &LIFETIMES),
+        "revive" => store.revive(&key, "b-2", &LIFETIMES),
         "reconnect" => store.reconnect(&change(key, 0), &LIFETIMES),
         "take" => take(store, "w"),
         "sweep" => store.sweep(&LIFETIMES, 10),
@@ -52,6 +52,10 @@ async fn ask_everything(store: &RedisStore, key: SessionKey) -> Vec<(&'static st
         "announce" => store.announce(&ReplicaId::parse("AAAAAAAA").unwrap(), Duration::from_secs(1)),
         "append" => store.append(&key, 0, &stream("a"), &[Bytes::new()], &LIMITS),
         "census" => store.census(),
+        "events" => store.events(0, 0, 10),
+        "vitals" => store.vitals(&AgeLimits::default()),
+        "page" => store.page(None, None, 10),
+        "count_modern" => store.count_modern(1),
         "end" => store.end(&key, EndReason::ClosedByClient),
     }
     answers
@@ -197,7 +201,7 @@ async fn a_full_server_keeps_what_it_has_and_takes_no_more() {
     assert_eq!(touched.outcomes, [TouchOutcome::Active]);
     let idle = tower_mcp_sessions::store::Lifetimes { idle_timeout: Duration::ZERO, ..LIFETIMES };
     assert_eq!(store.sweep(&idle, 100).await.unwrap().disconnected.len(), 20);
-    store.revive(&keys[1], &LIFETIMES).await.unwrap();
+    store.revive(&keys[1], "b-2", &LIFETIMES).await.unwrap();
     assert_eq!(store.find(&keys[1]).await.unwrap().unwrap().status, SessionStatus::Active);
     let renewed = Reconnection { handshake: Some(session().handshake), ..change(keys[3], 0) };
     let reconnected = store.reconnect(&renewed, &LIFETIMES).await.unwrap();

@@ -87,7 +87,7 @@ pub(super) async fn live_once(store: &RedisStore) -> Result<(), StoreError> {
     assert_eq!(touched.outcomes, [TouchOutcome::Active]);
     store.sweep(&LIFETIMES, 10).await?;
     store.census().await?;
-    store.revive(&key, &LIFETIMES).await?;
+    store.revive(&key, "b-2", &LIFETIMES).await?;
     let one = LogLimits { messages: 1, ..LIMITS };
     store.append(&key, 0, &stream("b"), &[Bytes::from_static(b"m")], &one).await?;
     assert!(store.read(&key, &stream("a"), 0, 10).await?.gap);

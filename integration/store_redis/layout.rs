@@ -32,7 +32,7 @@ async fn every_key_has_a_ttl_whatever_happened() {
         store.touch(&[seen(key)], &LIFETIMES).await.unwrap();
         store.data_put(&key, "other", Bytes::from_static(b"value"), 100).await.unwrap();
         if i % 3 == 0 {
-            store.revive(&key, &LIFETIMES).await.unwrap();
+            store.revive(&key, "b-2", &LIFETIMES).await.unwrap();
             store.data_remove(&key, "name").await.unwrap();
         }
         let window = if i % 4 == 0 { "w" } else { key.as_str() };
@@ -90,7 +90,7 @@ async fn use_keeps_all_keys_of_a_session_alive() {
             )),
             _ => {
                 store.sweep(&at_once(), 100).await.unwrap();
-                store.revive(&key, &LIFETIMES).await.unwrap();
+                store.revive(&key, "b-2", &LIFETIMES).await.unwrap();
             }
         }
         for name in server.keys().into_iter().filter(|name| !name.contains(unconfirmed.as_str())) {
@@ -153,7 +153,7 @@ async fn a_record_of_a_newer_format_is_left_alone() {
 
     let newer = Some(StoreErrorKind::NewerFormat);
     assert_eq!(kind(&store.find(&key).await), newer);
-    assert_eq!(kind(&store.revive(&key, &LIFETIMES).await), newer);
+    assert_eq!(kind(&store.revive(&key, "b-2", &LIFETIMES).await), newer);
     assert_eq!(kind(&store.reconnect(&change(key, 0), &LIFETIMES).await), newer);
     assert_eq!(kind(&store.end(&key, tower_mcp_sessions::EndReason::Terminated).await), newer);
     assert_eq!(kind(&store.data_put(&key, "name", Bytes::new(), 100).await), newer);

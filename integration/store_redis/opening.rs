@@ -74,9 +74,9 @@ async fn a_server_that_takes_no_writes_is_refused() {
 async fn a_user_with_no_more_rights_than_needed_can_do_everything() {
     let server = RedisServer::start();
     let commands = "ping unwatch eval evalsha time publish subscribe get set del exists getrange setrange pttl pexpire \
-        zadd zrem zscore zcard zrangebyscore hget hset hmget hgetall hkeys hsetnx hexists hstrlen hincrby hlen hdel rpush \
-        lpop llen lrange lindex ltrim";
-    let mut rule = vec!["ACL", "SETUSER", "layer", "on", ">pw", "~mcp:*", "&mcp:bus", "-@all"];
+        zadd zrem zscore zcard zcount zrange zrangebyscore hget hset hmget hgetall hkeys hsetnx hexists hstrlen hincrby \
+        hlen hdel rpush lpop llen lrange lindex ltrim xadd xrange";
+    let mut rule = vec!["ACL", "SETUSER", "layer", "on", ">pw", "~mcp:*", "&mcp:bus", "&mcp:bus:events", "-@all"];
     let commands: Vec<String> = commands.split_whitespace().map(|command| format!("+{command}")).collect();
     rule.extend(commands.iter().map(String::as_str));
     assert_eq!(server.cli(&rule), "OK");

@@ -136,7 +136,7 @@ impl Subject {
     }
 
     pub(super) async fn revive(&self, key: &SessionKey) -> Revival {
-        self.0.revive(key, &long()).await.expect("revive works")
+        self.0.revive(key, "b-2", &long()).await.expect("revive works")
     }
 
     pub(super) async fn reconnect(&self, change: &Reconnection) -> Reconnected {

@@ -145,7 +145,8 @@ impl RedisStoreBuilder {
             connect_timeout: self.connect_timeout,
             connections,
             reads: Arc::default(),
-            bell: OnceLock::new(),
+            bus: OnceLock::new(),
+            watch: OnceLock::new(),
         };
         Ok(RedisStore { inner: inner.into() })
     }

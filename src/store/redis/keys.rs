@@ -16,6 +16,9 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) const MAX_SHARDS: u16 = 64;
+    /// Events kept, about, over all shards; and by each at least.
+    const EVENTS: u64 = 10_000;
+    const FEWEST_EVENTS: u64 = 1000;
 
     pub(super) const fn new(prefix: String, shards: u16) -> Self {
         Self { prefix, shards }
@@ -71,6 +74,23 @@ impl Keys {
         self.in_shard(shard, "new") // zset: sessions whose handshake is unconfirmed, by when they were opened, in ms
     }
 
+    fn events(&self, shard: u16) -> String {
+        self.in_shard(shard, "ev") // stream: what happened, "offset-microseconds" -> "e": see `entry.rs`; capped
+    }
+
+    fn head(&self, shard: u16) -> String {
+        self.in_shard(shard, "em") // hash: "epoch" and last "offset" of the events, "lived" in ms by all live sessions
+    }
+
+    fn counts(&self, shard: u16) -> String {
+        // hash: number of five minutes and a letter -> how often in these, see `survey.rs`; "#" -> the newest number; a day's
+        self.in_shard(shard, "ec")
+    }
+
+    fn clients(&self, shard: u16) -> String {
+        self.in_shard(shard, "cl") // hash: name and version as JSON -> live sessions; "others" -> those of further clients
+    }
+
     pub(super) fn record(&self, key: &SessionKey) -> String {
         self.of_session('s', key) // string: see `record.rs`
     }
@@ -117,14 +137,34 @@ impl Keys {
         format!("{}:bus", self.prefix)
     }
 
+    /// The pub/sub channel of what happened to sessions.
+    pub(super) fn event_channel(&self) -> String {
+        format!("{}:events", self.channel())
+    }
+
+    /// What the scripts are told of the deployment: the channel, and how many events a shard keeps.
+    pub(super) fn deployment(&self) -> String {
+        let kept = (Self::EVENTS / u64::from(self.shards)).max(Self::FEWEST_EVENTS);
+        format!("{} {kept}", self.channel())
+    }
+
     /// A key that never exists, to try writing with.
     pub(super) fn probe(&self) -> String {
         self.in_shard(0, "probe")
     }
 
-    /// The indexes of a shard, in the order of the scripts' KEYS.
-    pub(super) fn of_shard(&self, shard: u16) -> [String; 4] {
-        [self.seen(shard), self.gone(shard), self.born(shard), self.unconfirmed(shard)]
+    /// All keys of a shard that are no session's, in the order of the scripts' KEYS.
+    pub(super) fn of_shard(&self, shard: u16) -> [String; 8] {
+        [
+            self.seen(shard),
+            self.gone(shard),
+            self.born(shard),
+            self.unconfirmed(shard),
+            self.events(shard),
+            self.head(shard),
+            self.counts(shard),
+            self.clients(shard),
+        ]
     }
 
     /// All keys of a session, in the order of the scripts' KEYS.
@@ -154,6 +194,10 @@ mod tests {
         let keys = Keys::new("mcp".into(), 1);
         assert_eq!(keys.seen(0), "mcp:{00}:seen");
         assert_eq!(keys.unconfirmed(0), "mcp:{00}:new");
+        assert_eq!(keys.of_shard(0)[4..], ["mcp:{00}:ev", "mcp:{00}:em", "mcp:{00}:ec", "mcp:{00}:cl"]);
+        assert_eq!((keys.channel(), keys.event_channel()), ("mcp:bus".into(), "mcp:bus:events".into()));
+        assert_eq!(keys.deployment(), "mcp:bus 10000");
+        assert_eq!(Keys::new("mcp".into(), 16).deployment(), "mcp:bus 1000");
         assert_eq!(keys.record(&session()), "mcp:{00}:s:AAAAAAAAAAAAAAAA");
         assert_eq!(Keys::new("mcp".into(), 16).record(&session()), "mcp:{05}:s:AAAAAAAAAAAAAAAA");
         let window = WindowName::parse("open:192.0.2.1").unwrap();

@@ -10,21 +10,26 @@
 //! | how replicas write to each other | `inbox.rs` |
 //! | how they know of each other | `presence.rs` |
 //! | how they limit something together | `limiter.rs` |
-//! | how replicas hear of changes | `bus.rs`, in the words of `news.rs` |
-//! | which connection does what, and when it is replaced | `link.rs` (reads, gathered by `gather.rs`), `pool.rs` (transitions), `bus.rs` |
+//! | what happened to sessions, and how that is written | `events.rs`, `entry.rs` |
+//! | how many there are, and which | `survey.rs` |
+//! | how replicas hear of changes | `bell.rs`; for `bus.rs` in the words of `news.rs`, for `events.rs` in those of `entry.rs` |
+//! | which connection does what, and when it is replaced | `link.rs` (reads, gathered by `gather.rs`), `pool.rs` (transitions), `bell.rs` (one for each of the two channels) |
 //! | what an error of Redis means | `failure.rs` |
 //! | what is checked before the first session | `builder.rs` |
 //!
 //! Each transition is one script, so it happens as a whole or not at all, by Redis's clock. Every key has a TTL.
 //!
-//! A Redis user for it needs the keys `~mcp:*`, the channel `&mcp:bus` and the commands `ping unwatch eval evalsha time
-//! publish subscribe get set del exists getrange setrange pttl pexpire zadd zrem zscore zcard zrangebyscore hget hset hmget
-//! hgetall hkeys hsetnx hexists hstrlen hincrby hlen hdel rpush lpop llen lrange lindex ltrim`; with `config|get` it can warn
-//! of an evicting policy.
+//! A Redis user for it needs the keys `~mcp:*`, the channels `&mcp:bus` and `&mcp:bus:events` and the commands `ping unwatch
+//! eval evalsha time publish subscribe get set del exists getrange setrange pttl pexpire zadd zrem zscore zcard zcount zrange
+//! zrangebyscore hget hset hmget hgetall hkeys hsetnx hexists hstrlen hincrby hlen hdel rpush lpop llen lrange lindex ltrim
+//! xadd xrange`; with `config|get` it can warn of an evicting policy.
 
 mod answer;
+mod bell;
 mod builder;
 mod bus;
+mod entry;
+mod events;
 mod failure;
 mod gather;
 mod inbox;
@@ -40,6 +45,7 @@ mod request;
 mod scripts;
 mod sessions;
 mod streams;
+mod survey;
 mod sweep;
 
 use std::fmt;
@@ -48,12 +54,12 @@ use std::time::Duration;
 
 use deadpool_redis::redis::Client;
 
-use self::bus::Bell;
+use self::bell::Bell;
 use self::gather::Gather;
 use self::keys::Keys;
 use self::link::Link;
 use self::pool::{Connections, Lease};
-use super::{StoreError, StoreErrorKind};
+use super::{BusMessage, EventSignal, StoreError, StoreErrorKind};
 
 pub use self::builder::RedisStoreBuilder;
 
@@ -76,7 +82,8 @@ struct Inner {
     connect_timeout: Duration,
     connections: Connections,
     reads: Arc<Gather>,
-    bell: OnceLock<Bell>,
+    bus: OnceLock<Bell<BusMessage>>,
+    watch: OnceLock<Bell<EventSignal>>,
 }
 
 impl RedisStore {

@@ -1,8 +1,8 @@
 //! [`SessionStore::reconnect`](crate::store::SessionStore::reconnect) on Redis: one compare-and-set on the generation.
 //!
 //! It works on a full Redis, as everything does that keeps a session going. It makes no session, and what it writes takes the
-//! place of something else, but for the note of about 100 bytes that lets the winner retry; only a new handshake may be larger
-//! than the one before.
+//! place of something else, but for the note of about 100 bytes that lets the winner retry, and the event, whose log is capped;
+//! only a new handshake may be larger than the one before.
 
 use std::time::Duration;
 

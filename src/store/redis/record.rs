@@ -9,14 +9,18 @@
 //! | 14..46 | digest of the secret; a reconnect replaces it and what follows |
 //! | 46.. | [`SessionOrigin`] as JSON |
 //!
+//! A revival on another replica rewrites the JSON in Lua, which keeps unknown fields of strings, booleans and objects.
+//!
 //! A value whose first byte is greater was written by a newer version: it is neither read nor written here.
 
+use crate::event::SessionView;
 use crate::id::{SecretDigest, SessionKey};
 use crate::session::{SessionOrigin, SessionRecord, SessionStatus, Timestamp};
 use crate::store::{StoreError, StoreErrorKind};
 
 const FORMAT: u8 = 1;
-const HEADER: usize = 46;
+const HEAD: usize = 14;
+const DIGEST: usize = 32;
 
 /// What stands before created-at in a new session's record. The store's clock is put in by the script.
 pub(super) const NEW_HEAD: [u8; 6] = [FORMAT, b'A', 0, 0, 0, 0];
@@ -30,25 +34,52 @@ pub(super) fn tail(digest: &SecretDigest, origin: &SessionOrigin) -> Result<Vec<
 
 /// Reads a record.
 pub(super) fn decode(key: SessionKey, value: &[u8]) -> Result<SessionRecord, StoreError> {
-    match value.first() {
-        Some(&FORMAT) => {}
-        Some(&format) if format > FORMAT => return Err(StoreErrorKind::NewerFormat.into()),
-        _ => return Err(corrupt("a record without a format version")),
-    }
-    let header: &[u8; HEADER] = value.first_chunk().ok_or_else(|| corrupt("a record that is cut short"))?;
-    let origin: SessionOrigin =
-        serde_json::from_slice(&value[HEADER..]).map_err(|e| StoreError::new(StoreErrorKind::Corrupt, e))?;
+    let (head, rest) = Head::split_from(value)?;
+    let (digest, origin) = rest.split_first_chunk::<DIGEST>().ok_or_else(cut_short)?;
     Ok(SessionRecord {
         key,
-        digest: SecretDigest::from_bytes(part(header, 14)),
-        generation: u32::from_be_bytes(part(header, 2)),
-        status: status(header[1])?,
-        created_at: Timestamp(u64::from_be_bytes(part(header, 6))),
-        origin,
+        digest: SecretDigest::from_bytes(*digest),
+        generation: head.generation,
+        status: head.status,
+        created_at: head.created_at,
+        origin: read_origin(origin)?,
     })
 }
 
-fn status(letter: u8) -> Result<SessionStatus, StoreError> {
+/// Reads a record that lacks the digest, as events have it.
+pub(super) fn decode_shown(key: SessionKey, value: &[u8], last_seen: Timestamp) -> Result<SessionView, StoreError> {
+    let (Head { status, generation, created_at }, origin) = Head::split_from(value)?;
+    let origin = read_origin(origin)?;
+    Ok(SessionView { key, status, reconnect_count: generation, created_at, last_seen, origin })
+}
+
+/// What stands before the digest.
+struct Head {
+    status: SessionStatus,
+    generation: u32,
+    created_at: Timestamp,
+}
+
+impl Head {
+    fn split_from(value: &[u8]) -> Result<(Self, &[u8]), StoreError> {
+        match value.first() {
+            Some(&FORMAT) => {}
+            Some(&format) if format > FORMAT => return Err(StoreErrorKind::NewerFormat.into()),
+            _ => return Err(corrupt("a record without a format version")),
+        }
+        let (head, rest) = value.split_first_chunk::<HEAD>().ok_or_else(cut_short)?;
+        let [_, status, a, b, c, d, created_at @ ..] = *head;
+        let generation = u32::from_be_bytes([a, b, c, d]);
+        let created_at = Timestamp(u64::from_be_bytes(created_at));
+        Ok((Self { status: read_status(status)?, generation, created_at }, rest))
+    }
+}
+
+fn read_origin(json: &[u8]) -> Result<SessionOrigin, StoreError> {
+    serde_json::from_slice(json).map_err(|e| StoreError::new(StoreErrorKind::Corrupt, e))
+}
+
+fn read_status(letter: u8) -> Result<SessionStatus, StoreError> {
     match letter {
         b'A' => Ok(SessionStatus::Active),
         b'D' => Ok(SessionStatus::Disconnected),
@@ -56,8 +87,8 @@ fn status(letter: u8) -> Result<SessionStatus, StoreError> {
     }
 }
 
-fn part<const N: usize>(header: &[u8; HEADER], at: usize) -> [u8; N] {
-    std::array::from_fn(|i| header[at + i])
+fn cut_short() -> StoreError {
+    corrupt("a record that is cut short")
 }
 
 fn corrupt(what: &'static str) -> StoreError {

@@ -63,6 +63,13 @@ scripts! {
     SHAPE: "lua/shape.lua",
     LETTERS: "lua/letters.lua",
     TAKE: "lua/take.lua",
+    EVENTS: "lua/events.lua",
+    REFUSE: "lua/refuse.lua",
+    RENEW: "lua/renew.lua",
+    VITALS: "lua/vitals.lua",
+    VIEW: "lua/view.lua",
+    PAGE: "lua/page.lua",
+    MODERN: "lua/modern.lua",
 }
 
 /// A script with its keys and arguments.
@@ -83,7 +90,7 @@ impl<'a> Call<'a> {
     pub(super) fn new(script: &'static Script, keys: &Keys, shard: u16, sessions: &[SessionKey]) -> Self {
         let sessions = sessions.iter().flat_map(|key| keys.of(key));
         let all = keys.of_shard(shard).into_iter().chain(sessions).collect();
-        Self { script, keys: all, args: vec![keys.channel().into_bytes().into()] }
+        Self { script, keys: all, args: vec![keys.deployment().into_bytes().into()] }
     }
 
     /// For one session.
@@ -93,7 +100,7 @@ impl<'a> Call<'a> {
 
     /// For a key that is no session's.
     pub(super) fn alone(script: &'static Script, keys: &Keys, key: String) -> Self {
-        Self { script, keys: vec![key], args: vec![keys.channel().into_bytes().into()] }
+        Self { script, keys: vec![key], args: vec![keys.deployment().into_bytes().into()] }
     }
 
     pub(super) fn arg(mut self, value: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {

@@ -76,11 +76,12 @@ impl SessionStore for RedisStore {
         Ok(touched)
     }
 
-    async fn revive(&self, key: &SessionKey, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
+    async fn revive(&self, key: &SessionKey, replica: &str, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
         let call = Call::on(&scripts::REVIVE, self.keys(), key)
             .arg(key.as_str())
             .number(span(lifetimes.key_ttl()))
-            .number(span(lifetimes.expires_after));
+            .number(span(lifetimes.expires_after))
+            .arg(replica);
         match self.lease().await?.ask::<i64>(&call).await? {
             -1 => Ok(Revival::AlreadyActive),
             gap => {

@@ -4,4 +4,5 @@
 local s = session(1)
 if not known(s) then return 0 end
 close(s, ARGV[2], ARGV[3])
+keep_shard(0)
 return 1

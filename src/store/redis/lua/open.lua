@@ -6,9 +6,12 @@ local s, key, ttl, most = session(1), ARGV[2], ARGV[3], tonumber(ARGV[7])
 if most >= 0 and redis.call('ZCARD', SEEN) + redis.call('ZCARD', GONE) >= most then return -2 end
 if redis.call('EXISTS', s.record) == 1 then return -1 end
 local at = now()
-redis.call('SET', s.record, ARGV[4] .. struct.pack('>I8', at) .. ARGV[5], 'PX', ttl)
+local value = ARGV[4] .. struct.pack('>I8', at) .. ARGV[5]
+redis.call('SET', s.record, value, 'PX', ttl)
 redis.call('SET', s.handshake, ARGV[6], 'PX', ttl)
 for _, index in ipairs({SEEN, BORN, UNCONFIRMED}) do redis.call('ZADD', index, at, key) end
+record('o', key, at, value)
+count_client(value, 1)
 keep_shard(tonumber(ttl))
 tell('o ' .. key)
 return at

@@ -1,19 +1,22 @@
 -- Shared by all scripts; stands between a script's first line and the rest of it.
 --
--- KEYS of every script about sessions: 1 seen, 2 gone, 3 born, 4 unconfirmed, then for each session record, handshake, data,
--- log, meta, wire, inbox. ARGV[1] is always the bus channel. Everything a script touches lies in one shard, so in one slot.
+-- KEYS of every script about sessions: 1 seen, 2 gone, 3 born, 4 unconfirmed, 5 events, 6 head, 7 counts, 8 clients, then for
+-- each session record, handshake, data, log, meta, wire, inbox. ARGV[1] is always the bus channel and, after a blank, how many
+-- events a shard keeps. Everything a script touches lies in one shard, so in one slot.
 local SEEN, GONE, BORN, UNCONFIRMED = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local FORMAT, SLACK = 1, 60000
+local EVENTS, HEAD, COUNTS, CLIENTS = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local BUS, KEPT = ARGV[1]:match('^(%S+) (%d+)$')
+local FORMAT, SLACK, A_DAY = 1, 60000, 86400000
 
--- The clock all verdicts go by: milliseconds since the epoch.
+-- The clock all verdicts go by: milliseconds since the epoch. Then the same in microseconds, as digits.
 local function now()
   local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  return time[1] * 1000 + math.floor(time[2] / 1000), time[1] .. string.format('%06d', time[2])
 end
 
 -- The keys of the session at a place in KEYS.
 local function session(place)
-  local at = 4 + (place - 1) * 7
+  local at = 8 + (place - 1) * 7
   return {record = KEYS[at + 1], handshake = KEYS[at + 2], data = KEYS[at + 3], log = KEYS[at + 4], meta = KEYS[at + 5],
     wire = KEYS[at + 6], inbox = KEYS[at + 7]}
 end
@@ -54,22 +57,113 @@ local function life(s)
   return ttl > 0 and ttl or SLACK
 end
 
--- Renews the indexes of the shard.
+-- How much longer this script has made the time from opening to the last activity, over all sessions of the shard.
+local lived = 0
+
+-- What a script that changed sessions ends with: the sum of what they lived is brought up to date, and the shard's keys are
+-- renewed. What happened is kept for a day at least.
 local function keep_shard(ttl)
-  for _, key in ipairs({SEEN, GONE, BORN, UNCONFIRMED}) do
-    if redis.call('PTTL', key) < ttl - SLACK then redis.call('PEXPIRE', key, ttl) end
+  if lived ~= 0 then redis.call('HINCRBY', HEAD, 'lived', lived) end
+  local function renew(keys, life)
+    for _, key in ipairs(keys) do
+      if redis.call('PTTL', key) < life - SLACK then redis.call('PEXPIRE', key, life) end
+    end
   end
+  renew({SEEN, GONE, BORN, UNCONFIRMED}, ttl)
+  renew({EVENTS, HEAD, COUNTS, CLIENTS}, math.max(ttl, A_DAY))
 end
 
-local function tell(news) redis.call('PUBLISH', ARGV[1], news) end
+local function tell(news) redis.call('PUBLISH', BUS, news) end
 
-local function forget(key)
+-- Where the log of events ends: its epoch and its last offset. A log that has no epoch begins one.
+local function head()
+  local epoch, offset = unpack(redis.call('HMGET', HEAD, 'epoch', 'offset'))
+  if epoch then return epoch, tonumber(offset or 0) end
+  local _, micros = now()
+  redis.call('DEL', EVENTS)
+  redis.call('HSET', HEAD, 'epoch', micros, 'offset', 0)
+  return micros, 0
+end
+
+-- Begins the five minutes of a moment, if they have not begun, and drops those of yesterday. Returns their number.
+local function bucket(at)
+  local number, last = math.floor(at / 300000), tonumber(redis.call('HGET', COUNTS, '#'))
+  if number == last then return number end
+  if not last or math.abs(number - last) > 288 then
+    redis.call('DEL', COUNTS)
+    last = number
+  end
+  for old = last - 288, number - 289 do
+    for what in ('odreahfm'):gmatch('.') do redis.call('HDEL', COUNTS, old .. what) end
+  end
+  redis.call('HSET', COUNTS, '#', number)
+  return number
+end
+
+-- What is known of a session: the unchanging part of its record.
+local function origin_of(record)
+  local readable, origin = pcall(cjson.decode, record:sub(47))
+  return readable and type(origin) == 'table' and origin or {}
+end
+
+-- Records what happened to a session, with its record but for the digest: in the log, in the counters, to those who watch.
+-- What: o opened, d disconnected, r returned, t reconnected with a token, e ended, f refused.
+local function record(what, key, seen, value, gap, detail, door)
+  local at, micros = now()
+  local epoch, offset = head()
+  local id = offset + 1 .. '-' .. micros
+  local shown = value:sub(1, 14) .. value:sub(47)
+  local text = table.concat({what, key, at, seen, gap or '', detail or '', door or '', shown}, '\n')
+  redis.call('HSET', HEAD, 'offset', offset + 1)
+  redis.call('XADD', EVENTS, 'MAXLEN', '~', KEPT, id, 'e', text)
+  redis.call('PUBLISH', BUS .. ':events', KEYS[1]:match('{(%d+)}') .. ' ' .. epoch .. ' ' .. id .. '\n' .. text)
+  redis.call('HINCRBY', COUNTS, bucket(at) .. (what == 't' and 'r' or what), 1)
+end
+
+-- Counts a live session of a client more or less. Where too many clients would have to be told apart, new ones are not.
+local function count_client(value, step)
+  local client = origin_of(value).c or {}
+  local field = cjson.encode({client.name or '', client.version or ''})
+  local apart = redis.call('HEXISTS', CLIENTS, field) == 1 or step > 0 and redis.call('HLEN', CLIENTS) < 200
+  field = apart and field or 'others'
+  if redis.call('HINCRBY', CLIENTS, field, step) <= 0 then redis.call('HDEL', CLIENTS, field) end
+end
+
+-- Moves a session, seen before at one moment and now at another, from an index to an index.
+local function move(key, from, before, to, seen)
+  if from ~= to then redis.call('ZREM', from, key) end
+  redis.call('ZADD', to, seen, key)
+  lived = lived + seen - before
+end
+
+-- When a session was opened.
+local function created(s) return (struct.unpack('>I8', redis.call('GETRANGE', s.record, 6, 13))) end
+
+-- Takes a session out of the indexes. Returns when it was last seen.
+local function forget(key, born)
+  local seen = redis.call('ZSCORE', SEEN, key) or redis.call('ZSCORE', GONE, key)
+  born = born or redis.call('ZSCORE', BORN, key)
+  if seen and born then lived = lived + born - seen end
   for _, index in ipairs({SEEN, GONE, BORN, UNCONFIRMED}) do redis.call('ZREM', index, key) end
+  return tonumber(seen)
 end
 
+-- Ends a session that lives. With a shard's last one its sums end too, and what they may have wrong: of a session that Redis
+-- itself dropped, nobody knows whose it was.
 local function close(s, key, reason)
+  local value, born = redis.call('GET', s.record), created(s)
   redis.call('DEL', s.record, s.handshake, s.data, s.log, s.meta, s.wire, s.inbox)
-  forget(key)
+  local seen = forget(key, born) or born
+  record('e', key, seen, value, nil, reason)
+  local number = bucket((now()))
+  if value:byte(2) == 65 then redis.call('HINCRBY', COUNTS, number .. 'a', 1) end
+  redis.call('HINCRBY', COUNTS, number .. 'h', math.max(seen - born, 0))
+  count_client(value, -1)
+  if redis.call('EXISTS', BORN) == 0 then
+    lived = 0
+    redis.call('HDEL', HEAD, 'lived')
+    redis.call('DEL', CLIENTS)
+  end
   tell('e ' .. key .. ' ' .. reason)
 end
 

@@ -7,7 +7,9 @@
 local s, key, ttl, ends, nonce, at = session(1), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[5]), ARGV[7], now()
 local found, generation = known(s)
 if not found then return {-2} end
-local gap = math.max(at - (redis.call('ZSCORE', found == 'A' and SEEN or GONE, key) or at), 0)
+local index = found == 'A' and SEEN or GONE
+local seen = tonumber(redis.call('ZSCORE', index, key))
+local gap = math.max(at - (seen or at), 0)
 if gap >= tonumber(ARGV[4]) then return {-2} end
 
 local again = generation ~= ends
@@ -18,12 +20,14 @@ else
   generation = generation + 1
 end
 
-local created = redis.call('GETRANGE', s.record, 6, 13)
-local head = string.char(FORMAT) .. 'A' .. struct.pack('>I4', generation) .. created
-redis.call('SET', s.record, head .. ARGV[6], 'KEEPTTL')
-redis.call('ZREM', GONE, key)
+local born, old = created(s), redis.call('GET', s.record)
+local value = string.char(FORMAT) .. 'A' .. struct.pack('>I4', generation) .. old:sub(7, 14) .. ARGV[6]
+redis.call('SET', s.record, value, 'KEEPTTL')
 redis.call('ZREM', UNCONFIRMED, key)
-redis.call('ZADD', SEEN, at, key)
+move(key, index, seen or born, SEEN, at)
+count_client(old, -1)
+count_client(value, 1)
+if not again then record('t', key, at, value, gap, origin_of(old).r) end
 keep(s, ttl)
 keep_shard(ttl)
 forget_calls(s)
@@ -32,4 +36,4 @@ if not again then redis.call('HDEL', s.wire, '#retry') end
 if not again and nonce ~= '' then wire(s, '#retry', ends .. ':' .. at + ARGV[8] .. ':' .. nonce) end
 tell('g ' .. key .. ' ' .. generation)
 local letter = tonumber(redis.call('HGET', s.wire, '#in') or 0)
-return {generation, again and 1 or 0, at, struct.unpack('>I8', created), gap, letter}
+return {generation, again and 1 or 0, at, born, gap, letter}

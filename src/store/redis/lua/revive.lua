@@ -1,16 +1,22 @@
 #!lua flags=allow-oom
--- Makes a disconnected session active again, seen now, unless its retention has passed.
--- ARGV: channel, key, ttl, expires-after.
+-- Makes a disconnected session active again, seen now, on another replica, unless its retention has passed.
+-- ARGV: channel, key, ttl, expires-after, replica.
 -- Returns how long it had been unseen; -1 if it was active already, -2 if it is gone.
 local s, key, ttl, at = session(1), ARGV[2], tonumber(ARGV[3]), now()
 local found = known(s)
 if not found then return -2 end
 if found == 'A' then return -1 end
-local gap = math.max(at - (redis.call('ZSCORE', GONE, key) or 0), 0)
+local seen = tonumber(redis.call('ZSCORE', GONE, key)) or 0
+local gap = math.max(at - seen, 0)
 if gap >= tonumber(ARGV[4]) then return -2 end
-redis.call('SETRANGE', s.record, 1, 'A')
-redis.call('ZREM', GONE, key)
-redis.call('ZADD', SEEN, at, key)
+local value = redis.call('GET', s.record)
+local origin = origin_of(value)
+local from = origin.r
+origin.r = ARGV[5]
+value = value:sub(1, 1) .. 'A' .. value:sub(3, 46) .. cjson.encode(origin)
+redis.call('SET', s.record, value, 'KEEPTTL')
+move(key, GONE, seen, SEEN, at)
+record('r', key, at, value, gap, from)
 keep(s, ttl)
 keep_shard(ttl)
 tell('r ' .. key)

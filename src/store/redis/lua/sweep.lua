@@ -24,8 +24,8 @@ local function judge(s, key)
   local seen = due(SEEN, key, ARGV[3])
   if seen then
     redis.call('SETRANGE', s.record, 1, 'D')
-    redis.call('ZREM', SEEN, key)
-    redis.call('ZADD', GONE, seen, key)
+    move(key, SEEN, seen, GONE, seen)
+    record('d', key, seen, redis.call('GET', s.record))
     tell('d ' .. key)
     done = 'd'
   end

@@ -8,8 +8,8 @@ local ttl, expires_after, at, outcomes = tonumber(ARGV[2]), tonumber(ARGV[3]), n
 for place = 1, (#ARGV - 3) / 4 do
   local s, arg = session(place), place * 4
   local key, found, generation = ARGV[arg], status(s)
-  local index = found == 'A' and SEEN or GONE
-  if not found or found ~= 'N' and at - (redis.call('ZSCORE', index, key) or at) >= expires_after then
+  local seen = tonumber(redis.call('ZSCORE', found == 'A' and SEEN or GONE, key))
+  if not found or found ~= 'N' and at - (seen or at) >= expires_after then
     found = 'G'
   elseif found ~= 'N' and generation ~= tonumber(ARGV[arg + 1]) then
     found = 'S'
@@ -17,7 +17,8 @@ for place = 1, (#ARGV - 3) / 4 do
     redis.call('ZREM', UNCONFIRMED, key)
   end
   if found == 'A' then
-    redis.call('ZADD', SEEN, 'GT', math.max(at - ARGV[arg + 2], 0), key)
+    local active = math.max(at - ARGV[arg + 2], 0)
+    if not seen or active > seen then move(key, SEEN, seen or created(s), SEEN, active) end
     keep(s, ttl)
   end
   outcomes[place] = found
