@@ -25,9 +25,11 @@ mod fixture;
 mod limiting;
 mod opening;
 mod reconnecting;
+mod recording;
 mod relaying;
 mod streams;
 mod superseding;
+mod surveying;
 mod sweeping;
 mod touching;
 mod trimming;
@@ -42,9 +44,11 @@ pub use ending::*;
 pub use limiting::*;
 pub use opening::*;
 pub use reconnecting::*;
+pub use recording::*;
 pub use relaying::*;
 pub use streams::*;
 pub use superseding::*;
+pub use surveying::*;
 pub use sweeping::*;
 pub use touching::*;
 pub use trimming::*;
@@ -129,6 +133,22 @@ macro_rules! __each_store_check {
             windows_are_apart
             of_many_takers_as_many_get_a_permit_as_there_are
             no_span_has_more_permits_than_the_rate
+            an_event_tells_what_happened_and_to_whom
+            an_end_is_told_with_its_reason
+            a_refusal_is_told_with_the_session_it_was_about
+            what_changes_nothing_is_not_recorded
+            of_many_who_try_one_is_recorded
+            the_events_of_a_session_are_in_order
+            reading_on_from_any_offset_gives_the_rest
+            what_a_log_no_longer_keeps_is_a_gap
+            a_log_that_lost_nothing_keeps_its_epoch
+            who_watches_hears_of_each_event
+            vitals_count_what_was_done
+            ages_are_counted_by_the_limits_given
+            vitals_equal_a_recount_whatever_was_done
+            pages_lead_through_all_sessions_once_and_in_order
+            pages_find_what_stays_whatever_comes_and_goes
+            a_view_shows_a_session_as_it_is
             the_bus_tells_of_each_change
             the_bus_tells_every_listener
             a_listener_that_falls_behind_is_told_so

@@ -14,6 +14,7 @@ use super::keys::Keys;
 use super::link::{Dialer, Link};
 use super::pool::Connections;
 use super::scripts::{self, Call};
+use super::witness::Witness;
 use super::{Inner, RedisStore, StoreError, StoreErrorKind};
 
 /// Options of a [`RedisStore`].
@@ -147,6 +148,7 @@ impl RedisStoreBuilder {
             reads: Arc::default(),
             bus: OnceLock::new(),
             watch: OnceLock::new(),
+            witness: Witness::of_nothing(usize::from(self.shards)).into(),
         };
         Ok(RedisStore { inner: inner.into() })
     }

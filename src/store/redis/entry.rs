@@ -16,6 +16,7 @@
 use std::time::Duration;
 
 use super::record;
+use super::witness::{EntryId, Mark};
 use crate::audit::ReconnectDoor;
 use crate::event::{Change, Comeback, SessionEvent, SessionView};
 use crate::id::SessionKey;
@@ -49,18 +50,30 @@ pub(super) fn decode(offset: u64, text: &[u8]) -> Result<SessionEvent, StoreErro
     Ok(SessionEvent { offset, at: Timestamp(at), change, session: session(key, last_seen, record)? })
 }
 
-/// Reads an event as it was published. What this version does not understand, it has missed.
-pub(super) fn hear(text: &[u8]) -> Option<EventSignal> {
-    Some(heard(text).unwrap_or(EventSignal::Gap))
+/// An event as it was published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Heard {
+    pub(super) part: usize,
+    pub(super) mark: Mark,
+    pub(super) event: Box<SessionEvent>,
 }
 
-fn heard(text: &[u8]) -> Option<EventSignal> {
-    let end = text.iter().position(|byte| *byte == b'\n')?;
-    let mut words = std::str::from_utf8(&text[..end]).ok()?.split(' ');
-    let (part, epoch) = (words.next()?.parse().ok()?, Epoch::parse(words.next()?)?);
-    let (offset, _) = words.next()?.split_once('-')?;
-    let event = decode(offset.parse().ok()?, &text[end + 1..]).ok()?;
-    Some(EventSignal::Event { part, epoch, event: Box::new(event) })
+impl Heard {
+    /// Reads what was published; `None` if this version does not understand it.
+    pub(super) fn decode(text: &[u8]) -> Option<Self> {
+        let end = text.iter().position(|byte| *byte == b'\n')?;
+        let mut words = std::str::from_utf8(&text[..end]).ok()?.split(' ');
+        let (part, epoch) = (words.next()?.parse().ok()?, Epoch::parse(words.next()?)?);
+        let id = EntryId::parse(words.next()?).ok()?;
+        let event = decode(id.offset, &text[end + 1..]).ok()?;
+        Some(Self { part, mark: Mark { epoch, id }, event: Box::new(event) })
+    }
+}
+
+impl From<Heard> for EventSignal {
+    fn from(heard: Heard) -> Self {
+        Self::Event { part: heard.part, epoch: heard.mark.epoch, event: heard.event }
+    }
 }
 
 /// A record that nobody can read is as good as none: it does not hold up what happened to other sessions.
@@ -171,9 +184,9 @@ mod tests {
         let text = "3 1757000000456000 7-1757000000456001\no\nAAAAAAAAAAAAAAAA\n1757000000456\n1757000000123\n\n\n\n";
         let epoch = Epoch::parse("1757000000456000").unwrap();
         let expected = EventSignal::Event { part: 3, epoch, event: Box::new(event(Change::Created)) };
-        assert_eq!(hear(&golden(text)), Some(expected));
+        assert_eq!(Heard::decode(&golden(text)).map(EventSignal::from), Some(expected));
         for unknown in ["", "3", "3 1757000000456000 7\n", "3 1757000000456000 7-1\nz\n", "x y z\n"] {
-            assert_eq!(hear(unknown.as_bytes()), Some(EventSignal::Gap), "{unknown}");
+            assert_eq!(Heard::decode(unknown.as_bytes()), None, "{unknown}");
         }
     }
 }

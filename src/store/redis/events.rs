@@ -2,14 +2,18 @@
 //!
 //! An entry's id is the event's offset and, to the microsecond, when it was recorded.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures::future::try_join_all;
 use futures::stream::{BoxStream, StreamExt};
 
+use super::RedisStore;
 use super::answer::Answer;
 use super::bell::{Bell, Line, Signal};
+use super::entry::{self, Heard};
 use super::scripts::{self, Call};
-use super::{RedisStore, entry};
+use super::witness::{EntryId, Mark, Witness};
 use crate::store::{Epoch, EventHead, EventLog, EventSignal, EventSlice, Refusal, StoreError, StoreErrorKind};
 
 /// Offsets beyond this are not told apart by the scripts, and will never be reached.
@@ -18,12 +22,12 @@ const FAR: u64 = 1 << 53;
 #[async_trait]
 impl EventLog for RedisStore {
     async fn event_heads(&self) -> Result<Vec<EventHead>, StoreError> {
-        let slices = self.keys().shards().map(|shard| self.slice(shard, FAR, 0));
+        let slices = self.keys().shards().map(|shard| self.slice(shard.into(), FAR, 0));
         Ok(try_join_all(slices).await?.into_iter().map(|slice| slice.head).collect())
     }
 
     async fn events(&self, part: usize, after: u64, max: usize) -> Result<EventSlice, StoreError> {
-        self.slice(self.shard(part)?, after.min(FAR), max).await
+        self.slice(part, after.min(FAR), max).await
     }
 
     async fn record_refusal(&self, refusal: &Refusal) -> Result<(), StoreError> {
@@ -39,23 +43,42 @@ impl EventLog for RedisStore {
         let call = Call::new(&scripts::RENEW, self.keys(), self.shard(part)?, &[])
             .arg(known.epoch.as_str())
             .number(known.offset.min(FAR));
-        head(&mut Answer::of(self.lease().await?.ask(&call).await?))
+        let mut answer = Answer::of(self.lease().await?.ask(&call).await?);
+        self.end(part, &mut answer)
     }
 
     async fn hear_events(&self) -> Result<BoxStream<'static, EventSignal>, StoreError> {
         let signals = self.inner.watch.get_or_init(|| self.hang_watch()).listen(self.patience()).await?;
-        Ok(signals.map(EventSignal::from).boxed())
+        let witness = Arc::clone(&self.inner.witness);
+        Ok(signals.map(move |signal| told(&witness, signal)).boxed())
     }
 }
 
 impl RedisStore {
-    async fn slice(&self, shard: u16, after: u64, max: usize) -> Result<EventSlice, StoreError> {
-        let call = Call::new(&scripts::EVENTS, self.keys(), shard, &[]).number(after).number(max as u64);
+    async fn slice(&self, part: usize, after: u64, max: usize) -> Result<EventSlice, StoreError> {
+        let known = self.inner.witness.mark(part);
+        let (epoch, id) = known.as_ref().map_or(("", ""), |known| (known.epoch.as_str(), known.id.as_str()));
+        let call = Call::new(&scripts::EVENTS, self.keys(), self.shard(part)?, &[])
+            .number(after)
+            .number(max as u64)
+            .arg(epoch)
+            .arg(id);
         let mut answer = Answer::of(self.link().ask(&call).await?);
-        let (head, gap) = (head(&mut answer)?, answer.number()? == 1);
-        let entries = answer.messages()?;
-        let events: Result<_, _> = entries.iter().map(|(offset, text)| entry::decode(*offset, text)).collect();
-        Ok(EventSlice { head, gap, events: events? })
+        let (head, gap) = (self.end(part, &mut answer)?, answer.number()? == 1);
+        let mut events = Vec::new();
+        while !answer.is_empty() {
+            events.push(entry::decode(EntryId::parse(&answer.text()?)?.offset, &answer.bytes()?)?);
+        }
+        Ok(EventSlice { head, gap, events })
+    }
+
+    /// Where a part's log ends, as the scripts tell it.
+    fn end(&self, part: usize, answer: &mut Answer) -> Result<EventHead, StoreError> {
+        let epoch = Epoch::parse(&answer.text()?).ok_or(StoreErrorKind::Corrupt)?;
+        let id = EntryId::parse(&answer.text()?)?;
+        let head = EventHead { epoch: epoch.clone(), offset: id.offset };
+        self.inner.witness.looked(part, Mark { epoch, id });
+        Ok(head)
     }
 
     fn shard(&self, part: usize) -> Result<u16, StoreError> {
@@ -63,24 +86,26 @@ impl RedisStore {
         shard.ok_or_else(|| StoreError::new(StoreErrorKind::Misconfigured, "the store has no such part"))
     }
 
-    fn hang_watch(&self) -> Bell<EventSignal> {
+    fn hang_watch(&self) -> Bell<Option<Heard>> {
         let client = self.inner.client.clone();
         let connect_timeout = self.inner.connect_timeout;
-        Bell::hang(Line { client, channel: self.keys().event_channel(), connect_timeout, decode: entry::hear })
+        let decode = |text: &[u8]| Some(Heard::decode(text));
+        Bell::hang(Line { client, channel: self.keys().event_channel(), connect_timeout, decode })
     }
 }
 
-fn head(answer: &mut Answer) -> Result<EventHead, StoreError> {
-    let epoch = Epoch::parse(&answer.text()?).ok_or(StoreErrorKind::Corrupt)?;
-    Ok(EventHead { epoch, offset: answer.number()? })
-}
-
-/// A loss is a reason to look; so is its end, when there is something to see again.
-impl From<Signal<Self>> for EventSignal {
-    fn from(signal: Signal<Self>) -> Self {
-        match signal {
-            Signal::Message(heard) => heard,
-            Signal::Lost | Signal::Restored => Self::Gap,
+/// A loss is a reason to look; so is its end, when there is something to see again. What this version does not understand, it
+/// has missed.
+fn told(witness: &Witness, signal: Signal<Option<Heard>>) -> EventSignal {
+    match signal {
+        Signal::Message(Some(heard)) => {
+            witness.heard(heard.part, heard.mark.clone());
+            heard.into()
+        }
+        Signal::Message(None) => EventSignal::Gap,
+        Signal::Lost | Signal::Restored => {
+            witness.interrupted();
+            EventSignal::Gap
         }
     }
 }

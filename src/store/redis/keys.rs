@@ -79,7 +79,7 @@ impl Keys {
     }
 
     fn head(&self, shard: u16) -> String {
-        self.in_shard(shard, "em") // hash: "epoch" and last "offset" of the events, "lived" in ms by all live sessions
+        self.in_shard(shard, "em") // hash: "epoch" and "last" id of the events, "lived" in ms by all live sessions
     }
 
     fn counts(&self, shard: u16) -> String {

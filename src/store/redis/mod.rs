@@ -10,7 +10,7 @@
 //! | how replicas write to each other | `inbox.rs` |
 //! | how they know of each other | `presence.rs` |
 //! | how they limit something together | `limiter.rs` |
-//! | what happened to sessions, and how that is written | `events.rs`, `entry.rs` |
+//! | what happened to sessions, how that is written, and how a log that lost some is found out | `events.rs`, `entry.rs`, `witness.rs` |
 //! | how many there are, and which | `survey.rs` |
 //! | how replicas hear of changes | `bell.rs`; for `bus.rs` in the words of `news.rs`, for `events.rs` in those of `entry.rs` |
 //! | which connection does what, and when it is replaced | `link.rs` (reads, gathered by `gather.rs`), `pool.rs` (transitions), `bell.rs` (one for each of the two channels) |
@@ -47,6 +47,7 @@ mod sessions;
 mod streams;
 mod survey;
 mod sweep;
+mod witness;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -55,11 +56,13 @@ use std::time::Duration;
 use deadpool_redis::redis::Client;
 
 use self::bell::Bell;
+use self::entry::Heard;
 use self::gather::Gather;
 use self::keys::Keys;
 use self::link::Link;
 use self::pool::{Connections, Lease};
-use super::{BusMessage, EventSignal, StoreError, StoreErrorKind};
+use self::witness::Witness;
+use super::{BusMessage, StoreError, StoreErrorKind};
 
 pub use self::builder::RedisStoreBuilder;
 
@@ -83,7 +86,8 @@ struct Inner {
     connections: Connections,
     reads: Arc<Gather>,
     bus: OnceLock<Bell<BusMessage>>,
-    watch: OnceLock<Bell<EventSignal>>,
+    watch: OnceLock<Bell<Option<Heard>>>,
+    witness: Arc<Witness>,
 }
 
 impl RedisStore {

@@ -75,14 +75,20 @@ end
 
 local function tell(news) redis.call('PUBLISH', BUS, news) end
 
--- Where the log of events ends: its epoch and its last offset. A log that has no epoch begins one.
-local function head()
-  local epoch, offset = unpack(redis.call('HMGET', HEAD, 'epoch', 'offset'))
-  if epoch then return epoch, tonumber(offset or 0) end
+-- Begins another epoch of the log of events. Its name is the moment.
+local function begin_epoch()
   local _, micros = now()
+  redis.call('HSET', HEAD, 'epoch', micros)
+  return micros
+end
+
+-- Where the log of events ends: its epoch, its last offset, and the id that has. A log that has no epoch begins one.
+local function head()
+  local epoch, last = unpack(redis.call('HMGET', HEAD, 'epoch', 'last'))
+  if epoch and last then return epoch, tonumber(last:match('^%d+')), last end
   redis.call('DEL', EVENTS)
-  redis.call('HSET', HEAD, 'epoch', micros, 'offset', 0)
-  return micros, 0
+  redis.call('HSET', HEAD, 'last', '0-0')
+  return begin_epoch(), 0, '0-0'
 end
 
 -- Begins the five minutes of a moment, if they have not begun, and drops those of yesterday. Returns their number.
@@ -114,7 +120,7 @@ local function record(what, key, seen, value, gap, detail, door)
   local id = offset + 1 .. '-' .. micros
   local shown = value:sub(1, 14) .. value:sub(47)
   local text = table.concat({what, key, at, seen, gap or '', detail or '', door or '', shown}, '\n')
-  redis.call('HSET', HEAD, 'offset', offset + 1)
+  redis.call('HSET', HEAD, 'last', id)
   redis.call('XADD', EVENTS, 'MAXLEN', '~', KEPT, id, 'e', text)
   redis.call('PUBLISH', BUS .. ':events', KEYS[1]:match('{(%d+)}') .. ' ' .. epoch .. ' ' .. id .. '\n' .. text)
   redis.call('HINCRBY', COUNTS, bucket(at) .. (what == 't' and 'r' or what), 1)
