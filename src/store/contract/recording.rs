@@ -207,7 +207,7 @@ pub async fn what_changes_nothing_is_not_recorded(store: Arc<dyn Store>) {
     subject.open_this(&given).await;
     let key = given.key;
     assert_eq!(subject.0.open(&given, &long(), None).await.unwrap(), Opening::KeyTaken);
-    assert_eq!(subject.0.open(&session(), &long(), Some(1)).await.unwrap(), Opening::Full);
+    assert_eq!(subject.0.open(&session(), &long(), Some(0)).await.unwrap(), Opening::Full);
     subject.touch(&key, Duration::ZERO).await;
     assert_eq!(subject.revive(&key).await, Revival::AlreadyActive);
     assert!(!subject.end(&session().key).await);

@@ -8,9 +8,10 @@ local EVENTS, HEAD, COUNTS, CLIENTS = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local BUS, KEPT = ARGV[1]:match('^(%S+) (%d+)$')
 local FORMAT, SLACK, A_DAY = 1, 60000, 86400000
 
--- The clock all verdicts go by: milliseconds since the epoch. Then the same in microseconds, as digits.
+-- The clock all verdicts go by, read once: milliseconds since the epoch. Then the same in microseconds, as digits.
+local time
 local function now()
-  local time = redis.call('TIME')
+  time = time or redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000), time[1] .. string.format('%06d', time[2])
 end
 
