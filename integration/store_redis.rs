@@ -7,3 +7,4 @@ mod layout;
 mod limiting;
 mod opening;
 mod reconnecting;
+mod recording;

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tower_mcp_sessions::store::{
-    Appended, Asked, Inbox, Lifetimes, Limiter, Listening, LogLimits, Opening, Posted, QuestionName, Rate, Reconnected,
-    Reconnection, RedisStore, RedisStoreBuilder, SessionStore, Shaped, Shaping, StoreError, StoreErrorKind, StreamLog,
-    StreamName, Taken, Touch, TouchOutcome, WindowName,
+    AgeLimits, Appended, Asked, EventLog, Inbox, Lifetimes, Limiter, Listening, LogLimits, Opening, Posted, QuestionName,
+    Rate, Reconnected, Reconnection, RedisStore, RedisStoreBuilder, Refusal, SessionStore, Shaped, Shaping, StoreError,
+    StoreErrorKind, StreamLog, StreamName, Survey, Taken, Touch, TouchOutcome, WindowName,
 };
 use tower_mcp_sessions::{
-    ClientInfo, EndReason, NewSession, NonceDigest, ProtocolVersion, SessionId, SessionKey, SessionOrigin,
+    ClientInfo, EndReason, NewSession, NonceDigest, ProtocolVersion, ReconnectDoor, ReconnectOutcome, SessionId,
+    SessionKey, SessionOrigin,
 };
 
 pub(super) const LIFETIMES: Lifetimes = Lifetimes {
@@ -97,6 +98,7 @@ pub(super) async fn live_once(store: &RedisStore) -> Result<(), StoreError> {
     write_to_each_other(store, &key, 1).await?;
     let renewed = Reconnection { handshake: Some(given.handshake), ..change(key, 1) };
     assert!(matches!(store.reconnect(&renewed, &LIFETIMES).await?, Reconnected::Done { generation: 2, .. }));
+    look_around(store, &key).await?;
     assert!(store.end(&key, EndReason::ClosedByClient).await?);
     Ok(())
 }
@@ -116,4 +118,18 @@ pub(super) async fn write_to_each_other(store: &RedisStore, key: &SessionKey, ho
     }
     assert!(!store.letters(key, 0, 10).await?.letters.is_empty());
     store.leave(key, listener, 0).await
+}
+
+/// What whoever watches asks.
+async fn look_around(store: &RedisStore, key: &SessionKey) -> Result<(), StoreError> {
+    for (part, head) in store.event_heads().await?.iter().enumerate() {
+        store.events(part, 0, 10).await?;
+        store.renew_epoch(part, head).await?;
+    }
+    let (outcome, door) = (ReconnectOutcome::TokenExpired, ReconnectDoor::Tool);
+    store.record_refusal(&Refusal { session: Some(*key), outcome, door }).await?;
+    store.count_modern(1).await?;
+    assert!(store.vitals(&AgeLimits::default()).await?.active > 0);
+    assert!(store.view(key).await?.is_some() && !store.page(None, None, 10).await?.is_empty());
+    Ok(())
 }

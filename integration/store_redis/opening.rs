@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tower_mcp_sessions::store::{Bus, RedisStore, StoreError, StoreErrorKind};
+use tower_mcp_sessions::store::{Bus, EventLog, RedisStore, StoreError, StoreErrorKind};
 
 use super::fixture::{kind, live_once, opened};
 use crate::harness::redis::RedisServer;
@@ -81,7 +81,7 @@ async fn a_user_with_no_more_rights_than_needed_can_do_everything() {
     rule.extend(commands.iter().map(String::as_str));
     assert_eq!(server.cli(&rule), "OK");
     let store = RedisStore::connect(format!("redis://layer:pw@127.0.0.1:{}/", server.port())).await.unwrap();
-    let _listener = store.subscribe().await.unwrap();
+    let (_listener, _watcher) = (store.subscribe().await.unwrap(), store.hear_events().await.unwrap());
     live_once(&store).await.unwrap();
     let other = RedisStore::builder(format!("redis://layer:pw@127.0.0.1:{}/", server.port())).prefix("other");
     assert_eq!(kind(&other.connect().await), Some(StoreErrorKind::Misconfigured));
