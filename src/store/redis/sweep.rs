@@ -12,7 +12,7 @@ use crate::session::EndReason;
 use crate::store::{Lifetimes, StoreError, StoreErrorKind, Swept};
 
 /// Sessions that one call of the script judges; it runs for about a millisecond then.
-const JUDGED_AT_ONCE: usize = 100;
+const JUDGED_AT_ONCE: usize = 50;
 
 /// What sessions may be due for: they are idle, expired, too old, unconfirmed.
 const INDEXES: usize = 4;
