@@ -3,10 +3,12 @@
 //! `cargo run --example quickstart`, then follow what it prints.
 
 use std::error::Error;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use clap::Parser;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
@@ -15,8 +17,9 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use rmcp::{ServerHandler, schemars, tool, tool_handler, tool_router};
 use serde::Deserialize;
 use tower::Layer;
-use tower_mcp_sessions::SessionLayer;
+use tower_mcp_sessions::monitor::Access;
 use tower_mcp_sessions::store::MemoryStore;
+use tower_mcp_sessions::{ReconnectKeys, SessionLayer};
 
 #[path = "support/serve.rs"]
 mod serve;
@@ -27,7 +30,7 @@ use serve::Server;
 struct Options {
     /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1:8931")]
-    listen: std::net::SocketAddr,
+    listen: SocketAddr,
 }
 
 #[derive(Deserialize, schemars::JsonSchema)]
@@ -62,13 +65,19 @@ async fn main() -> ExitCode {
 async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let mcp: StreamableHttpService<Greeter, LocalSessionManager> =
         StreamableHttpService::new(|| Ok(Greeter), Arc::default(), StreamableHttpServerConfig::default());
-    let sessions = SessionLayer::builder(MemoryStore::new()).build();
-    let app = Router::new().route_service("/mcp", sessions.layer(mcp));
+    let sessions = SessionLayer::builder(MemoryStore::new())
+        .reconnect(ReconnectKeys::random()?)
+        .peer(|parts| parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0))
+        .build();
+    let app = Router::new()
+        .route_service("/mcp", sessions.layer(mcp))
+        .fallback_service(sessions.monitor().access(Access::loopback_only()).build());
 
     let server = Server::bind(options.listen).await?;
     server.announce()?;
     let endpoint = format!("http://{}/mcp", server.address()?);
     println!("MCP endpoint: {endpoint} — try:\n");
     println!("  npx @modelcontextprotocol/inspector --cli {endpoint} --method tools/list\n");
+    println!("How its sessions fare:\n\n  curl -s http://{}/api/mcp/sessions/health\n", server.address()?);
     server.serve(app, sessions).await
 }

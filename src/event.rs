@@ -29,6 +29,16 @@ pub struct SessionView {
 }
 
 impl SessionView {
+    /// Whether its key, client or replica holds a text, whatever its case.
+    #[must_use]
+    pub fn mentions(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        let client = &self.origin.client;
+        [self.key.as_str(), &client.name, &client.version, &self.origin.replica]
+            .iter()
+            .any(|field| field.to_lowercase().contains(&text))
+    }
+
     /// What may be seen of a record.
     #[must_use]
     pub fn of(record: &SessionRecord, last_seen: Timestamp) -> Self {

@@ -9,7 +9,7 @@ use tower::Layer;
 
 use crate::engine::Engine;
 #[cfg(feature = "monitor")]
-use crate::monitor::MonitorBuilder;
+use crate::monitor::{MonitorBuilder, feed::hub::Hub};
 use crate::service::SessionService;
 use crate::store::Store;
 
@@ -35,6 +35,18 @@ pub use self::builder::{ConfigError, SessionLayerBuilder};
 #[derive(Clone)]
 pub struct SessionLayer {
     engine: Arc<Engine>,
+    #[cfg(feature = "monitor")]
+    hub: Arc<Hub>,
+}
+
+impl SessionLayer {
+    fn new(engine: Arc<Engine>) -> Self {
+        Self {
+            #[cfg(feature = "monitor")]
+            hub: Arc::new(Hub::new(Arc::clone(&engine))),
+            engine,
+        }
+    }
 }
 
 impl SessionLayer {
@@ -43,11 +55,11 @@ impl SessionLayer {
         SessionLayerBuilder::new(Arc::new(store))
     }
 
-    /// The service beside the MCP endpoint: sessions are reconnected there over plain HTTP. Mount it as the fallback of the
-    /// same app, or under a prefix.
+    /// What stands beside the MCP endpoint: an API, the live feed, and where clients reconnect over plain HTTP. Mount it as
+    /// the fallback of the same app, or under a prefix. See [`monitor`](crate::monitor).
     #[cfg(feature = "monitor")]
     pub fn monitor(&self) -> MonitorBuilder {
-        MonitorBuilder::new(Arc::clone(&self.engine))
+        MonitorBuilder::new(Arc::clone(&self.hub))
     }
 
     /// Tells the clients of open streams to come back elsewhere: listening streams end at once, streams of calls when the

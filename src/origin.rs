@@ -20,6 +20,14 @@ pub(crate) struct OriginPolicy {
     any_host: bool,
 }
 
+/// Whether a request is for a loopback name.
+#[cfg(feature = "monitor")]
+pub(crate) fn is_loopback_host(parts: &Parts) -> bool {
+    let named = parts.headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    let host = named.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str));
+    host.and_then(Host::parse).is_some_and(|host| host.is_loopback())
+}
+
 impl OriginPolicy {
     /// Accepts one more host; see [`Host::parse`].
     pub(crate) fn allow_host(&mut self, host: &str) -> Result<(), String> {

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures::StreamExt;
 use tokio::time::{sleep, timeout};
 use tower_mcp_sessions::store::{
-    AgeLimits, Bus, BusMessage, BusSignal, EventLog, Inbox, Presence, QuestionName, Reconnected, Reconnection, RedisStore,
-    ReplicaId, SessionStore, StoreErrorKind, StreamLog, Survey, TouchOutcome,
+    AgeLimits, Bus, BusMessage, BusSignal, EventLog, Inbox, Presence, QuestionName, Reconnected, Reconnection,
+    RedisStore, ReplicaId, SessionStore, StoreErrorKind, StreamLog, Survey, TouchOutcome,
 };
 use tower_mcp_sessions::{EndReason, SessionKey, SessionStatus};
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tower_mcp_sessions::store::{
-    AgeLimits, Appended, Asked, EventLog, Inbox, Lifetimes, Limiter, Listening, LogLimits, Opening, Posted, QuestionName,
-    Rate, Reconnected, Reconnection, RedisStore, RedisStoreBuilder, Refusal, SessionStore, Shaped, Shaping, StoreError,
-    StoreErrorKind, StreamLog, StreamName, Survey, Taken, Touch, TouchOutcome, WindowName,
+    AgeLimits, Appended, Asked, EventLog, Inbox, Lifetimes, Limiter, Listening, LogLimits, Opening, Posted,
+    QuestionName, Rate, Reconnected, Reconnection, RedisStore, RedisStoreBuilder, Refusal, SessionStore, Shaped,
+    Shaping, StoreError, StoreErrorKind, StreamLog, StreamName, Survey, Taken, Touch, TouchOutcome, WindowName,
 };
 use tower_mcp_sessions::{
     ClientInfo, EndReason, NewSession, NonceDigest, ProtocolVersion, ReconnectDoor, ReconnectOutcome, SessionId,

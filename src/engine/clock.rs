@@ -30,7 +30,7 @@ impl StoreClock {
     }
 
     /// The store's time by the last reading.
-    fn now(&self) -> Option<Timestamp> {
+    pub(crate) fn known(&self) -> Option<Timestamp> {
         let (at, read_at) = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
         let since = read_at.elapsed();
         (since < GOOD_FOR).then(|| Timestamp(at.0 + u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
@@ -40,7 +40,7 @@ impl StoreClock {
 impl Engine {
     /// The store's time, good to the time an answer of the store's takes.
     pub(crate) async fn now(&self) -> Result<Timestamp, StoreError> {
-        match self.clock.now() {
+        match self.clock.known() {
             Some(now) => Ok(now),
             None => self.ask_the_time().await,
         }

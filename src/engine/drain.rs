@@ -18,6 +18,8 @@ const LAST_WORDS: Duration = Duration::from_millis(700);
 pub(crate) struct Drain {
     /// Calls in flight, and the streams that carry their answers.
     pub(crate) calls: TaskTracker,
+    /// Sockets of the feed, which end with those streams.
+    pub(crate) viewers: TaskTracker,
     /// The clients' GET streams end at once: they wait for nothing in particular.
     pub(crate) listens_end: CancellationToken,
     /// Streams of calls end once their time is up.
@@ -55,6 +57,8 @@ impl Engine {
         self.drain.calls_end.cancel();
         // Recordings that were cut short say so in the log.
         let _ = timeout(LAST_WORDS, self.drain.calls.wait()).await;
+        self.drain.viewers.close();
+        let _ = timeout(LAST_WORDS, self.drain.viewers.wait()).await;
         drop(self.take_tasks());
         self.flush().await;
         let farewells = self.residents.all().into_iter().filter_map(|resident| self.release(&resident));

@@ -296,7 +296,7 @@ impl SessionLayerBuilder {
             return Err(ConfigError(self.problems));
         }
         let replica_id = replica_id.map_err(|error| ConfigError(vec![error.to_string()]))?;
-        Ok(SessionLayer { engine: Arc::new(Engine::new(self.config, self.store, replica_id)) })
+        Ok(SessionLayer::new(Arc::new(Engine::new(self.config, self.store, replica_id))))
     }
 }
 

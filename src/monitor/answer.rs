@@ -7,9 +7,10 @@ use crate::body::ResponseBody;
 use crate::outcome::ReconnectOutcome;
 use crate::protocol::headers;
 use crate::rejection::Rejection;
+use crate::store::StoreError;
 
 /// A JSON answer.
-pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<ResponseBody> {
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<ResponseBody> {
     let text = serde_json::to_string(value).expect("what is answered is plain data");
     let mut response = Response::new(ResponseBody::whole(text));
     *response.status_mut() = status;
@@ -22,7 +23,7 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Respo
 
 /// Why the monitor refuses.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     status: StatusCode,
     text: &'static str,
     outcome: Option<ReconnectOutcome>,
@@ -30,33 +31,57 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    pub(super) const fn new(status: StatusCode, text: &'static str) -> Self {
+    pub(crate) const fn new(status: StatusCode, text: &'static str) -> Self {
         Self { status, text, outcome: None, header: None }
     }
 
-    pub(super) const fn no_such_route() -> Self {
+    pub(crate) const fn no_such_route() -> Self {
         Self::new(StatusCode::NOT_FOUND, "There is nothing here; the API begins at api/mcp/sessions")
     }
 
     /// Unknown, ended and somebody else's are the same.
-    pub(super) const fn no_such_session() -> Self {
+    pub(crate) const fn no_such_session() -> Self {
         Self::new(StatusCode::NOT_FOUND, "No session by this name; it may have ended")
     }
 
-    pub(super) const fn no_reconnect() -> Self {
+    pub(crate) const fn bad_request(text: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, text)
+    }
+
+    /// Nobody was let in, or not to this.
+    pub(crate) const fn no_access(text: &'static str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, text)
+    }
+
+    /// A WebSocket that comes over a connection which cannot be upgraded, or does not ask for it.
+    pub(crate) fn no_upgrade() -> Self {
+        let refusal = Self::new(
+            StatusCode::UPGRADE_REQUIRED,
+            "This is a WebSocket: ask for an upgrade, over HTTP/1.1 and through proxies that pass it on; or use sse/sessions",
+        );
+        Self { header: Some((header::UPGRADE, HeaderValue::from_static("websocket"))), ..refusal }
+    }
+
+    /// The store cannot say.
+    pub(crate) fn store_away(error: StoreError) -> Self {
+        tracing::warn!(%error, "the session store failed; the monitor answers 503");
+        Rejection::StoreUnavailable.into()
+    }
+
+    pub(crate) const fn no_reconnect() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "This server gives no reconnect tokens; its operator can with SessionLayer::builder(…).reconnect(keys)",
         )
     }
 
-    pub(super) fn method(allowed: &'static str) -> Self {
+    pub(crate) fn method(allowed: &'static str) -> Self {
         let refusal =
             Self::new(StatusCode::METHOD_NOT_ALLOWED, "This route takes another method; see the Allow header");
         Self { header: Some((header::ALLOW, HeaderValue::from_static(allowed))), ..refusal }
     }
 
-    pub(super) fn into_response(self) -> Response<ResponseBody> {
+    pub(crate) fn into_response(self) -> Response<ResponseBody> {
         #[derive(Serialize)]
         struct Told {
             success: bool,

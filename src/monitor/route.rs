@@ -8,26 +8,66 @@ use crate::id::SessionKey;
 /// A route of the monitor's.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route {
+    /// `GET /api/mcp/sessions`
+    List,
+    /// `GET /api/mcp/sessions/health`
+    Health,
+    /// `GET /api/mcp/sessions/events`
+    Poll,
+    /// `GET /ws/sessions`
+    WebSocket,
+    /// `GET /sse/sessions`
+    Sse,
+    /// `GET /api/mcp/sessions/{key}`
+    Detail(SessionKey),
+    /// `DELETE /api/mcp/sessions/{key}`
+    Terminate(SessionKey),
     /// `POST /api/mcp/sessions/{key}/reconnect`
     Reconnect(SessionKey),
     /// `GET /api/mcp/sessions/{key}/token`
     Token(SessionKey),
 }
 
-const SESSIONS: &str = "/api/mcp/sessions/";
+const SESSIONS: &str = "/api/mcp/sessions";
 
 /// Finds the route of a path; what stands before it is the mount.
 pub(super) fn find(method: &Method, path: &str) -> Result<Route, Refusal> {
-    let (_, below) = path.rsplit_once(SESSIONS).ok_or_else(Refusal::no_such_route)?;
-    let (key, what) = below.split_once('/').ok_or_else(Refusal::no_such_route)?;
-    let key = SessionKey::parse(key).ok_or_else(Refusal::no_such_session);
-    match (what, method) {
-        ("reconnect", &Method::POST) => key.map(Route::Reconnect),
-        ("reconnect", _) => Err(Refusal::method("POST")),
-        ("token", &Method::GET) => key.map(Route::Token),
-        ("token", _) => Err(Refusal::method("GET")),
+    if let Some((_, below)) = path.rsplit_once(SESSIONS) {
+        return match below.strip_prefix('/') {
+            Some(below) => below_sessions(method, below),
+            None if below.is_empty() => get(method, Route::List),
+            None => Err(Refusal::no_such_route()),
+        };
+    }
+    match path {
+        path if path.ends_with("/ws/sessions") => get(method, Route::WebSocket),
+        path if path.ends_with("/sse/sessions") => get(method, Route::Sse),
         _ => Err(Refusal::no_such_route()),
     }
+}
+
+fn below_sessions(method: &Method, below: &str) -> Result<Route, Refusal> {
+    let (first, rest) = below.split_once('/').map_or((below, None), |(first, rest)| (first, Some(rest)));
+    let key = || SessionKey::parse(first).ok_or_else(Refusal::no_such_session);
+    match (first, rest) {
+        ("health", None) => get(method, Route::Health),
+        ("events", None) => get(method, Route::Poll),
+        (_, None) => match *method {
+            Method::GET => key().map(Route::Detail),
+            Method::DELETE => key().map(Route::Terminate),
+            _ => Err(Refusal::method("GET, DELETE")),
+        },
+        (_, Some("reconnect")) => match *method {
+            Method::POST => key().map(Route::Reconnect),
+            _ => Err(Refusal::method("POST")),
+        },
+        (_, Some("token")) => get(method, Route::Token(key()?)),
+        (_, Some(_)) => Err(Refusal::no_such_route()),
+    }
+}
+
+fn get(method: &Method, route: Route) -> Result<Route, Refusal> {
+    if *method == Method::GET { Ok(route) } else { Err(Refusal::method("GET")) }
 }
 
 #[cfg(test)]
@@ -38,15 +78,31 @@ mod tests {
     fn routes_are_found_under_any_mount() {
         let key = SessionKey::parse("AAAAAAAAAAAAAAAA").unwrap();
         for mount in ["", "/monitor", "/a/b/api/mcp/sessions"] {
-            let path = format!("{mount}/api/mcp/sessions/{key}/reconnect");
-            assert_eq!(find(&Method::POST, &path).ok(), Some(Route::Reconnect(key)), "{path}");
+            let route = |method, path: &str| find(&method, &format!("{mount}{path}")).ok();
+            assert_eq!(route(Method::GET, "/api/mcp/sessions"), Some(Route::List), "{mount}");
+            assert_eq!(route(Method::GET, "/api/mcp/sessions/health"), Some(Route::Health));
+            assert_eq!(route(Method::GET, "/api/mcp/sessions/events"), Some(Route::Poll));
+            assert_eq!(route(Method::GET, &format!("/api/mcp/sessions/{key}")), Some(Route::Detail(key)));
+            assert_eq!(route(Method::DELETE, &format!("/api/mcp/sessions/{key}")), Some(Route::Terminate(key)));
+            assert_eq!(route(Method::POST, &format!("/api/mcp/sessions/{key}/reconnect")), Some(Route::Reconnect(key)));
+            assert_eq!(route(Method::GET, &format!("/api/mcp/sessions/{key}/token")), Some(Route::Token(key)));
         }
+        assert_eq!(find(&Method::GET, "/monitor/ws/sessions").ok(), Some(Route::WebSocket));
+        assert_eq!(find(&Method::GET, "/sse/sessions").ok(), Some(Route::Sse));
+    }
+
+    #[test]
+    fn everything_else_is_refused_with_a_status_that_fits() {
         for (method, path, status) in [
             (Method::GET, "/api/mcp/sessions/AAAAAAAAAAAAAAAA/reconnect", 405),
             (Method::POST, "/api/mcp/sessions/AAAAAAAAAAAAAAAA/token", 405),
+            (Method::POST, "/api/mcp/sessions/health", 405),
+            (Method::PUT, "/api/mcp/sessions", 405),
             (Method::GET, "/api/mcp/sessions/short/token", 404),
+            (Method::GET, "/api/mcp/sessions/short", 404),
+            (Method::GET, "/api/mcp/sessionsX", 404),
             (Method::GET, "/api/mcp/sessions/AAAAAAAAAAAAAAAA/other", 404),
-            (Method::GET, "/", 404),
+            (Method::GET, "/nothing", 404),
         ] {
             let refusal = find(&method, path).expect_err(path);
             assert_eq!(refusal.into_response().status(), status, "{method} {path}");

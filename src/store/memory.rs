@@ -22,7 +22,6 @@ use bytes::Bytes;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-use self::events::Chronicle;
 use self::inbox::Wire;
 use self::log::Log;
 use self::state::{Entry, Own, State, due};

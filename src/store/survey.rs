@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 use super::StoreError;
 use crate::event::SessionView;
@@ -18,8 +19,8 @@ pub trait Survey: Send + Sync + 'static {
     /// A session as it is, or `None` if it does not live.
     async fn view(&self, key: &SessionKey) -> Result<Option<SessionView>, StoreError>;
 
-    /// Sessions of a status (or of both), the last seen first, from a place on; at most `max`. Every session that lives all
-    /// the while and is not seen meanwhile is found once.
+    /// Sessions of a status (or of both), the last seen first, from a place on; at most `max`, and fewer only at the end. Every
+    /// session that lives all the while and is not seen meanwhile is found once.
     async fn page(
         &self,
         status: Option<SessionStatus>,
@@ -76,7 +77,7 @@ pub struct Vitals {
 }
 
 /// Sessions by how long they were idle.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Ages {
     /// Seen lately.
     pub healthy: u64,

@@ -8,13 +8,13 @@ use http::{Response, StatusCode};
 use http_body::Body;
 use serde::Deserialize;
 
-use super::answer::{Refusal, json};
 use crate::audit::ReconnectDoor;
 use crate::body::{BoxError, ResponseBody, Unreadable, read_whole};
 use crate::engine::Engine;
 use crate::engine::attempt::Attempt;
 use crate::engine::reconnect::Named;
 use crate::id::SessionKey;
+use crate::monitor::answer::{Refusal, json};
 use crate::protocol::headers;
 use crate::reconnect::asked::{self, Presented};
 use crate::reconnect::token::ReconnectToken;
@@ -28,7 +28,7 @@ struct Asked {
     token: String,
 }
 
-pub(super) async fn respond<B>(
+pub(crate) async fn respond<B>(
     engine: Arc<Engine>,
     mut parts: Parts,
     body: B,

@@ -1,0 +1,156 @@
+//! Who may look, and who may act: [`Access`].
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, header};
+use subtle::ConstantTimeEq;
+
+use crate::engine::config::Config;
+use crate::origin::is_loopback_host;
+
+/// What somebody may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// See sessions, their clients and what happens to them.
+    View,
+    /// And end sessions, where that is allowed at all, and give out reconnect tokens for them.
+    Admin,
+}
+
+/// Who may use the monitor. What is not let in by an `Access` stays out: without one, everything but what clients get for
+/// their own secrets answers 403.
+///
+/// ```
+/// use tower_mcp_sessions::monitor::{Access, Role};
+///
+/// // From this machine, or with a token from anywhere.
+/// let access = Access::loopback_only().or(Access::bearer("a long random token", Role::Admin));
+/// # #[derive(Clone)] struct User { is_operator: bool }
+/// // As the application's own login says.
+/// let access = Access::from_fn(|parts| {
+///     let operator = parts.extensions.get::<User>().is_some_and(|user| user.is_operator);
+///     async move { operator.then_some(Role::View) }
+/// });
+/// ```
+#[derive(Clone)]
+pub struct Access {
+    ways: Vec<Way>,
+}
+
+#[derive(Clone)]
+enum Way {
+    Loopback(Role),
+    Bearer(Arc<str>, Role),
+    Ask(Arc<Asking>),
+}
+
+type Asking = dyn for<'a> Fn(&'a Parts) -> BoxFuture<'static, Option<Role>> + Send + Sync;
+
+/// Headers that proxies add: a request that has one does not come from where its connection comes from.
+const FORWARDING: [HeaderName; 4] =
+    [header::FORWARDED, HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip"), header::VIA];
+
+impl Access {
+    /// Nobody.
+    #[must_use]
+    pub const fn closed() -> Self {
+        Self { ways: Vec::new() }
+    }
+
+    /// Whoever connects from this machine, to a loopback `Host`, and not through a proxy, may look. The layer has to know the
+    /// peer: see `SessionLayerBuilder::peer`.
+    #[must_use]
+    pub fn loopback_only() -> Self {
+        Self { ways: vec![Way::Loopback(Role::View)] }
+    }
+
+    /// The same, with a role.
+    #[must_use]
+    pub fn loopback_as(role: Role) -> Self {
+        Self { ways: vec![Way::Loopback(role)] }
+    }
+
+    /// Whoever sends `Authorization: Bearer` and this token; on a WebSocket, where a browser cannot send it, the token in
+    /// `hello` counts too.
+    #[must_use]
+    pub fn bearer(token: impl Into<Arc<str>>, role: Role) -> Self {
+        Self { ways: vec![Way::Bearer(token.into(), role)] }
+    }
+
+    /// Whoever `ask` gives a role: it finds in the request what an authentication layer outside left there. A socket that
+    /// stays open is asked about again every minute.
+    #[must_use]
+    pub fn from_fn<F, A>(ask: F) -> Self
+    where
+        F: Fn(&Parts) -> A + Send + Sync + 'static,
+        A: Future<Output = Option<Role>> + Send + 'static,
+    {
+        Self { ways: vec![Way::Ask(Arc::new(move |parts| Box::pin(ask(parts))))] }
+    }
+
+    /// Whoever one of them lets in, with the greater role.
+    #[must_use]
+    pub fn or(mut self, other: Self) -> Self {
+        self.ways.extend(other.ways);
+        self
+    }
+
+    /// What the sender of a request may do.
+    pub(crate) async fn role_of(&self, parts: &Parts, config: &Config) -> Option<Role> {
+        let mut role = None;
+        for way in &self.ways {
+            let found = match way {
+                Way::Loopback(role) => is_local(parts, config).then_some(*role),
+                Way::Bearer(token, role) => bears(&parts.headers, token).then_some(*role),
+                Way::Ask(ask) => ask(parts).await,
+            };
+            role = role.max(found);
+        }
+        role
+    }
+
+    /// Whether a token in `hello` can let somebody in.
+    pub(crate) fn takes_bearer(&self) -> bool {
+        self.ways.iter().any(|way| matches!(way, Way::Bearer(..) | Way::Ask(_)))
+    }
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self::closed()
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |way: &Way| match way {
+            Way::Loopback(role) => format!("loopback as {role:?}"),
+            Way::Bearer(_, role) => format!("bearer as {role:?}"),
+            Way::Ask(_) => "asked".to_owned(),
+        };
+        f.debug_list().entries(self.ways.iter().map(name)).finish()
+    }
+}
+
+fn is_local(parts: &Parts, config: &Config) -> bool {
+    let peer = config.peer_of(parts).map(|peer| peer.ip());
+    let peer_is_local = peer.is_some_and(|peer| match peer {
+        IpAddr::V4(address) => address.is_loopback(),
+        IpAddr::V6(address) => address.to_canonical().is_loopback(),
+    });
+    peer_is_local && is_loopback_host(parts) && !FORWARDING.iter().any(|name| parts.headers.contains_key(name))
+}
+
+fn bears(headers: &HeaderMap, token: &str) -> bool {
+    let sent = headers.get(header::AUTHORIZATION).map(http::HeaderValue::as_bytes);
+    let sent = sent.and_then(|value| {
+        let (scheme, token) = value.split_at_checked(7)?;
+        scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+    });
+    // The comparison tells nothing but the token's length.
+    sent.is_some_and(|sent| !token.is_empty() && bool::from(sent.ct_eq(token.as_bytes())))
+}

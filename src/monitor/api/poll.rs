@@ -1,0 +1,30 @@
+//! `GET /api/mcp/sessions/events?cursor=`: the feed for those who can only ask. The body is the update object that the other
+//! transports push; its `to` is the next `cursor`, and with `more` there is more to ask for at once.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{HeaderValue, Response, header};
+
+use crate::body::ResponseBody;
+use crate::monitor::answer::Refusal;
+use crate::monitor::feed::cursor::Cursor;
+use crate::monitor::feed::filter::Filter;
+use crate::monitor::feed::hub::Hub;
+use crate::monitor::feed::update::Mode;
+use crate::monitor::query::Query;
+use crate::protocol::headers;
+
+pub(crate) async fn respond(hub: &Arc<Hub>, parts: &Parts) -> Result<Response<ResponseBody>, Refusal> {
+    let query = Query::of(&parts.uri);
+    let (cursor, filter) = (query.get("cursor").and_then(Cursor::parse), Filter::of(&query)?);
+    let update = hub.poll(cursor.as_ref()).await.map_err(Refusal::store_away)?;
+    let body = match filter.is_open() {
+        true => update.json().clone(),
+        false => update.filtered(|told| filter.wants(told, update.mode == Mode::Snapshot)).json().clone(),
+    };
+    let mut response = Response::new(ResponseBody::whole(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, headers::JSON);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}

@@ -1,0 +1,52 @@
+//! [`MonitorBuilder`]: what can be chosen about a monitor.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::access::Access;
+use super::feed::hub::Hub;
+use super::service::{Monitor, SessionFeed};
+
+/// Builds a [`Monitor`] or a [`SessionFeed`].
+#[must_use = "a builder does nothing until built"]
+pub struct MonitorBuilder {
+    hub: Arc<Hub>,
+    access: Access,
+    may_terminate: bool,
+}
+
+impl MonitorBuilder {
+    pub(crate) const fn new(hub: Arc<Hub>) -> Self {
+        Self { hub, access: Access::closed(), may_terminate: false }
+    }
+
+    /// Who may look and act. Default: nobody; clients still reconnect and get tokens for their own secrets.
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// Lets admins end sessions. Default: the monitor is read-only.
+    pub const fn allow_terminate(mut self, allowed: bool) -> Self {
+        self.may_terminate = allowed;
+        self
+    }
+
+    /// Builds the whole monitor.
+    #[must_use]
+    pub fn build(self) -> Monitor {
+        Monitor { hub: self.hub, access: self.access, may_terminate: self.may_terminate }
+    }
+
+    /// Builds the WebSocket service alone: it answers every path it is mounted at.
+    #[must_use]
+    pub fn feed(self) -> SessionFeed {
+        SessionFeed { hub: self.hub, access: self.access }
+    }
+}
+
+impl fmt::Debug for MonitorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MonitorBuilder").field("access", &self.access).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,77 @@
+//! One viewer, over whichever transport: it stands somewhere in the row of updates and reads on from there.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use super::cursor::Cursor;
+use super::filter::Filter;
+use super::hub::{Attached, Hub, Published};
+use super::update::{Mode, Update};
+use crate::store::StoreError;
+
+pub(crate) struct Viewer {
+    hub: Arc<Hub>,
+    cursor: Option<Cursor>,
+    missed: VecDeque<Arc<Update>>,
+    coming: broadcast::Receiver<Published>,
+    /// Bytes published up to the last update taken.
+    taken: u64,
+    filter: Filter,
+}
+
+impl Viewer {
+    /// Begins after a cursor; without a good one, with a snapshot.
+    pub(crate) async fn begin(hub: Arc<Hub>, cursor: Option<Cursor>, filter: Filter) -> Result<Self, StoreError> {
+        let Attached { missed, coming, bytes } = hub.attach(cursor.as_ref()).await?;
+        Ok(Self { hub, cursor, missed: missed.into(), coming, taken: bytes, filter })
+    }
+
+    /// Sees other events from the next update on.
+    pub(crate) fn set_filter(&mut self, filter: Filter) {
+        self.filter = filter;
+    }
+
+    /// Published bytes that were not taken yet.
+    pub(crate) fn behind(&self) -> u64 {
+        self.hub.published().saturating_sub(self.taken)
+    }
+
+    /// The next update. Nothing is lost if this is dropped and called again.
+    ///
+    /// # Errors
+    ///
+    /// If the viewer has to be given a snapshot, and the store has none to give.
+    pub(crate) async fn next(&mut self) -> Result<Arc<Update>, StoreError> {
+        loop {
+            if let Some(update) = self.missed.pop_front() {
+                return Ok(self.take(update));
+            }
+            match self.coming.recv().await {
+                Ok(Published { update, bytes }) => {
+                    self.taken = bytes;
+                    if update.from == self.cursor {
+                        return Ok(self.take(update));
+                    }
+                    self.attach_again().await?;
+                }
+                Err(RecvError::Lagged(_) | RecvError::Closed) => self.attach_again().await?,
+            }
+        }
+    }
+
+    fn take(&mut self, update: Arc<Update>) -> Arc<Update> {
+        self.cursor = Some(update.to.clone());
+        match self.filter.is_open() || update.events.is_empty() {
+            true => update,
+            false => Arc::new(update.filtered(|told| self.filter.wants(told, update.mode == Mode::Snapshot))),
+        }
+    }
+
+    async fn attach_again(&mut self) -> Result<(), StoreError> {
+        let Attached { missed, coming, bytes } = self.hub.attach(self.cursor.as_ref()).await?;
+        (self.missed, self.coming, self.taken) = (missed.into(), coming, bytes);
+        Ok(())
+    }
+}

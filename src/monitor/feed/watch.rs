@@ -1,0 +1,213 @@
+//! Watching the store for all viewers: events as they are told, gaps repaired from the log, and every few seconds a look
+//! whether nothing was missed.
+
+use std::pin::pin;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+
+use super::hub::Hub;
+use super::update::{Shown, State, Told};
+use crate::event::SessionEvent;
+use crate::monitor::stats::Stats;
+use crate::session::{SessionStatus, Timestamp};
+use crate::store::{EventHead, EventSignal, StoreError};
+
+/// Events that come this close together go out as one update.
+const GATHER: Duration = Duration::from_millis(10);
+/// Events in one update.
+const MOST: usize = 256;
+/// How often positions are compared with the store, and the counts told.
+const LOOK: Duration = Duration::from_secs(5);
+/// How soon after an event the counts are told.
+const RECOUNT: Duration = Duration::from_millis(500);
+/// Events read at once.
+const PART: usize = 500;
+/// Sessions whose last activity is told at once.
+const SHOWN: usize = 200;
+/// How long to leave the store alone after it failed.
+const PAUSE: Duration = Duration::from_millis(250);
+
+pub(super) async fn run(hub: Weak<Hub>) {
+    while let Some(store) = hub.upgrade().map(|hub| hub.engine.store.clone()) {
+        let heard = store.hear_events().await;
+        drop(store);
+        match heard {
+            Ok(signals) => watch(&hub, signals).await,
+            Err(error) => {
+                tracing::warn!(%error, "cannot listen to the session store's events; trying again");
+                if let Some(hub) = hub.upgrade() {
+                    hub.degrade();
+                }
+            }
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Watches until the store no longer tells anything, or the hub is gone.
+async fn watch(hub: &Weak<Hub>, signals: impl Stream<Item = EventSignal>) {
+    let mut signals = pin!(signals);
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut recount_at = None;
+    loop {
+        let recount = recount_at.unwrap_or_else(|| Instant::now() + LOOK);
+        tokio::select! {
+            biased;
+            signal = signals.next() => {
+                let Some(signal) = signal else { return };
+                let together = gather(signal, &mut signals).await;
+                let Some(hub) = hub.upgrade() else { return };
+                hub.take(together).await;
+                recount_at.get_or_insert_with(|| Instant::now() + RECOUNT);
+            }
+            () = tokio::time::sleep_until(recount), if recount_at.is_some() => {
+                let Some(hub) = hub.upgrade() else { return };
+                hub.recount(false).await;
+                recount_at = None;
+            }
+            _ = looks.tick() => {
+                let Some(hub) = hub.upgrade() else { return };
+                hub.look().await;
+            }
+        }
+    }
+}
+
+/// What comes close together.
+async fn gather(first: EventSignal, signals: &mut (impl Stream<Item = EventSignal> + Unpin)) -> Vec<EventSignal> {
+    let until = Instant::now() + GATHER;
+    let mut together = vec![first];
+    while together.len() < MOST {
+        match timeout_at(until, signals.next()).await {
+            Ok(Some(signal)) => together.push(signal),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    together
+}
+
+impl Hub {
+    /// Takes events in that follow on what is known; if others were missed, looks them up.
+    async fn take(&self, signals: Vec<EventSignal>) {
+        let Some(mut heads) = self.known_heads() else { return self.look().await };
+        let (mut events, mut is_behind) = (Vec::new(), false);
+        for signal in signals {
+            match signal {
+                EventSignal::Event { part, epoch, event } if follows(heads.get(part), &epoch, &event) => {
+                    heads[part].offset = event.offset;
+                    events.push(event);
+                }
+                EventSignal::Event { .. } | EventSignal::Gap => is_behind = true,
+            }
+        }
+        if let Some(last) = events.last() {
+            let at = last.at;
+            self.publish(heads, at, events.into_iter().map(|event| Told::Event(Arc::from(event))).collect());
+        }
+        if is_behind {
+            self.reconcile_or_degrade().await;
+        }
+    }
+
+    /// Compares with the store, and tells how things are.
+    async fn look(&self) {
+        if self.reconcile_or_degrade().await {
+            self.recount(true).await;
+        }
+    }
+
+    async fn reconcile_or_degrade(&self) -> bool {
+        match self.reconcile().await {
+            Ok(()) => {
+                if self.state() == State::Degraded {
+                    self.publish_state(State::Live, None, self.time(), Vec::new());
+                }
+                true
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the feed cannot look into the session store");
+                self.degrade();
+                false
+            }
+        }
+    }
+
+    fn degrade(&self) {
+        if self.state() == State::Live {
+            tracing::warn!("the session store is away: viewers see the last that was known");
+            self.publish_state(State::Degraded, None, self.time(), Vec::new());
+        }
+    }
+
+    /// Brings the row of updates to where the store's logs end.
+    pub(super) async fn reconcile(&self) -> Result<(), StoreError> {
+        let found = self.engine.store.event_heads().await?;
+        let Some(mut heads) = self.known_heads().filter(|heads| heads.len() == found.len()) else {
+            self.begin_anew(found, self.time());
+            return Ok(());
+        };
+        for (part, head) in found.into_iter().enumerate() {
+            if head.epoch != heads[part].epoch {
+                tracing::warn!(part, "the event log began another epoch: viewers get a snapshot");
+                heads[part] = head;
+                self.begin_anew(heads.clone(), self.time());
+            } else if head.offset < heads[part].offset {
+                tracing::warn!(part, "the event log lost events: viewers get a snapshot");
+                heads[part] = self.engine.store.renew_epoch(part, &heads[part]).await?;
+                self.begin_anew(heads.clone(), self.time());
+            } else if head.offset > heads[part].offset {
+                self.repair(part, &mut heads).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what was missed of a part.
+    async fn repair(&self, part: usize, heads: &mut Vec<EventHead>) -> Result<(), StoreError> {
+        loop {
+            let slice = self.engine.store.events(part, heads[part].offset, PART).await?;
+            if slice.gap || slice.head.epoch != heads[part].epoch {
+                tracing::warn!(part, "events were dropped from the log before this replica read them");
+                heads[part] = slice.head;
+                self.begin_anew(heads.clone(), self.time());
+                return Ok(());
+            }
+            let Some(last) = slice.events.last() else { return Ok(()) };
+            let at = last.at;
+            heads[part].offset = last.offset;
+            let is_whole = slice.events.len() < PART;
+            let told = slice.events.into_iter().map(|event| Told::Event(Arc::new(event))).collect();
+            self.publish(heads.clone(), at, told);
+            if is_whole {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Tells the counts, and with `activity` which sessions were seen lately.
+    async fn recount(&self, activity: bool) {
+        if self.viewers() == 0 {
+            return;
+        }
+        let Ok(vitals) = self.engine.store.vitals(&self.ages).await else { return };
+        let stats = Stats::of(&vitals);
+        let shown = if activity { self.seen_lately(vitals.now).await } else { Vec::new() };
+        if self.stats().as_deref() != Some(&stats) || !shown.is_empty() {
+            self.publish_state(self.state(), Some(Arc::new(stats)), vitals.now, shown);
+        }
+    }
+
+    async fn seen_lately(&self, now: Timestamp) -> Vec<Told> {
+        let seen = self.engine.store.page(Some(SessionStatus::Active), None, SHOWN).await.unwrap_or_default();
+        let lately = seen.into_iter().filter(|session| now.since(session.last_seen) < LOOK + Duration::from_secs(1));
+        lately.map(|session| Told::Session(Shown::new(session, now))).collect()
+    }
+}
+
+fn follows(head: Option<&EventHead>, epoch: &crate::store::Epoch, event: &SessionEvent) -> bool {
+    head.is_some_and(|head| head.epoch == *epoch && head.offset + 1 == event.offset)
+}
