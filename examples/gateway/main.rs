@@ -32,6 +32,8 @@ use crate::options::Options;
 use crate::proxy::Proxy;
 use crate::upstream::Upstream;
 
+#[path = "../support/monitor_options.rs"]
+mod monitor_options;
 #[path = "../support/redis.rs"]
 mod redis;
 #[path = "../support/serve.rs"]
@@ -52,7 +54,9 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let replica = options.sessions.replica(server.address()?);
     let sessions = options.sessions.layer(replica).await?;
     let proxy = Proxy::to(upstream, options.upstream_timeout);
-    let app = Router::new().route_service("/mcp", sessions.layer(proxy)).fallback_service(sessions.monitor().build());
+    let app = Router::new()
+        .route_service("/mcp", sessions.layer(proxy))
+        .fallback_service(options.monitor.monitor(&sessions)?);
     server.announce()?;
     server.serve(app, sessions).await
 }

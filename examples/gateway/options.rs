@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
+use crate::monitor_options::MonitorOptions;
 use crate::session_options::SessionOptions;
 
 /// Keeps the sessions of an MCP server in any language, so that any replica of this gateway can serve them.
@@ -28,4 +29,7 @@ pub struct Options {
 
     #[command(flatten)]
     pub sessions: SessionOptions,
+
+    #[command(flatten)]
+    pub monitor: MonitorOptions,
 }

@@ -21,6 +21,8 @@ use tower::Layer;
 use crate::options::Options;
 use crate::tools::Tools;
 
+#[path = "../support/monitor_options.rs"]
+mod monitor_options;
 #[path = "../support/redis.rs"]
 mod redis;
 #[path = "../support/serve.rs"]
@@ -41,7 +43,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let sessions = options.sessions.layer(Arc::clone(&replica)).await?;
     let app = Router::new()
         .route_service("/mcp", sessions.layer(mcp(&options, replica)))
-        .fallback_service(sessions.monitor().build());
+        .fallback_service(options.monitor.monitor(&sessions)?);
     server.announce()?;
     server.serve(app, sessions).await
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 
+use crate::monitor_options::MonitorOptions;
 use crate::session_options::SessionOptions;
 
 /// An MCP server whose sessions any replica can serve.
@@ -16,6 +17,9 @@ pub struct Options {
 
     #[command(flatten)]
     pub sessions: SessionOptions,
+
+    #[command(flatten)]
+    pub monitor: MonitorOptions,
 
     /// Run rmcp without sessions of its own.
     #[arg(long)]
