@@ -1,0 +1,22 @@
+//! What stands beside the MCP endpoint: who is let in, what the API answers, and a feed that loses nothing over any transport.
+
+mod frames;
+mod greeting;
+mod leaving;
+mod socket;
+
+use tower_mcp_sessions::monitor::{Access, MonitorBuilder};
+
+use crate::harness::backend::Backend;
+use crate::harness::trio::Trio;
+
+const REVISION: &str = "2025-11-25";
+
+/// Three replicas whose monitors let this machine look.
+async fn open_trio(backend: Backend) -> Trio {
+    trio(backend, |monitor| monitor.access(Access::loopback_only())).await
+}
+
+async fn trio(backend: Backend, monitor: impl Fn(MonitorBuilder) -> MonitorBuilder) -> Trio {
+    Trio::monitored(backend.store().await, |_, builder| builder, monitor).await
+}
