@@ -10,6 +10,7 @@ use crate::outcome::ReconnectOutcome;
 use crate::reconnect::token::Claims;
 use crate::rejection::Rejection;
 use crate::session::Principal;
+use crate::store::Refusal;
 
 /// An attempt under way. It is told of when it is dropped: unless it was concluded, that it could not be finished.
 pub(crate) struct Attempt {
@@ -43,6 +44,14 @@ impl Attempt {
         self.told.token = Some(claims.id.as_str().into());
     }
 
+    /// A refusal is an event that viewers see; a reconnect is recorded by the change itself.
+    fn note_refusal(&self) {
+        let ReconnectAttempt { outcome, door, session, .. } = self.told;
+        if !matches!(outcome, ReconnectOutcome::Reconnected | ReconnectOutcome::Unavailable) {
+            self.engine.asides.note_refusal(Refusal { session, outcome, door });
+        }
+    }
+
     /// Ends it with what came of it.
     pub(crate) fn conclude<T>(mut self, outcome: Result<T, Rejection>) -> Result<T, Rejection> {
         self.told.outcome =
@@ -64,6 +73,7 @@ impl Drop for Attempt {
         if let Some(hear) = &self.engine.config.on_reconnect {
             hear(&self.told);
         }
+        self.note_refusal();
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) async fn run(engine: Weak<Engine>) {
 }
 
 impl Engine {
-    /// Tells the store of all activity so far. What cannot be told is kept for the next time.
+    /// Tells the store of all activity so far, and what else it should know. What cannot be told is kept for the next time.
     pub(crate) async fn flush(&self) {
         let untold = self.residents.untold.take();
         for batch in untold.chunks(BATCH) {
@@ -44,6 +44,7 @@ impl Engine {
                 self.put_back(batch, &touches);
             }
         }
+        self.tell_asides().await;
     }
 
     async fn flush_batch(&self, batch: &[Arc<Resident>], touches: &[Touch]) -> Result<(), StoreError> {

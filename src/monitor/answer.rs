@@ -63,6 +63,7 @@ impl Refusal {
     }
 
     /// The store cannot say.
+    #[expect(clippy::needless_pass_by_value, reason = "it is what map_err calls")]
     pub(crate) fn store_away(error: StoreError) -> Self {
         tracing::warn!(%error, "the session store failed; the monitor answers 503");
         Rejection::StoreUnavailable.into()

@@ -10,6 +10,7 @@
 //! | `GET /api/mcp/sessions/{key}` | viewers | one session and its timeline |
 //! | `GET /ws/sessions`, `GET /sse/sessions`, `GET /api/mcp/sessions/events?cursor=` | viewers | the live feed |
 //! | `DELETE /api/mcp/sessions/{key}` | admins, where allowed | ends a session |
+//! | `GET /api/openapi.json` | viewers | all of this as an OpenAPI document |
 //! | `POST /api/mcp/sessions/{key}/reconnect` | clients | a session back for a reconnect token |
 //! | `GET /api/mcp/sessions/{key}/token` | clients, admins | a reconnect token for the holder of the session's id |
 //!

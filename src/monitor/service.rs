@@ -122,6 +122,7 @@ impl Monitor {
             Route::Health => api::health::respond(self.viewing(role)?, &parts).await,
             Route::Poll => api::poll::respond(self.viewing(role)?, &parts).await,
             Route::Detail(key) => api::detail::respond(self.viewing(role)?, key).await,
+            Route::OpenApi => Ok(api::openapi::respond(self.viewing(role)?)),
             Route::Sse => listen(Arc::clone(self.viewing(role)?), &parts).await,
             Route::WebSocket => upgrade(self.hub, self.access, role, parts),
             Route::Terminate(key) => {

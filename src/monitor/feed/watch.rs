@@ -167,13 +167,13 @@ impl Hub {
     }
 
     /// Reads what was missed of a part.
-    async fn repair(&self, part: usize, heads: &mut Vec<EventHead>) -> Result<(), StoreError> {
+    async fn repair(&self, part: usize, heads: &mut [EventHead]) -> Result<(), StoreError> {
         loop {
             let slice = self.engine.store.events(part, heads[part].offset, PART).await?;
             if slice.gap || slice.head.epoch != heads[part].epoch {
                 tracing::warn!(part, "events were dropped from the log before this replica read them");
                 heads[part] = slice.head;
-                self.begin_anew(heads.clone(), self.time());
+                self.begin_anew(heads.to_vec(), self.time());
                 return Ok(());
             }
             let Some(last) = slice.events.last() else { return Ok(()) };
@@ -181,7 +181,7 @@ impl Hub {
             heads[part].offset = last.offset;
             let is_whole = slice.events.len() < PART;
             let told = slice.events.into_iter().map(|event| Told::Event(Arc::new(event))).collect();
-            self.publish(heads.clone(), at, told);
+            self.publish(heads.to_vec(), at, told);
             if is_whole {
                 return Ok(());
             }
