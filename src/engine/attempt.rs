@@ -11,6 +11,7 @@ use crate::reconnect::token::Claims;
 use crate::rejection::Rejection;
 use crate::session::Principal;
 use crate::store::Refusal;
+use crate::telemetry::metrics;
 
 /// An attempt under way. It is told of when it is dropped: unless it was concluded, that it could not be finished.
 pub(crate) struct Attempt {
@@ -64,6 +65,7 @@ impl Drop for Attempt {
     /// The one place where it is told.
     fn drop(&mut self) {
         let ReconnectAttempt { outcome, door, session, token, address, principal, replica } = &self.told;
+        metrics::reconnect_attempted(door.as_str(), *outcome);
         let (outcome, door) = (outcome.as_str(), door.as_str());
         let (session, address) = (session.map(tracing::field::display), address.map(tracing::field::display));
         tracing::info!(

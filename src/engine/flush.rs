@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::engine::config::OnReturn;
 use crate::engine::resident::Resident;
 use crate::store::{Revival, StoreError, Touch, TouchOutcome};
+use crate::telemetry::metrics;
 
 /// How long activity may be untold. The sweep waits at least this long past a deadline.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
@@ -70,6 +71,7 @@ impl Engine {
             && let Revival::Revived { gap } =
                 self.store.revive(&resident.key, &self.config.replica, &self.config.lifetimes).await?
         {
+            metrics::session_reconnected("return");
             tracing::info!(session = %resident.key, gap_ms = gap.as_millis(), "session_reconnected: it was still in use");
         }
         Ok(())

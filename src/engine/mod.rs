@@ -72,6 +72,7 @@ use crate::local_limiter::LocalLimiter;
 use crate::rejection::Rejection;
 use crate::store::{ReplicaId, Store, StoreError, StreamName};
 use crate::stream::cursor;
+use crate::telemetry::metrics;
 
 pub(crate) struct Engine {
     pub(crate) config: Config,
@@ -163,6 +164,7 @@ impl Engine {
 
     /// Says that the store failed, where an operator looks, and turns it into the answer for the client.
     pub(crate) fn store_failed(&self, what: &str, key: &SessionKey, error: &StoreError) -> Rejection {
+        metrics::store_failed(what);
         tracing::warn!(session = %key, operation = what, %error, cause = cause(error), "the session store failed; answering 503");
         Rejection::StoreUnavailable
     }
@@ -170,6 +172,7 @@ impl Engine {
     /// The same, for what concerns no session.
     #[cfg(feature = "reconnect")]
     pub(crate) fn store_away(&self, what: &str, error: &StoreError) -> Rejection {
+        metrics::store_failed(what);
         tracing::warn!(operation = what, %error, cause = cause(error), "the session store failed; answering 503");
         Rejection::StoreUnavailable
     }

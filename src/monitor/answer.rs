@@ -8,6 +8,7 @@ use crate::outcome::ReconnectOutcome;
 use crate::protocol::headers;
 use crate::rejection::Rejection;
 use crate::store::StoreError;
+use crate::telemetry::metrics;
 
 /// A JSON answer.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<ResponseBody> {
@@ -65,6 +66,7 @@ impl Refusal {
     /// The store cannot say.
     #[expect(clippy::needless_pass_by_value, reason = "it is what map_err calls")]
     pub(crate) fn store_away(error: StoreError) -> Self {
+        metrics::store_failed("monitor");
         tracing::warn!(%error, "the session store failed; the monitor answers 503");
         Rejection::StoreUnavailable.into()
     }

@@ -19,6 +19,7 @@ use crate::engine::Engine;
 use crate::protocol::sse;
 use crate::store::StoreError;
 use crate::stream::event_stream;
+use crate::telemetry::metrics::Present;
 
 /// How often a comment proves the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -32,7 +33,8 @@ pub(crate) async fn respond(
 ) -> Result<Response<ResponseBody>, StoreError> {
     let engine = Arc::clone(&hub.engine);
     let viewer = Viewer::begin(hub, cursor, filter).await?;
-    let stream = Some(Stream { engine, viewer, spoke_at: Instant::now(), is_new: true });
+    let stream =
+        Some(Stream { engine, viewer, _present: Present::viewer("sse"), spoke_at: Instant::now(), is_new: true });
     let frames = stream::unfold(stream, |stream| async {
         let (bytes, stream) = stream?.next().await?;
         Some((Ok::<_, BoxError>(Frame::data(bytes)), stream))
@@ -43,6 +45,7 @@ pub(crate) async fn respond(
 struct Stream {
     engine: Arc<Engine>,
     viewer: Viewer,
+    _present: Present,
     spoke_at: Instant,
     is_new: bool,
 }

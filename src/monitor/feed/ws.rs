@@ -24,6 +24,7 @@ use super::viewer::Viewer;
 use crate::body::ResponseBody;
 use crate::monitor::access::{Access, Role};
 use crate::monitor::answer::Refusal;
+use crate::telemetry::metrics::Present;
 
 /// The protocol's name.
 const PROTOCOL: &str = "mcp-sessions.v1";
@@ -140,6 +141,7 @@ impl Connection {
         let (cursor, filter) = self.greet().await?;
         let viewer = Viewer::begin(Arc::clone(&self.hub), cursor, filter).await;
         let mut viewer = viewer.map_err(|_| End::Bye(Bye::StoreAway))?;
+        let _present = Present::viewer("websocket");
         let leave = self.hub.engine.drain.listens_end.clone();
         let mut pings = interval(PING);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
