@@ -89,7 +89,8 @@ where
     let answered = match head {
         Ok(Head::PassThrough) => {
             timer.is_modern();
-            Box::pin(exchange.pass_unread(parts, body)).await
+            let span = span::of_head(&parts);
+            Box::pin(exchange.pass_unread(parts, body).instrument(span)).await
         }
         Ok(Head::Post(declared)) => respond_to_post(exchange, parts, declared, body, &mut timer).await,
         Ok(Head::Listen(declared)) => Box::pin(exchange.listen(parts, declared)).await,

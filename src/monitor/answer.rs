@@ -22,6 +22,17 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Respo
     response
 }
 
+/// To the same path with a slash at its end.
+pub(crate) fn moved_to_directory(path: &str) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::whole(""));
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    // Relative to the path's own directory: a proxy in front may have taken off what stands before.
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let location = HeaderValue::from_str(&format!("{last}/")).expect("a path is visible ASCII");
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+}
+
 /// Why the monitor refuses.
 #[derive(Debug)]
 pub(crate) struct Refusal {

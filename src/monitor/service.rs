@@ -15,7 +15,7 @@ use http_body::Body;
 use tower::Service;
 
 use super::access::{Access, Role};
-use super::answer::Refusal;
+use super::answer::{self, Refusal};
 use super::api;
 use super::feed::cursor::Cursor;
 use super::feed::filter::Filter;
@@ -48,6 +48,8 @@ pub struct Monitor {
     pub(super) hub: Arc<Hub>,
     pub(super) access: Access,
     pub(super) may_terminate: bool,
+    /// Its path without the slash, if it was told.
+    pub(super) mount: Option<Arc<str>>,
 }
 
 /// The live feed over WebSocket alone, protocol `mcp-sessions.v1`, for apps with an API and pages of their own.
@@ -115,6 +117,9 @@ impl Monitor {
         engine.start();
         engine.config.origins.check(&parts)?;
         is_same_origin(&parts)?;
+        if self.mount.as_deref().is_some_and(|mount| !mount.is_empty() && mount == parts.uri.path()) {
+            return Ok(answer::moved_to_directory(parts.uri.path()));
+        }
         let route = route::find(&parts.method, parts.uri.path())?;
         let role = self.access.role_of(&parts, &engine.config).await;
         match route {

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use http::Method;
+use http::header::AsHeaderName;
 use http::request::Parts;
 use serde::Deserialize;
 use tracing::Span;
@@ -36,10 +38,26 @@ pub(crate) fn of_message(parts: &Parts, body: &[u8]) -> Span {
         return Span::none();
     }
     let named = serde_json::from_slice::<Named<'_>>(body).unwrap_or(Named { method: None, params: None });
-    let method = named.method.as_deref().map(cut);
-    let tool = (method == Some("tools/call")).then_some(named.params).flatten().and_then(|params| params.name);
-    let tool = tool.as_deref().map(cut);
-    let version = parts.headers.get(headers::PROTOCOL_VERSION).and_then(|version| version.to_str().ok()).map(cut);
+    let name = named.params.and_then(|params| params.name);
+    span(parts, named.method.as_deref(), name.as_deref())
+}
+
+/// The span of a modern message whose body is not looked at: its head says what it is (MCP 2026-07-28, Standard Headers).
+pub(crate) fn of_head(parts: &Parts) -> Span {
+    if !tracing::enabled!(target: TARGET, tracing::Level::DEBUG) || parts.method != Method::POST {
+        return Span::none();
+    }
+    span(parts, text(parts, "mcp-method"), text(parts, "mcp-name"))
+}
+
+fn text(parts: &Parts, name: impl AsHeaderName) -> Option<&str> {
+    parts.headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn span(parts: &Parts, method: Option<&str>, name: Option<&str>) -> Span {
+    let method = method.map(cut);
+    let tool = name.filter(|_| method == Some("tools/call")).map(cut);
+    let version = text(parts, headers::PROTOCOL_VERSION).map(cut);
     let name = match (method, tool) {
         (Some(method), Some(tool)) => Cow::Owned(format!("{method} {tool}")),
         (Some(method), None) => Cow::Borrowed(method),
