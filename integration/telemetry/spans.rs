@@ -17,13 +17,13 @@ use crate::harness::backend::Backend;
 use crate::harness::raw::{SESSION_ID, VERSION, modern};
 use crate::harness::trio::Trio;
 
-type Fields = BTreeMap<&'static str, String>;
+pub(super) type Fields = BTreeMap<&'static str, String>;
 
 /// The spans there were, in order, with what was told of them.
 #[derive(Clone, Default)]
 struct Spans(Arc<Mutex<Vec<(u64, Fields)>>>);
 
-struct Told<'a>(&'a mut Fields);
+pub(super) struct Told<'a>(pub(super) &'a mut Fields);
 
 impl Visit for Told<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {

@@ -47,6 +47,10 @@ impl Refusal {
         Self { status, text, outcome: None, header: None }
     }
 
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
     pub(crate) const fn no_such_route() -> Self {
         Self::new(StatusCode::NOT_FOUND, "There is nothing here; the API begins at api/mcp/sessions")
     }

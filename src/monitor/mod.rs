@@ -21,6 +21,7 @@
 //! |---|---|
 //! | `access` | who may look, and who may act? |
 //! | `route`, `query`, `answer` | how is a request read and answered? |
+//! | `deed` | what did an operator do, or try to? |
 //! | `api` | what does each JSON route do? |
 //! | `feed` | how does what happens reach every viewer, whole and once? |
 //! | `stats` | how do the sessions fare? |
@@ -29,6 +30,7 @@ mod access;
 mod answer;
 mod api;
 mod builder;
+mod deed;
 pub(crate) mod feed;
 mod query;
 mod route;

@@ -17,6 +17,7 @@ use tower::Service;
 use super::access::{Access, Role};
 use super::answer::{self, Refusal};
 use super::api;
+use super::deed::Deed;
 use super::feed::cursor::Cursor;
 use super::feed::filter::Filter;
 use super::feed::hub::Hub;
@@ -131,8 +132,12 @@ impl Monitor {
             Route::Sse => listen(Arc::clone(self.viewing(role)?), &parts).await,
             Route::WebSocket => upgrade(self.hub, self.access, role, parts),
             Route::Terminate(key) => {
-                self.acting(role)?;
-                api::terminate::respond(&engine, key).await
+                let deed = Deed { action: "terminate", session: key, role, engine: &engine, parts: &parts };
+                let outcome = match self.acting(role) {
+                    Ok(()) => api::terminate::respond(&engine, key).await,
+                    Err(refusal) => Err(refusal),
+                };
+                deed.conclude(outcome)
             }
             #[cfg(feature = "reconnect")]
             Route::Reconnect(key) => api::reconnect::respond(engine, parts, body, key).await,
