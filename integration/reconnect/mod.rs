@@ -9,6 +9,7 @@ mod handshakes;
 mod old_holder;
 mod outcomes;
 mod principals;
+mod recorded;
 mod rotation;
 mod tokens;
 mod tool;
