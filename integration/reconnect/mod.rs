@@ -2,10 +2,12 @@
 //! before is out.
 
 mod audit;
+mod deployment;
 mod doors;
 mod first_wins;
 mod forge;
 mod handshakes;
+mod lives;
 mod old_holder;
 mod outcomes;
 mod principals;
