@@ -6,6 +6,7 @@ mod doors;
 mod first_wins;
 mod forge;
 mod handshakes;
+mod limits;
 mod old_holder;
 mod outcomes;
 mod principals;
