@@ -50,9 +50,11 @@ async fn who_only_pings_is_gone_and_who_says_anything_else_stays(backend: Backen
     let began = Instant::now();
     let (silent, pings) = (open(&client).await, open(&client).await);
     let (notified, called, elsewhere) = (open(&client).await, open(&client).await, open(&client).await);
+    let listened = open(&client).await;
     let initialized = notification("notifications/initialized");
     assert_eq!(notified.client.post(&initialized).await.status, StatusCode::ACCEPTED);
     assert_eq!(called.call("tools/list", json!({})).await.status, StatusCode::OK);
+    drop(listened.listen().await);
     assert_eq!(elsewhere.at(&there).client.post(&initialized).await.status, StatusCode::ACCEPTED);
 
     let mut answered = 0;
@@ -73,14 +75,14 @@ async fn who_only_pings_is_gone_and_who_says_anything_else_stays(backend: Backen
     for session in [&silent, &pings, &silent.at(&there), &pings.at(&there)] {
         eventually("it is unknown", async || session.status().await == StatusCode::NOT_FOUND).await;
     }
-    let sessions = [&notified, &called, &elsewhere];
+    let sessions = [&notified, &called, &listened, &elsewhere];
     throughout(CONFIRMED_WITHIN * 2, "the others stay", async || store.ended().len() == 2).await;
     for session in sessions.into_iter().flat_map(|session| [session.clone(), session.at(&there)]) {
         assert!(session.works().await);
     }
-    assert_eq!(store.counts().await, (3, 0));
+    assert_eq!(store.counts().await, (4, 0));
     let both = || (inner.sessions(), other_inner.sessions());
-    eventually("no inner session is left of the abandoned ones", async || both() == (3, 3)).await;
+    eventually("no inner session is left of the abandoned ones", async || both() == (4, 4)).await;
 }
 
 async fn a_flood_of_abandoned_sessions_keeps_nobody_out_for_long(backend: Backend) {

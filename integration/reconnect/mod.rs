@@ -2,6 +2,7 @@
 //! before is out.
 
 mod audit;
+mod clocks;
 mod doors;
 mod first_wins;
 mod forge;

@@ -78,14 +78,14 @@ async fn without_the_store_nothing_is_opened_and_a_flood_is_refused(backend: Bac
 /// The same with a Redis that is silent: what it was asked in vain it may count later, but nobody waits for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_redis_is_not_waited_for_by_the_limits() {
-    let limits = RateLimits { reconnects_per_address: at_most(8), ..RateLimits::off() };
+    let limits = RateLimits { reconnects_per_address: at_most(4), ..RateLimits::off() };
     let (trio, _) = limited(Backend::Redis, limits).await;
     let holder = Holder::open(&from(&trio.client(), ONE)).await;
     let redis = trio.store.redis().expect("a Redis");
     redis.pause();
     let permitted = exhaust(&trio, &holder).await;
     redis.resume();
-    assert_eq!(permitted, [2; 3]);
+    assert_eq!(permitted, [1; 3]);
     let elsewhere = from(&holder.stranger(&trio.replicas[1]), OTHER);
     eventually("the store answers again", async || holder.session.works().await).await;
     let answer = Door::Header.knock(&elsewhere, holder.session.key(), &holder.token).await;
