@@ -238,6 +238,10 @@ impl<S: Store> EventLog for Journal<S> {
         self.inside.event_heads().await
     }
 
+    fn event_part(&self, key: &SessionKey) -> usize {
+        self.inside.event_part(key)
+    }
+
     async fn events(&self, part: usize, after: u64, max: usize) -> Result<EventSlice, StoreError> {
         self.inside.events(part, after, max).await
     }

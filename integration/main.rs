@@ -19,3 +19,4 @@ mod secrets;
 mod shutdown;
 mod store_redis;
 mod streams;
+mod telemetry;

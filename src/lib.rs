@@ -29,6 +29,7 @@ mod service;
 mod session;
 pub mod store;
 mod stream;
+mod telemetry;
 
 pub use audit::{ReconnectAttempt, ReconnectDoor};
 pub use engine::config::{Freshness, OnReturn, PeerAddr, Resumable};

@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
 use tower::Service;
+use tracing::Instrument;
 
 use crate::body::{BoxError, RequestBody, ResponseBody, Unreadable, read_whole};
 use crate::classify::{self, Declared, Head, Post};
@@ -19,6 +20,8 @@ use crate::future::ResponseFuture;
 use crate::inner::{Inner, InnerService};
 use crate::protocol::message;
 use crate::rejection::Rejection;
+use crate::telemetry::metrics::RequestTimer;
+use crate::telemetry::span;
 
 /// An MCP service whose sessions are kept by a [`SessionLayer`](crate::SessionLayer).
 ///
@@ -81,17 +84,30 @@ where
     B::Error: Into<BoxError>,
 {
     exchange.engine.start();
+    let mut timer = RequestTimer::start();
     let head = exchange.engine.config.origins.check(&parts).and_then(|()| classify::head(&parts));
-    match head {
-        Ok(Head::PassThrough) => Box::pin(exchange.pass_unread(parts, body)).await,
-        Ok(Head::Post(declared)) => respond_to_post(exchange, parts, declared, body).await,
+    let answered = match head {
+        Ok(Head::PassThrough) => {
+            timer.is_modern();
+            let span = span::of_head(&parts);
+            Box::pin(exchange.pass_unread(parts, body).instrument(span)).await
+        }
+        Ok(Head::Post(declared)) => respond_to_post(exchange, parts, declared, body, &mut timer).await,
         Ok(Head::Listen(declared)) => Box::pin(exchange.listen(parts, declared)).await,
         Ok(Head::Close(declared)) => Box::pin(exchange.close(parts, declared)).await,
         Err(rejection) => Ok(rejection.answer(None)),
-    }
+    };
+    timer.answered(&answered);
+    answered
 }
 
-async fn respond_to_post<S, B>(mut exchange: Exchange<S>, parts: Box<Parts>, declared: Declared, body: B) -> Answered<S>
+async fn respond_to_post<S, B>(
+    mut exchange: Exchange<S>,
+    parts: Box<Parts>,
+    declared: Declared,
+    body: B,
+    timer: &mut RequestTimer,
+) -> Answered<S>
 where
     S: InnerService,
     B: Body<Data = Bytes>,
@@ -103,10 +119,14 @@ where
         Err(Unreadable::Broken) => return Ok(Rejection::BodyBroken.answer(None)),
     };
     let payload = message::read(&body, config.batch_limit);
+    let span = span::of_message(&parts, &body);
     match classify::post(declared, payload) {
-        Ok(Post::PassThrough) => Box::pin(exchange.pass_read(parts, body)).await,
-        Ok(Post::Handshake(id)) => Box::pin(exchange.handshake(parts, body, &id)).await,
-        Ok(Post::Message(message)) => exchange.message(parts, body, message).await,
+        Ok(Post::PassThrough) => {
+            timer.is_modern();
+            Box::pin(exchange.pass_read(parts, body).instrument(span)).await
+        }
+        Ok(Post::Handshake(id)) => Box::pin(exchange.handshake(parts, body, &id).instrument(span)).await,
+        Ok(Post::Message(message)) => exchange.message(parts, body, message).instrument(span).await,
         Err((rejection, id)) => Ok(rejection.answer(id.as_ref())),
     }
 }

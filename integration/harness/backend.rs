@@ -367,6 +367,10 @@ impl EventLog for SharedStore {
         self.reached()?.event_heads().await
     }
 
+    fn event_part(&self, key: &SessionKey) -> usize {
+        self.store.event_part(key)
+    }
+
     async fn events(&self, part: usize, after: u64, max: usize) -> Result<EventSlice, StoreError> {
         self.reached()?.events(part, after, max).await
     }

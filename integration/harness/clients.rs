@@ -3,6 +3,7 @@
 //! The drivers do what a user's program does with the SDK and report each step; what a step must find is written
 //! there. A test here says which client, against which URL, and asserts on the [`DriveReport`].
 
+mod life;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::process::Command;
 
+pub(crate) use self::life::Life;
 pub(crate) use self::report::{DriveReport, DriveStep, Interrupted, RoundsSummary};
 
 /// What a driver is given when the test does not say; the drivers' own default.

@@ -4,6 +4,7 @@ pub(crate) mod backend;
 pub(crate) mod clients;
 pub(crate) mod conformance;
 pub(crate) mod eventually;
+pub(crate) mod faketime;
 pub(crate) mod in_flight;
 pub(crate) mod inner;
 pub(crate) mod process;

@@ -70,6 +70,17 @@ impl Process {
         Self::listening(command).await
     }
 
+    /// As [`server`](Self::server), in an environment with these variables too.
+    ///
+    /// # Panics
+    ///
+    /// If it is not built or does not listen.
+    pub(crate) async fn server_in(environment: &[(&str, String)], arguments: &[&str]) -> Self {
+        let mut command = command(example("server"), arguments);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        Self::listening(command).await
+    }
+
     /// Starts an example on a free port and waits until it listens.
     ///
     /// # Panics
@@ -117,6 +128,15 @@ impl Process {
         self.address
     }
 
+    /// Its process id.
+    ///
+    /// # Panics
+    ///
+    /// If it was waited for already.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("the process was not waited for yet")
+    }
+
     /// Its MCP endpoint.
     pub(crate) fn mcp(&self) -> String {
         format!("http://{}/mcp", self.address)
@@ -135,8 +155,7 @@ impl Process {
     /// Sends a signal and does not wait.
     pub(crate) fn signal(&mut self, signal: Signal) {
         self.told = Some(Instant::now());
-        let id = self.child.id().expect("the process was not waited for yet");
-        let id = i32::try_from(id).ok().and_then(Pid::from_raw).expect("a process id");
+        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw).expect("a process id");
         kill_process(id, signal).expect("our own child can be signalled");
     }
 

@@ -1,5 +1,6 @@
 //! A session's life across replicas: in use, idle, back again, ended; and the data that lives as long as it does.
 
+mod abandoned;
 mod data;
 mod ending;
 mod idle;

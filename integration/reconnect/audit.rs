@@ -7,7 +7,9 @@ use futures::future::join_all;
 use http::StatusCode;
 use serde_json::json;
 use tower_mcp_sessions::store::Rate;
-use tower_mcp_sessions::{RateLimits, ReconnectAttempt, ReconnectDoor, ReconnectOutcome, SessionKey};
+use tower_mcp_sessions::{
+    RateLimits, ReconnectAttempt, ReconnectDoor, ReconnectOutcome, SessionKey, SessionLayerBuilder,
+};
 
 use super::forge::Forged;
 use super::{Door, Holder, open_doors};
@@ -27,10 +29,16 @@ on_every_backend! {
 
 /// What was told.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<ReconnectAttempt>>>);
+pub(super) struct Told(Arc<Mutex<Vec<ReconnectAttempt>>>);
 
 impl Told {
-    fn take(&self) -> Vec<ReconnectAttempt> {
+    /// Has a layer tell it.
+    pub(super) fn by(&self, builder: SessionLayerBuilder) -> SessionLayerBuilder {
+        let told = self.clone();
+        builder.on_reconnect(move |attempt| told.0.lock().unwrap().push(attempt.clone()))
+    }
+
+    pub(super) fn take(&self) -> Vec<ReconnectAttempt> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 
@@ -40,7 +48,7 @@ impl Told {
 
     /// The only attempt since the last time.
     #[track_caller]
-    fn one(&self) -> ReconnectAttempt {
+    pub(super) fn one(&self) -> ReconnectAttempt {
         let mut told = self.take();
         assert_eq!(told.len(), 1, "{told:?}");
         told.pop().expect("one")
@@ -50,11 +58,9 @@ impl Told {
 async fn audited(backend: Backend, limits: RateLimits) -> (Trio, Told) {
     let told = Told::default();
     let trio = Trio::with_monitor(backend, |_, builder| {
-        let told = told.clone();
-        open_doors(builder)
+        told.by(open_doors(builder))
             .rate_limits(limits.clone())
             .principal_label(|principal| Some(format!("{}…", &principal.as_str()[..1])))
-            .on_reconnect(move |attempt| told.0.lock().unwrap().push(attempt.clone()))
     });
     (trio.await, told)
 }

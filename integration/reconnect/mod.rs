@@ -2,13 +2,18 @@
 //! before is out.
 
 mod audit;
+mod clocks;
+mod deployment;
 mod doors;
 mod first_wins;
 mod forge;
 mod handshakes;
+mod limits;
+mod lives;
 mod old_holder;
 mod outcomes;
 mod principals;
+mod recorded;
 mod rotation;
 mod tokens;
 mod tool;

@@ -10,6 +10,8 @@ use crate::outcome::ReconnectOutcome;
 use crate::reconnect::token::Claims;
 use crate::rejection::Rejection;
 use crate::session::Principal;
+use crate::store::Refusal;
+use crate::telemetry::metrics;
 
 /// An attempt under way. It is told of when it is dropped: unless it was concluded, that it could not be finished.
 pub(crate) struct Attempt {
@@ -43,6 +45,14 @@ impl Attempt {
         self.told.token = Some(claims.id.as_str().into());
     }
 
+    /// A refusal is an event that viewers see; a reconnect is recorded by the change itself.
+    fn note_refusal(&self) {
+        let ReconnectAttempt { outcome, door, session, .. } = self.told;
+        if !matches!(outcome, ReconnectOutcome::Reconnected | ReconnectOutcome::Unavailable) {
+            self.engine.asides.note_refusal(Refusal { session, outcome, door });
+        }
+    }
+
     /// Ends it with what came of it.
     pub(crate) fn conclude<T>(mut self, outcome: Result<T, Rejection>) -> Result<T, Rejection> {
         self.told.outcome =
@@ -55,6 +65,7 @@ impl Drop for Attempt {
     /// The one place where it is told.
     fn drop(&mut self) {
         let ReconnectAttempt { outcome, door, session, token, address, principal, replica } = &self.told;
+        metrics::reconnect_attempted(door.as_str(), *outcome);
         let (outcome, door) = (outcome.as_str(), door.as_str());
         let (session, address) = (session.map(tracing::field::display), address.map(tracing::field::display));
         tracing::info!(
@@ -64,6 +75,7 @@ impl Drop for Attempt {
         if let Some(hear) = &self.engine.config.on_reconnect {
             hear(&self.told);
         }
+        self.note_refusal();
     }
 }
 

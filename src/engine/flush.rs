@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::engine::config::OnReturn;
 use crate::engine::resident::Resident;
 use crate::store::{Revival, StoreError, Touch, TouchOutcome};
+use crate::telemetry::metrics;
 
 /// How long activity may be untold. The sweep waits at least this long past a deadline.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
@@ -34,7 +35,7 @@ pub(crate) async fn run(engine: Weak<Engine>) {
 }
 
 impl Engine {
-    /// Tells the store of all activity so far. What cannot be told is kept for the next time.
+    /// Tells the store of all activity so far, and what else it should know. What cannot be told is kept for the next time.
     pub(crate) async fn flush(&self) {
         let untold = self.residents.untold.take();
         for batch in untold.chunks(BATCH) {
@@ -44,6 +45,7 @@ impl Engine {
                 self.put_back(batch, &touches);
             }
         }
+        self.tell_asides().await;
     }
 
     async fn flush_batch(&self, batch: &[Arc<Resident>], touches: &[Touch]) -> Result<(), StoreError> {
@@ -69,6 +71,7 @@ impl Engine {
             && let Revival::Revived { gap } =
                 self.store.revive(&resident.key, &self.config.replica, &self.config.lifetimes).await?
         {
+            metrics::session_reconnected("return");
             tracing::info!(session = %resident.key, gap_ms = gap.as_millis(), "session_reconnected: it was still in use");
         }
         Ok(())

@@ -10,6 +10,7 @@
 //! | `resident` | what does this replica know of a session? |
 //! | `binding`, `rehydrate` | how does the inner service on this replica know the session? |
 //! | `flush` | how does the store learn that a session is in use? |
+//! | `aside` | what is worth a note, and no operation of its own? |
 //! | `sweep` | how do idle sessions end? |
 //! | `hear` | how does a change made elsewhere arrive here? |
 //! | `record`, `inner_stream` | how does a call's stream get into the log? |
@@ -23,6 +24,7 @@
 //! | `drain` | how does a replica leave? |
 //! | `handle` | what can a handler do with its session? |
 
+pub(crate) mod aside;
 #[cfg(feature = "reconnect")]
 pub(crate) mod attempt;
 pub(crate) mod binding;
@@ -58,6 +60,7 @@ use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::engine::aside::Asides;
 use crate::engine::clock::StoreClock;
 use crate::engine::config::Config;
 use crate::engine::drain::Drain;
@@ -69,6 +72,7 @@ use crate::local_limiter::LocalLimiter;
 use crate::rejection::Rejection;
 use crate::store::{ReplicaId, Store, StoreError, StreamName};
 use crate::stream::cursor;
+use crate::telemetry::metrics;
 
 pub(crate) struct Engine {
     pub(crate) config: Config,
@@ -79,6 +83,7 @@ pub(crate) struct Engine {
     pub(crate) questions: Questions,
     pub(crate) clock: StoreClock,
     pub(crate) local_limits: LocalLimiter,
+    pub(crate) asides: Asides,
     /// This run of this replica.
     pub(crate) replica_id: ReplicaId,
     streams: AtomicU64,
@@ -98,6 +103,7 @@ impl Engine {
             questions: Questions::default(),
             clock: StoreClock::default(),
             local_limits: LocalLimiter::default(),
+            asides: Asides::default(),
             replica_id,
             streams: AtomicU64::new(0),
             started: Once::new(),
@@ -158,6 +164,7 @@ impl Engine {
 
     /// Says that the store failed, where an operator looks, and turns it into the answer for the client.
     pub(crate) fn store_failed(&self, what: &str, key: &SessionKey, error: &StoreError) -> Rejection {
+        metrics::store_failed(what);
         tracing::warn!(session = %key, operation = what, %error, cause = cause(error), "the session store failed; answering 503");
         Rejection::StoreUnavailable
     }
@@ -165,6 +172,7 @@ impl Engine {
     /// The same, for what concerns no session.
     #[cfg(feature = "reconnect")]
     pub(crate) fn store_away(&self, what: &str, error: &StoreError) -> Rejection {
+        metrics::store_failed(what);
         tracing::warn!(operation = what, %error, cause = cause(error), "the session store failed; answering 503");
         Rejection::StoreUnavailable
     }

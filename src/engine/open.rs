@@ -11,6 +11,7 @@ use crate::id::{SessionId, SessionKey};
 use crate::rejection::Rejection;
 use crate::session::{EndReason, NewSession, SessionOrigin, SessionRecord, SessionStatus};
 use crate::store::Opening;
+use crate::telemetry::metrics;
 
 /// A session just opened: the client's id, and the right to use it.
 pub(crate) struct Opened {
@@ -55,6 +56,7 @@ impl Engine {
                 Opening::KeyTaken => {}
                 Opening::Full => return Err(Rejection::TooManySessions),
                 Opening::Opened { at } => {
+                    metrics::session_opened();
                     let status = SessionStatus::Active;
                     let record = SessionRecord { key, digest, generation: 0, status, created_at: at, origin };
                     return Ok(Opened { id, admission: self.settle(guard, Arc::new(record))? });
@@ -75,6 +77,7 @@ impl Engine {
         self.watch.changed(key);
         self.forget(key);
         if ended {
+            metrics::session_ended(reason);
             tracing::info!(session = %key, %reason, "session_terminated");
         }
         Ok(ended)

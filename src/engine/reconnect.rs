@@ -22,6 +22,7 @@ use crate::reconnect::token::{Grant, ReconnectToken};
 use crate::rejection::Rejection;
 use crate::session::{SessionOrigin, SessionRecord, SessionStatus};
 use crate::store::{Reconnected, Reconnection};
+use crate::telemetry::metrics;
 
 /// The session that an attempt is about, beside what its token says.
 pub(crate) enum Named {
@@ -149,6 +150,9 @@ impl Engine {
         match answer.map_err(|error| self.store_failed("reconnect", &key, &error))? {
             Reconnected::Done { generation, created_at, gap, inbox, again, now: _ } => {
                 self.supersede(&key, generation);
+                if !again {
+                    metrics::session_reconnected("token");
+                }
                 let to = &self.config.replica;
                 tracing::info!(
                     session = %key, how = "token", gap_ms = gap.as_millis(), from = %before, %to,

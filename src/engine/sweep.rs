@@ -7,6 +7,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::engine::{Engine, flush};
 use crate::store::{Lifetimes, StoreError, Swept};
+use crate::telemetry::metrics;
 
 /// How often to look.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -60,9 +61,11 @@ impl Engine {
 
     fn report(&self, swept: &Swept) {
         for key in &swept.disconnected {
+            metrics::session_disconnected();
             tracing::info!(session = %key, reason = "idle_timeout", "session_disconnected");
         }
         for (key, reason) in &swept.ended {
+            metrics::session_ended(*reason);
             tracing::info!(session = %key, %reason, "session_terminated");
         }
     }

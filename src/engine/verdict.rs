@@ -11,6 +11,7 @@ use crate::id::{SecretDigest, SessionId, SessionKey};
 use crate::rejection::Rejection;
 use crate::session::{Principal, SessionRecord, SessionStatus};
 use crate::store::{Revival, Touch, TouchOutcome};
+use crate::telemetry::metrics;
 
 /// What a record means for a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -178,6 +179,7 @@ impl Engine {
         match revival.map_err(|error| self.store_failed("revive", key, &error))? {
             Revival::Revived { gap } => {
                 let (from, to) = (&record.origin.replica, &self.config.replica);
+                metrics::session_reconnected("return");
                 tracing::info!(session = %key, how = "return", gap_ms = gap.as_millis(), %from, %to, "session_reconnected");
             }
             Revival::AlreadyActive => {}

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
+use tracing::Instrument;
 
 /// The work panicked.
 pub(super) struct Panicked;
@@ -43,10 +44,11 @@ impl<F: Future<Output: Send + 'static> + Send + 'static> Future for Detach<F> {
 impl<F: Future<Output: Send + 'static> + Send + 'static> Drop for Detach<F> {
     fn drop(&mut self) {
         if let (Some((rest, tracked)), Ok(runtime)) = (self.work.take(), Handle::try_current()) {
-            runtime.spawn(async move {
+            let rest = async move {
                 let _tracked = tracked;
                 rest.await;
-            });
+            };
+            runtime.spawn(rest.in_current_span());
         }
     }
 }

@@ -100,7 +100,7 @@ impl<S: InnerService> Exchange<S> {
         let principal = principal.and_then(|principal| self.engine.config.label_of(principal));
         tracing::info!(
             session = %opened.id.key(),
-            client = %opened.admission.record.origin.client.name,
+            client = &*opened.admission.record.origin.client.name,
             principal = principal.as_deref(),
             "session_created"
         );

@@ -45,6 +45,7 @@ use crate::inner::{Failure, Inner, InnerService};
 use crate::protocol::headers;
 use crate::protocol::message::RequestId;
 use crate::rejection::Rejection;
+use crate::telemetry::span;
 
 /// What every exchange needs: the engine, and the inner service on behalf of this request.
 pub(crate) struct Exchange<S> {
@@ -101,7 +102,10 @@ fn with_token<E>(
 fn answer<S: InnerService>(outcome: Outcome<S>, id: Option<&RequestId>) -> Answered<S> {
     match outcome {
         Ok(response) => Ok(response),
-        Err(Failure::Refused(rejection)) => Ok(rejection.answer(id)),
+        Err(Failure::Refused(rejection)) => {
+            span::refused(rejection.facts().0);
+            Ok(rejection.answer(id))
+        }
         Err(Failure::Answered(response)) => Ok(*response),
         Err(Failure::Inner(error)) => Err(error),
     }

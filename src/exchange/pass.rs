@@ -4,8 +4,8 @@ use std::panic::AssertUnwindSafe;
 
 use bytes::Bytes;
 use futures::FutureExt;
-use http::Request;
 use http::request::Parts;
+use http::{Method, Request};
 use http_body::Body;
 
 use super::{Answered, Exchange};
@@ -35,6 +35,9 @@ impl<S: InnerService> Exchange<S> {
     }
 
     async fn pass(mut self, mut parts: Box<Parts>, body: RequestBody, exceeded: &Exceeded) -> Answered<S> {
+        if parts.method != Method::OPTIONS {
+            self.engine.asides.count_modern();
+        }
         for name in [headers::SESSION_ID, headers::LAST_EVENT_ID, headers::RECONNECT_TOKEN] {
             parts.headers.remove(name);
         }

@@ -18,12 +18,14 @@ use crate::inner::{Failure, InnerService};
 use crate::protocol::headers;
 use crate::protocol::message::{Kind, Method};
 use crate::rejection::Rejection;
+use crate::telemetry::span;
 
 impl<S: InnerService> Exchange<S> {
     /// Answers a message that a client POSTs within its session.
     pub(crate) async fn message(self, parts: Box<Parts>, body: Bytes, message: Message) -> Answered<S> {
         let outcome = match self.admit(&parts, message.declared, message.is_batch()).await {
             Ok(admission) => {
+                span::concerns(&admission.record.key);
                 if !message.is_ping() {
                     admission.lease.confirm();
                 }

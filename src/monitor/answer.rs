@@ -8,6 +8,7 @@ use crate::outcome::ReconnectOutcome;
 use crate::protocol::headers;
 use crate::rejection::Rejection;
 use crate::store::StoreError;
+use crate::telemetry::metrics;
 
 /// A JSON answer.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<ResponseBody> {
@@ -18,6 +19,17 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Respo
     fields.insert(header::CONTENT_TYPE, headers::JSON);
     fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     fields.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// To the same path with a slash at its end.
+pub(crate) fn moved_to_directory(path: &str) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::whole(""));
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    // Relative to the path's own directory: a proxy in front may have taken off what stands before.
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let location = HeaderValue::from_str(&format!("{last}/")).expect("a path is visible ASCII");
+    response.headers_mut().insert(header::LOCATION, location);
     response
 }
 
@@ -33,6 +45,10 @@ pub(crate) struct Refusal {
 impl Refusal {
     pub(crate) const fn new(status: StatusCode, text: &'static str) -> Self {
         Self { status, text, outcome: None, header: None }
+    }
+
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
     }
 
     pub(crate) const fn no_such_route() -> Self {
@@ -70,7 +86,9 @@ impl Refusal {
     }
 
     /// The store cannot say.
+    #[expect(clippy::needless_pass_by_value, reason = "it is what map_err calls")]
     pub(crate) fn store_away(error: StoreError) -> Self {
+        metrics::store_failed("monitor");
         tracing::warn!(%error, "the session store failed; the monitor answers 503");
         Rejection::StoreUnavailable.into()
     }

@@ -15,12 +15,13 @@ pub struct MonitorBuilder {
     hub: Arc<Hub>,
     access: Access,
     may_terminate: bool,
+    mount: Option<Arc<str>>,
     pace: Pace,
 }
 
 impl MonitorBuilder {
     pub(crate) fn new(hub: Arc<Hub>) -> Self {
-        Self { hub, access: Access::closed(), may_terminate: false, pace: Pace::default() }
+        Self { hub, access: Access::closed(), may_terminate: false, mount: None, pace: Pace::default() }
     }
 
     /// Who may look and act. Default: nobody; clients still reconnect and get tokens for their own secrets.
@@ -76,10 +77,27 @@ impl MonitorBuilder {
         self
     }
 
+    /// Says where it is mounted, such as `/monitor`, for a router that hands it the path as it is: who asks for that without the
+    /// slash is sent to `/monitor/` (308), where relative links work. Default: it is not told, and does not send anybody anywhere.
+    ///
+    /// ```
+    /// # use tower_mcp_sessions::{SessionLayer, monitor::Access, store::MemoryStore};
+    /// # let sessions = SessionLayer::builder(MemoryStore::new()).build();
+    /// let monitor = sessions.monitor().access(Access::loopback_only()).mounted_at("/monitor").build();
+    /// let app: axum::Router = axum::Router::new()
+    ///     .route_service("/monitor", monitor.clone())
+    ///     .nest_service("/monitor/", monitor);
+    /// ```
+    pub fn mounted_at(mut self, path: &str) -> Self {
+        self.mount = Some(path.trim_end_matches('/').into());
+        self
+    }
+
     /// Builds the whole monitor.
     #[must_use]
     pub fn build(self) -> Monitor {
-        Monitor { hub: self.hub, access: self.access, may_terminate: self.may_terminate, pace: self.pace }
+        let Self { hub, access, may_terminate, mount, pace } = self;
+        Monitor { hub, access, may_terminate, mount, pace }
     }
 
     /// Builds the WebSocket service alone: it answers every path it is mounted at.

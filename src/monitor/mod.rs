@@ -10,6 +10,7 @@
 //! | `GET /api/mcp/sessions/{key}` | viewers | one session and its timeline |
 //! | `GET /ws/sessions`, `GET /sse/sessions`, `GET /api/mcp/sessions/events?cursor=` | viewers | the live feed |
 //! | `DELETE /api/mcp/sessions/{key}` | admins, where allowed | ends a session |
+//! | `GET /api/openapi.json` | viewers | all of this as an OpenAPI document |
 //! | `POST /api/mcp/sessions/{key}/reconnect` | clients | a session back for a reconnect token |
 //! | `GET /api/mcp/sessions/{key}/token` | clients, admins | a reconnect token for the holder of the session's id |
 //!
@@ -20,6 +21,7 @@
 //! |---|---|
 //! | `access` | who may look, and who may act? |
 //! | `route`, `query`, `answer` | how is a request read and answered? |
+//! | `deed` | what did an operator do, or try to? |
 //! | `api` | what does each JSON route do? |
 //! | `feed` | how does what happens reach every viewer, whole and once? |
 //! | `stats` | how do the sessions fare? |
@@ -28,6 +30,7 @@ mod access;
 mod answer;
 mod api;
 mod builder;
+mod deed;
 pub(crate) mod feed;
 mod query;
 mod route;

@@ -26,6 +26,8 @@ pub(super) enum Route {
     Reconnect(SessionKey),
     /// `GET /api/mcp/sessions/{key}/token`
     Token(SessionKey),
+    /// `GET /api/openapi.json`
+    OpenApi,
 }
 
 const SESSIONS: &str = "/api/mcp/sessions";
@@ -42,6 +44,7 @@ pub(super) fn find(method: &Method, path: &str) -> Result<Route, Refusal> {
     match path {
         path if path.ends_with("/ws/sessions") => get(method, Route::WebSocket),
         path if path.ends_with("/sse/sessions") => get(method, Route::Sse),
+        path if path.ends_with("/api/openapi.json") => get(method, Route::OpenApi),
         _ => Err(Refusal::no_such_route()),
     }
 }

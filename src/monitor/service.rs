@@ -15,8 +15,9 @@ use http_body::Body;
 use tower::Service;
 
 use super::access::{Access, Role};
-use super::answer::Refusal;
+use super::answer::{self, Refusal};
 use super::api;
+use super::deed::Deed;
 use super::feed::cursor::Cursor;
 use super::feed::filter::Filter;
 use super::feed::hub::Hub;
@@ -50,6 +51,8 @@ pub struct Monitor {
     pub(super) access: Access,
     pub(super) may_terminate: bool,
     pub(super) pace: Pace,
+    /// Its path without the slash, if it was told.
+    pub(super) mount: Option<Arc<str>>,
 }
 
 /// The live feed over WebSocket alone, protocol `mcp-sessions.v1`, for apps with an API and pages of their own.
@@ -118,6 +121,9 @@ impl Monitor {
         engine.start();
         engine.config.origins.check(&parts)?;
         is_same_origin(&parts)?;
+        if self.mount.as_deref().is_some_and(|mount| !mount.is_empty() && mount == parts.uri.path()) {
+            return Ok(answer::moved_to_directory(parts.uri.path()));
+        }
         let route = route::find(&parts.method, parts.uri.path())?;
         let role = self.access.role_of(&parts, &engine.config).await;
         match route {
@@ -125,14 +131,19 @@ impl Monitor {
             Route::Health => api::health::respond(self.viewing(role)?, &parts).await,
             Route::Poll => api::poll::respond(self.viewing(role)?, &parts).await,
             Route::Detail(key) => api::detail::respond(self.viewing(role)?, key).await,
+            Route::OpenApi => Ok(api::openapi::respond(self.viewing(role)?)),
             Route::Sse => {
                 self.viewing(role)?;
                 listen(Watching { hub: self.hub, access: self.access, pace: self.pace, role, parts }).await
             }
             Route::WebSocket => upgrade(Watching { hub: self.hub, access: self.access, pace: self.pace, role, parts }),
             Route::Terminate(key) => {
-                self.acting(role)?;
-                api::terminate::respond(&engine, key).await
+                let deed = Deed { action: "terminate", session: key, role, engine: &engine, parts: &parts };
+                let outcome = match self.acting(role) {
+                    Ok(()) => api::terminate::respond(&engine, key).await,
+                    Err(refusal) => Err(refusal),
+                };
+                deed.conclude(outcome)
             }
             #[cfg(feature = "reconnect")]
             Route::Reconnect(key) => api::reconnect::respond(engine, parts, body, key).await,

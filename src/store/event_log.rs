@@ -20,6 +20,9 @@ pub trait EventLog: Send + Sync + 'static {
     /// Where each part's log ends now. The number of parts never changes; one is enough for most stores.
     async fn event_heads(&self) -> Result<Vec<EventHead>, StoreError>;
 
+    /// The part in which a session's events are.
+    fn event_part(&self, key: &SessionKey) -> usize;
+
     /// A part's events after an offset, oldest first, at most `max`. Sees every event recorded before the call.
     async fn events(&self, part: usize, after: u64, max: usize) -> Result<EventSlice, StoreError>;
 

@@ -72,29 +72,33 @@ class Connection:
 class _Hooks:
     """What a client is given to answer, to tell and to note."""
 
-    def __init__(self, answer, hear, exchanges, survive):
+    def __init__(self, answer, hear, exchanges, survive, wallet):
         self.answer = answer
         self.hear = hear
         self.exchanges = [] if exchanges is None else exchanges
         self.survive = survive
+        self.wallet = wallet
 
     def into(self, client):
-        """Makes an HTTP client note its exchanges, and survive those that are cut off if it is to."""
+        """Makes an HTTP client note its exchanges, survive those that are cut off and carry a wallet if it is to."""
         if self.survive:
             survive_cuts(client, self.survive)
+        if self.wallet:
+            self.wallet.carry(client)
         return _noting(client, self.exchanges)
 
 
 @asynccontextmanager
-async def connect(url, options, *, answer, hear=None, exchanges=None, survive=None):
+async def connect(url, options, *, answer, hear=None, exchanges=None, survive=None, wallet=None):
     """Connects; the end of the context closes, which sends DELETE unless the session is to be kept.
 
     `answer(question)` is the answer to an elicitation, None to decline. `hear(method, params)` is told of notifications.
     `exchanges` takes the HTTP exchanges. With `survive(what, why)` a POST that is cut off fails its call alone.
+    A `wallet` shows its reconnect token and keeps what it is given.
     """
     if options["era"] != "legacy" and not IS_2:
         raise ValueError(f"mcp {VERSION} speaks the legacy era only")
-    hooks = _Hooks(answer, hear, exchanges, survive)
+    hooks = _Hooks(answer, hear, exchanges, survive, wallet)
     open_client = _client_2 if IS_2 else _client_1
     async with open_client(url, options, hooks) as (client, protocol_version):
         yield Connection(client, options, hooks.exchanges, protocol_version)

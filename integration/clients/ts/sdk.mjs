@@ -11,10 +11,11 @@ const MODES = { legacy: 'legacy', auto: 'auto', modern: { pin: '2026-07-28' } };
  * @param sessionId a session to come back to: the SDK then skips `initialize`
  * @param exchanges where the HTTP exchanges are noted
  * @param onQuestion answers elicitation requests: (message) => ElicitResult
+ * @param fetch what the transport sends with, in place of the runtime's own
  * @param onNotice hears of what the server says by itself, notifications: ({method, params})
  */
-export async function connect({ sdk, url, options, exchanges = [], onQuestion, onNotice, onError, sessionId }) {
-  const transportOptions = { requestInit: { headers: options.headers }, fetch: noting(exchanges), sessionId };
+export async function connect({ sdk, url, options, exchanges = [], onQuestion, onNotice, onError, sessionId, fetch }) {
+  const transportOptions = { requestInit: { headers: options.headers }, fetch: noting(exchanges, fetch), sessionId };
   const parts = await { v1: loadV1, v2: loadV2 }[sdk](options);
   const transport = new parts.Transport(new URL(url), transportOptions);
   parts.client.onerror = onError;
@@ -136,7 +137,7 @@ async function loadV2({ clientName, era }) {
 }
 
 /** A fetch that notes method, message, status and the session ids that went by. */
-function noting(exchanges) {
+function noting(exchanges, send = fetch) {
   return async (input, init = {}) => {
     const exchange = {
       method: init.method ?? 'GET',
@@ -146,7 +147,7 @@ function noting(exchanges) {
       received: null,
     };
     exchanges.push(exchange);
-    const response = await fetch(input, init);
+    const response = await send(input, init);
     exchange.status = response.status;
     exchange.received = response.headers.get('mcp-session-id');
     return response;

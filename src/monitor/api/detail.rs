@@ -12,7 +12,7 @@ use crate::monitor::feed::hub::Hub;
 use crate::monitor::stats::rfc3339;
 use crate::store::StoreError;
 
-/// Events looked through for a timeline, in each part of the store.
+/// Events looked through for a timeline.
 const SCANNED: u64 = 10_000;
 /// Events read at once.
 const PART: usize = 1_000;
@@ -35,17 +35,16 @@ pub(crate) async fn respond(hub: &Hub, key: SessionKey) -> Result<Response<Respo
 }
 
 async fn timeline(hub: &Hub, key: &SessionKey) -> Result<Vec<SessionEvent>, StoreError> {
-    let mut found = Vec::new();
-    for (part, head) in hub.engine.store.event_heads().await?.into_iter().enumerate() {
-        let mut after = head.offset.saturating_sub(SCANNED);
-        while after < head.offset {
-            let slice = hub.engine.store.events(part, after, PART).await?;
-            let Some(last) = slice.events.last() else { break };
-            after = last.offset;
-            let mine = |event: &SessionEvent| event.session.as_ref().is_some_and(|session| session.key == *key);
-            found.extend(slice.events.into_iter().filter(mine));
-        }
+    let store = &hub.engine.store;
+    let part = store.event_part(key);
+    let end = store.events(part, u64::MAX, 0).await?.head.offset;
+    let (mut found, mut after) = (Vec::new(), end.saturating_sub(SCANNED));
+    while after < end {
+        let slice = store.events(part, after, PART).await?;
+        let Some(last) = slice.events.last() else { break };
+        after = last.offset;
+        let mine = |event: &SessionEvent| event.session.as_ref().is_some_and(|session| session.key == *key);
+        found.extend(slice.events.into_iter().filter(mine));
     }
-    found.sort_by_key(|event| event.at);
     Ok(found)
 }

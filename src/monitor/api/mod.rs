@@ -9,10 +9,12 @@
 //! | `terminate` | `DELETE /api/mcp/sessions/{key}` |
 //! | `reconnect` | `POST /api/mcp/sessions/{key}/reconnect` |
 //! | `token` | `GET /api/mcp/sessions/{key}/token` |
+//! | `openapi` | `GET /api/openapi.json` |
 
 pub(super) mod detail;
 pub(super) mod health;
 pub(super) mod list;
+pub(super) mod openapi;
 pub(super) mod poll;
 #[cfg(feature = "reconnect")]
 pub(super) mod reconnect;

@@ -11,7 +11,6 @@ use crate::session::EndReason;
 pub(crate) async fn respond(engine: &Engine, key: SessionKey) -> Result<Response<ResponseBody>, Refusal> {
     match engine.end(&key, EndReason::Terminated).await? {
         true => {
-            tracing::info!(target: "tower_mcp_sessions::audit", session = %key, "terminated_by_operator");
             let mut response = Response::new(ResponseBody::whole(""));
             *response.status_mut() = StatusCode::NO_CONTENT;
             Ok(response)

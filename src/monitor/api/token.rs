@@ -12,6 +12,7 @@ use crate::engine::config::Freshness;
 use crate::id::SessionKey;
 use crate::monitor::access::Role;
 use crate::monitor::answer::{Refusal, json};
+use crate::monitor::deed::Deed;
 use crate::rejection::Rejection;
 use crate::session::SessionRecord;
 
@@ -31,7 +32,10 @@ pub(crate) async fn respond(
 ) -> Result<Response<ResponseBody>, Refusal> {
     let Some(ttl) = engine.token_ttl() else { return Err(Refusal::no_reconnect()) };
     let record = match (classify::session_id(parts), role) {
-        (Err(Rejection::SessionIdMissing), Some(Role::Admin)) => for_operator(engine, &key).await?,
+        (Err(Rejection::SessionIdMissing), Some(Role::Admin)) => {
+            let deed = Deed { action: "give_token", session: key, role, engine, parts };
+            deed.conclude(for_operator(engine, &key).await)?
+        }
         (Err(Rejection::SessionIdMissing | Rejection::SessionIdAmbiguous), _) => {
             return Err(Refusal::no_access(NEEDS_ID));
         }
@@ -50,9 +54,7 @@ pub(crate) async fn respond(
 
 async fn for_operator(engine: &Engine, key: &SessionKey) -> Result<SessionRecord, Refusal> {
     let found = engine.store.find(key).await.map_err(Refusal::store_away)?;
-    let record = found.ok_or_else(Refusal::no_such_session)?;
-    tracing::info!(target: "tower_mcp_sessions::audit", session = %key, "token_given_to_operator");
-    Ok(record)
+    found.ok_or_else(Refusal::no_such_session)
 }
 
 fn not_found(rejection: Rejection) -> Refusal {

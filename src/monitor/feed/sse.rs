@@ -19,6 +19,7 @@ use crate::body::{BoxError, ResponseBody};
 use crate::monitor::answer::Refusal;
 use crate::protocol::sse;
 use crate::stream::event_stream;
+use crate::telemetry::metrics::Present;
 
 /// How often a comment proves the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -34,7 +35,8 @@ pub(crate) async fn respond(
     let viewer = Viewer::begin(Arc::clone(&watching.hub), cursor, filter).await.map_err(Refusal::store_away)?;
     let now = Instant::now();
     let recheck_at = now + watching.pace.recheck;
-    let stream = Some(Stream { watching, viewer, spoke_at: now, recheck_at, is_new: true, _seat: seat });
+    let _present = Present::viewer("sse");
+    let stream = Some(Stream { watching, viewer, spoke_at: now, recheck_at, is_new: true, _present, _seat: seat });
     let frames = stream::unfold(stream, |stream| async {
         let (bytes, stream) = stream?.next().await?;
         Some((Ok::<_, BoxError>(Frame::data(bytes)), stream))
@@ -45,6 +47,7 @@ pub(crate) async fn respond(
 struct Stream {
     watching: Watching,
     viewer: Viewer,
+    _present: Present,
     spoke_at: Instant,
     recheck_at: Instant,
     is_new: bool,

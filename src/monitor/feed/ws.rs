@@ -25,6 +25,7 @@ use super::frame::{Asked, Bye, Said};
 use super::viewer::Viewer;
 use crate::body::ResponseBody;
 use crate::monitor::answer::Refusal;
+use crate::telemetry::metrics::Present;
 
 /// The protocol's name.
 const PROTOCOL: &str = "mcp-sessions.v1";
@@ -148,6 +149,7 @@ impl Connection {
         };
         let viewer = Viewer::begin(Arc::clone(&self.watching.hub), cursor, filter).await;
         let mut viewer = viewer.map_err(|_| End::Bye(Bye::StoreAway))?;
+        let _present = Present::viewer("websocket");
         let pace = self.watching.pace;
         let (mut pings, mut rechecks) = (every(pace.ping), every(pace.recheck));
         let mut pong_due: Option<Instant> = None;

@@ -10,6 +10,7 @@ use tokio::sync::broadcast;
 use super::MemoryStore;
 use super::state::{Entry, State};
 use crate::event::{Change, Comeback, SessionEvent, SessionView};
+use crate::id::SessionKey;
 use crate::session::{SessionStatus, Timestamp, millis};
 use crate::store::{Bucket, Epoch, EventHead, EventLog, EventSignal, EventSlice, Refusal, StoreError};
 
@@ -89,6 +90,10 @@ impl MemoryStore {
 impl EventLog for MemoryStore {
     async fn event_heads(&self) -> Result<Vec<EventHead>, StoreError> {
         Ok(vec![EventHead { epoch: self.epoch(), offset: self.state().chronicle.last }])
+    }
+
+    fn event_part(&self, _: &SessionKey) -> usize {
+        0
     }
 
     async fn events(&self, _: usize, after: u64, max: usize) -> Result<EventSlice, StoreError> {

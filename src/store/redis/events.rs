@@ -14,6 +14,7 @@ use super::bell::{Bell, Line, Signal};
 use super::entry::{self, Heard};
 use super::scripts::{self, Call};
 use super::witness::{EntryId, Mark, Witness};
+use crate::id::SessionKey;
 use crate::store::{Epoch, EventHead, EventLog, EventSignal, EventSlice, Refusal, StoreError, StoreErrorKind};
 
 /// Offsets beyond this are not told apart by the scripts, and will never be reached.
@@ -24,6 +25,10 @@ impl EventLog for RedisStore {
     async fn event_heads(&self) -> Result<Vec<EventHead>, StoreError> {
         let slices = self.keys().shards().map(|shard| self.slice(shard.into(), FAR, 0));
         Ok(try_join_all(slices).await?.into_iter().map(|slice| slice.head).collect())
+    }
+
+    fn event_part(&self, key: &SessionKey) -> usize {
+        self.keys().shard_of(key).into()
     }
 
     async fn events(&self, part: usize, after: u64, max: usize) -> Result<EventSlice, StoreError> {

@@ -1,0 +1,6 @@
+//! What an operator's own tools see of the layer: counts and times (`metrics`), and a span for each message (`span`).
+//!
+//! Nothing here names a session's id, a token or a principal; and no label comes from a client.
+
+pub(crate) mod metrics;
+pub(crate) mod span;
