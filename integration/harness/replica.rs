@@ -54,7 +54,7 @@ impl Replica {
                 connections.spawn(async move {
                     let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
                     // A client that leaves in the middle is what many tests are about.
-                    let _ = server.serve_connection(TokioIo::new(socket), service).await;
+                    let _ = server.serve_connection_with_upgrades(TokioIo::new(socket), service).await;
                 });
             }
         });
