@@ -79,7 +79,7 @@ async fn a_public_key_buys_no_token(backend: Backend) {
     let refused = own.get().await.whole().await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text());
     assert!(!refused.text().contains("reconnect_token"));
-    for (id, status) in [(other.id.as_str(), 404), ("AAAAAAAAAAAAAAAA", 404), (session.key(), 404), ("", 404)] {
+    for (id, status) in [(other.id.as_str(), 404), ("AAAAAAAAAAAAAAAA", 404), (session.key(), 404), ("", 403)] {
         let answer = own.with(SESSION_ID, id).get().await.whole().await;
         assert_eq!(answer.status.as_u16(), status, "{}", answer.text());
     }

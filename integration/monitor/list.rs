@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 use tower_mcp_sessions::SessionLayerBuilder;
 use tower_mcp_sessions::monitor::Access;
 
 use super::{REVISION, api, open_trio};
 use crate::harness::backend::{Backend, on_every_backend};
-use crate::harness::eventually::eventually;
+use crate::harness::eventually::{eventually, within};
 use crate::harness::raw::{Client, initialize};
 use crate::harness::trio::Trio;
 
@@ -23,6 +24,9 @@ on_every_backend! {
     what_is_not_there_is_404,
     a_method_that_is_not_served_is_405,
 }
+
+/// By then the store was told of activity.
+const FLUSHED: Duration = Duration::from_millis(600);
 
 async fn keys(client: &Client, query: &str) -> Vec<String> {
     let answer = client.at_path(format!("/api/mcp/sessions{query}")).get().await.whole().await;
@@ -83,6 +87,18 @@ async fn pages_are_whole_while_sessions_come_and_go(backend: Backend) {
     for _ in 0..60 {
         resting.insert(trio.open().await.key().to_owned());
     }
+    // Its last activity, which the store is told a little later, would move a session.
+    let last_seen = async || {
+        let page = api(&trio.replicas[0], "?limit=100").get().await.whole().await.json();
+        page["sessions"].as_array().unwrap().iter().map(|session| session["last_seen_at"].clone()).collect::<Vec<_>>()
+    };
+    let mut known = Vec::new();
+    within(FLUSHED * 20, "the store knows of all activity", async || {
+        let before = std::mem::replace(&mut known, last_seen().await);
+        sleep(FLUSHED).await;
+        before == known
+    })
+    .await;
     let busy = tokio::spawn({
         let trio = Arc::clone(&trio);
         async move {
