@@ -7,6 +7,7 @@ pub(crate) mod eventually;
 pub(crate) mod faketime;
 pub(crate) mod in_flight;
 pub(crate) mod inner;
+pub(crate) mod log;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod raw;
