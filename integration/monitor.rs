@@ -12,7 +12,9 @@ mod hostile;
 mod leaving;
 mod list;
 mod mounts;
+mod replayed;
 mod socket;
+mod stalled;
 mod viewer;
 
 use tower_mcp_sessions::monitor::{Access, MonitorBuilder};

@@ -50,6 +50,18 @@ async fn in_redis(server: RedisServer, shards: u16) -> SharedStore {
 }
 
 impl SharedStore {
+    /// An empty store for tests that keep the machine busy: Redis may take its time.
+    pub(crate) async fn patient(backend: Backend) -> Self {
+        match backend {
+            Backend::Memory => backend.store().await,
+            Backend::Redis | Backend::ShardedRedis => {
+                let (server, patience) = (RedisServer::start(), Duration::from_secs(10));
+                let store = RedisStore::builder(server.url()).response_timeout(patience).connect().await;
+                Self::new(Arc::new(store.expect("the private Redis answers")), Some(server))
+            }
+        }
+    }
+
     /// A store of its own in a Redis that is there, as another process has it.
     pub(crate) async fn in_the_same(server: &RedisServer) -> Self {
         let store = RedisStore::connect(&server.url()).await.expect("the private Redis answers");

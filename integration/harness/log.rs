@@ -3,8 +3,10 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Everything this process has logged.
 #[derive(Clone, Default)]
@@ -17,6 +19,19 @@ impl Log {
         let start = || {
             let log = Self::default();
             tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(log.clone()).init();
+            log
+        };
+        LOG.get_or_init(start).clone()
+    }
+
+    /// Captures what the crate says at `DEBUG`, and nothing else.
+    pub(crate) fn capture_ours() -> Self {
+        static LOG: OnceLock<Log> = OnceLock::new();
+        let start = || {
+            let log = Self::default();
+            let ours = Targets::new().with_target("tower_mcp_sessions", LevelFilter::DEBUG);
+            let layer = tracing_subscriber::fmt::layer().with_writer(log.clone()).with_ansi(false);
+            tracing_subscriber::registry().with(ours).with(layer).init();
             log
         };
         LOG.get_or_init(start).clone()

@@ -125,10 +125,16 @@ impl Truth {
         Self { sessions, events: events(store).await }
     }
 
+    /// Whether a viewer knows how it ended, and was told of everything since it began.
     pub(super) fn is_told_by(&self, book: &Book) -> bool {
-        let told: BTreeMap<_, _> = book.sessions.iter().map(|(key, session)| (key.clone(), essence(session))).collect();
         let is_complete = book.snapshots > 1 || book.told.len() == self.events.len();
-        told == self.sessions && is_complete && book.state == "live"
+        self.holds(book) && is_complete
+    }
+
+    /// Whether a viewer knows how it ended.
+    pub(super) fn holds(&self, book: &Book) -> bool {
+        let told: BTreeMap<_, _> = book.sessions.iter().map(|(key, session)| (key.clone(), essence(session))).collect();
+        told == self.sessions && book.state == "live"
     }
 }
 
