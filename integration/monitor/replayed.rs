@@ -104,8 +104,8 @@ impl Life {
         let now = Duration::ZERO;
         match step {
             Step::Open => self.open().await,
-            Step::Idle(most) => drop(self.sweep(Lifetimes { idle_timeout: now, ..LIFETIMES }, *most).await),
-            Step::Expire(most) => drop(self.sweep(Lifetimes { expires_after: now, ..LIFETIMES }, *most).await),
+            Step::Idle(most) => self.sweep(Lifetimes { idle_timeout: now, ..LIFETIMES }, *most).await,
+            Step::Expire(most) => self.sweep(Lifetimes { expires_after: now, ..LIFETIMES }, *most).await,
             Step::Return(at) => {
                 if let Some((key, _)) = self.chosen(*at) {
                     self.store.revive(&key, "b", &LIFETIMES).await.unwrap();
