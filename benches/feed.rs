@@ -7,7 +7,7 @@
 //! The idle hour is put together from what was measured: sessions of which nothing is heard any more, from their last activity
 //! on. A run in which they idle after a second and pings come every second shows what is sent: the upgrade, the snapshot, the
 //! events and counts of their becoming idle, then nothing but pings. The hour has one of each of the first, 144 pings, and
-//! the counts once more for each threshold of age that is passed. Polling asks for health every 10 s on one connection.
+//! the counts once more for each threshold of age that is passed. Polling asks for health every 10 s.
 //!
 //! `cargo bench --bench feed -- [--sockets 1000] [--events 200] [--sessions 14]`
 
