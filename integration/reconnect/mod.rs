@@ -2,20 +2,14 @@
 //! before is out.
 
 mod audit;
-<<<<<<< HEAD
 mod deployment;
-=======
 mod clocks;
->>>>>>> lim
 mod doors;
 mod first_wins;
 mod forge;
 mod handshakes;
-<<<<<<< HEAD
 mod lives;
-=======
 mod limits;
->>>>>>> lim
 mod old_holder;
 mod outcomes;
 mod principals;
