@@ -97,10 +97,11 @@ async fn the_api_tells_what_is_wrong_with_a_request(backend: Backend) {
     let trio = trio(backend).await;
     let holder = Holder::open(&trio.client()).await;
     let client = api(&trio.client(), holder.session.key(), "reconnect");
-    let body = json!({ "token": holder.token }).to_string();
+    let (body, array) = (json!({ "token": holder.token }).to_string(), json!([holder.token]).to_string());
     for (client, body, status) in [
         (client.clone(), "", 400),
         (client.clone(), "[]", 400),
+        (client.clone(), &array, 400),
         (client.clone(), r#"{"token":7}"#, 400),
         (client.with("content-type", "text/plain"), &*body, 415),
         (client.with("origin", "https://evil.example"), &body, 403),

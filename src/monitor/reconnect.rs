@@ -49,7 +49,9 @@ where
         Unreadable::TooLong => Refusal::from(Rejection::BodyTooLarge),
         Unreadable::Broken => Refusal::from(Rejection::BodyBroken),
     })?;
-    let Ok(Asked { token }) = serde_json::from_slice(&body) else {
+    // serde alone would take an array for an object.
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    let Some(Asked { token }) = is_object.then(|| serde_json::from_slice(&body).ok()).flatten() else {
         return Err(Refusal::new(
             StatusCode::BAD_REQUEST,
             "The body must be an object with a token: {\"token\": \"…\"}",
