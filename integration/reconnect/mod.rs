@@ -12,6 +12,7 @@ mod old_holder;
 mod outcomes;
 mod principals;
 mod rotation;
+mod secrecy;
 mod tokens;
 mod tool;
 
