@@ -13,6 +13,7 @@ pub(crate) mod raw;
 pub(crate) mod redis;
 pub(crate) mod replica;
 pub(crate) mod size;
+pub(crate) mod tap;
 pub(crate) mod trio;
 pub(crate) mod upstreams;
 pub(crate) mod wire;

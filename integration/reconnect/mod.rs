@@ -15,6 +15,7 @@ mod outcomes;
 mod principals;
 mod recorded;
 mod rotation;
+mod secrecy;
 mod tokens;
 mod tool;
 
