@@ -4,6 +4,7 @@
 mod audit;
 mod deployment;
 mod doors;
+mod faults;
 mod first_wins;
 mod forge;
 mod handshakes;
