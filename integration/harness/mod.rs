@@ -3,12 +3,15 @@
 pub(crate) mod backend;
 pub(crate) mod clients;
 pub(crate) mod conformance;
+pub(crate) mod cutting;
 pub(crate) mod eventually;
 pub(crate) mod faketime;
+pub(crate) mod gate;
 pub(crate) mod in_flight;
 pub(crate) mod inner;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod random;
 pub(crate) mod raw;
 pub(crate) mod redis;
 pub(crate) mod replica;

@@ -2,14 +2,15 @@
 //! before is out.
 
 mod audit;
-mod deployment;
 mod clocks;
+mod deployment;
 mod doors;
+mod faults;
 mod first_wins;
 mod forge;
 mod handshakes;
-mod lives;
 mod limits;
+mod lives;
 mod old_holder;
 mod outcomes;
 mod principals;
