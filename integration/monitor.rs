@@ -3,10 +3,12 @@
 mod access;
 mod acting;
 mod dice;
+mod faults;
 mod frames;
 mod greeting;
 mod health;
 mod history;
+mod hostile;
 mod leaving;
 mod list;
 mod mounts;

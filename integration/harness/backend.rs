@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::ready;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use tokio::sync::watch;
 use tower_mcp_sessions::store::{
     AgeLimits, Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, EventHead, EventLog, EventSignal,
@@ -47,6 +47,14 @@ impl Backend {
 async fn in_redis(server: RedisServer, shards: u16) -> SharedStore {
     let store = RedisStore::builder(server.url()).shards(shards).connect().await.expect("the private Redis answers");
     SharedStore::new(Arc::new(store), Some(server))
+}
+
+impl SharedStore {
+    /// A store of its own in a Redis that is there, as another process has it.
+    pub(crate) async fn in_the_same(server: &RedisServer) -> Self {
+        let store = RedisStore::connect(&server.url()).await.expect("the private Redis answers");
+        Self::new(Arc::new(store), None)
+    }
 }
 
 /// Makes a test of each scenario, an `async fn(Backend)`, for each backend.
@@ -89,6 +97,7 @@ struct Ledger {
     down: AtomicBool,
     bus_is_silent: AtomicBool,
     bus_is_down: AtomicBool,
+    events_are_shaken: AtomicBool,
     disconnected: Mutex<Vec<SessionKey>>,
     ended: Mutex<Vec<(SessionKey, EndReason)>>,
     departures: AtomicU64,
@@ -121,6 +130,11 @@ impl SharedStore {
     /// From now on the bus loses every message, and nobody notices.
     pub(crate) fn silence_bus(&self) {
         self.ledger.bus_is_silent.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on, whoever listens to events misses some, hears some twice, and some in another order.
+    pub(crate) fn shake_events(&self) {
+        self.ledger.events_are_shaken.store(true, Ordering::SeqCst);
     }
 
     /// From now on nobody can begin to listen to the bus.
@@ -393,7 +407,24 @@ impl EventLog for SharedStore {
         }
         let signals = self.reached()?.hear_events().await?;
         let ledger = Arc::clone(&self.ledger);
-        Ok(signals.filter(move |_| ready(!ledger.bus_is_silent.load(Ordering::SeqCst))).boxed())
+        let signals = signals.filter(move |_| ready(!ledger.bus_is_silent.load(Ordering::SeqCst)));
+        let ledger = Arc::clone(&self.ledger);
+        let (mut heard, mut held) = (0_u32, None);
+        let shaken = signals.flat_map(move |signal| {
+            heard += 1;
+            let told = match heard % 5 {
+                _ if !ledger.events_are_shaken.load(Ordering::SeqCst) => vec![signal],
+                0 => Vec::new(),
+                1 => vec![signal.clone(), signal],
+                2 => {
+                    held = Some(signal);
+                    Vec::new()
+                }
+                _ => [Some(signal), held.take()].into_iter().flatten().collect(),
+            };
+            stream::iter(told)
+        });
+        Ok(shaken.boxed())
     }
 }
 
