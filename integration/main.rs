@@ -7,6 +7,7 @@ mod gateway;
 mod harness;
 mod inner;
 mod lifecycle;
+mod monitor;
 mod notes;
 mod principals;
 mod quickstart;

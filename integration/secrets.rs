@@ -23,11 +23,11 @@ on_every_backend! {
 
 /// Everything this process has logged.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     /// Captures from now on. There is one log per process, whoever asks first.
-    fn capture() -> Self {
+    pub(crate) fn capture() -> Self {
         static LOG: OnceLock<Log> = OnceLock::new();
         let start = || {
             let log = Self::default();
@@ -37,7 +37,7 @@ impl Log {
         LOG.get_or_init(start).clone()
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }

@@ -29,6 +29,8 @@ use super::redis::RedisServer;
 pub(crate) enum Backend {
     Memory,
     Redis,
+    /// Redis, the sessions spread as over a Cluster.
+    ShardedRedis,
 }
 
 impl Backend {
@@ -36,13 +38,15 @@ impl Backend {
     pub(crate) async fn store(self) -> SharedStore {
         match self {
             Self::Memory => SharedStore::new(Arc::new(MemoryStore::new()), None),
-            Self::Redis => {
-                let server = RedisServer::start();
-                let store = RedisStore::connect(&server.url()).await.expect("the private Redis answers");
-                SharedStore::new(Arc::new(store), Some(server))
-            }
+            Self::Redis => in_redis(RedisServer::start(), 1).await,
+            Self::ShardedRedis => in_redis(RedisServer::start(), 16).await,
         }
     }
+}
+
+async fn in_redis(server: RedisServer, shards: u16) -> SharedStore {
+    let store = RedisStore::builder(server.url()).shards(shards).connect().await.expect("the private Redis answers");
+    SharedStore::new(Arc::new(store), Some(server))
 }
 
 /// Makes a test of each scenario, an `async fn(Backend)`, for each backend.

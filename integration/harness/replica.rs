@@ -54,7 +54,7 @@ impl Replica {
                 connections.spawn(async move {
                     let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
                     // A client that leaves in the middle is what many tests are about.
-                    let _ = server.serve_connection(TokioIo::new(socket), service).await;
+                    let _ = server.serve_connection_with_upgrades(TokioIo::new(socket), service).await;
                 });
             }
         });
@@ -73,8 +73,18 @@ impl Replica {
 
     /// Serves with axum as the examples do: the monitor beside `/mcp`, and the client's address known.
     pub(crate) async fn with_monitor(sessions: &SessionLayer, inner: &Scripted) -> Self {
+        Self::beside(sessions, inner, sessions.monitor().build()).await
+    }
+
+    /// The same with another service beside `/mcp`.
+    pub(crate) async fn beside<M>(sessions: &SessionLayer, inner: &Scripted, monitor: M) -> Self
+    where
+        M: Service<axum::extract::Request, Error = Infallible> + Clone + Send + Sync + 'static,
+        M::Response: IntoResponse,
+        M::Future: Send,
+    {
         let app = Router::new().route_service("/mcp", sessions.layer(inner.clone()));
-        let app = app.fallback_service(sessions.monitor().build());
+        let app = app.fallback_service(monitor);
         let in_flight = Arc::<AtomicUsize>::default();
         let count = Arc::clone(&in_flight);
         let app = app.layer(layer_fn(move |service| InFlight::watch(service, Arc::clone(&count))));
@@ -86,7 +96,8 @@ impl Replica {
         eventually("the server has noticed", async || self.in_flight.load(Ordering::SeqCst) == 0).await;
     }
 
-    async fn serve(app: Router) -> Self {
+    /// Serves an axum app; the client's address is known.
+    pub(crate) async fn serve(app: Router) -> Self {
         let (listener, address) = listen().await;
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let mut server = JoinSet::new();

@@ -1,6 +1,7 @@
 //! Three replicas in this process: one server, as its clients see it.
 
 use tower::Layer;
+use tower_mcp_sessions::monitor::MonitorBuilder;
 use tower_mcp_sessions::{SessionLayer, SessionLayerBuilder};
 
 use super::backend::{Backend, SharedStore};
@@ -36,10 +37,21 @@ impl Trio {
         backend: Backend,
         options: impl Fn(usize, SessionLayerBuilder) -> SessionLayerBuilder,
     ) -> Self {
-        let store = backend.store().await;
+        Self::monitored(backend.store().await, options, |monitor| monitor).await
+    }
+
+    /// The same on a store that there is already, with options for the monitors too.
+    pub(crate) async fn monitored(
+        store: SharedStore,
+        options: impl Fn(usize, SessionLayerBuilder) -> SessionLayerBuilder,
+        monitor: impl Fn(MonitorBuilder) -> MonitorBuilder,
+    ) -> Self {
         let layers = [0, 1, 2].map(|at| options(at, layer(&store).replica(["a", "b", "c"][at])).build());
         let inners = inners();
-        let start = async |at: usize| Replica::with_monitor(&layers[at], &inners[at]).await;
+        let start = async |at: usize| {
+            let monitor = monitor(layers[at].monitor()).build();
+            Replica::beside(&layers[at], &inners[at], monitor).await
+        };
         let replicas = [start(0).await, start(1).await, start(2).await];
         Self { store, inners, layers, replicas }
     }

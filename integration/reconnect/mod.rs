@@ -2,25 +2,21 @@
 //! before is out.
 
 mod audit;
-<<<<<<< HEAD
-mod deployment;
-=======
 mod clocks;
->>>>>>> lim
+mod deployment;
 mod doors;
+mod faults;
 mod first_wins;
 mod forge;
 mod handshakes;
-<<<<<<< HEAD
-mod lives;
-=======
 mod limits;
->>>>>>> lim
+mod lives;
 mod old_holder;
 mod outcomes;
 mod principals;
 mod recorded;
 mod rotation;
+mod secrecy;
 mod tokens;
 mod tool;
 

@@ -86,6 +86,13 @@ impl Refusal {
         Self { header: Some((header::UPGRADE, HeaderValue::from_static("websocket"))), ..refusal }
     }
 
+    /// As many watch this replica as may.
+    pub(crate) fn no_seat() -> Self {
+        let refusal =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "Too many watch this replica; try again, or another replica");
+        Self { header: Some((header::RETRY_AFTER, HeaderValue::from_static("5"))), ..refusal }
+    }
+
     /// The store cannot say.
     #[expect(clippy::needless_pass_by_value, reason = "it is what map_err calls")]
     pub(crate) fn store_away(error: StoreError) -> Self {

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::access::Access;
 use super::feed::hub::Hub;
+use super::feed::pace::Pace;
 use super::service::{Monitor, SessionFeed};
 
 /// Builds a [`Monitor`] or a [`SessionFeed`].
@@ -14,11 +16,12 @@ pub struct MonitorBuilder {
     access: Access,
     may_terminate: bool,
     mount: Option<Arc<str>>,
+    pace: Pace,
 }
 
 impl MonitorBuilder {
-    pub(crate) const fn new(hub: Arc<Hub>) -> Self {
-        Self { hub, access: Access::closed(), may_terminate: false, mount: None }
+    pub(crate) fn new(hub: Arc<Hub>) -> Self {
+        Self { hub, access: Access::closed(), may_terminate: false, mount: None, pace: Pace::default() }
     }
 
     /// Who may look and act. Default: nobody; clients still reconnect and get tokens for their own secrets.
@@ -30,6 +33,47 @@ impl MonitorBuilder {
     /// Lets admins end sessions. Default: the monitor is read-only.
     pub const fn allow_terminate(mut self, allowed: bool) -> Self {
         self.may_terminate = allowed;
+        self
+    }
+
+    /// How many may watch the feed of this layer at once, over WebSocket and SSE; the next one is told to try another replica.
+    /// Default: 1000.
+    pub const fn viewers(mut self, most: usize) -> Self {
+        self.pace.viewers = most;
+        self
+    }
+
+    /// How often a WebSocket's viewer is asked whether it is there. Default: 25 s.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    pub fn ping_every(mut self, period: Duration) -> Self {
+        assert!(!period.is_zero(), "pings need time between them");
+        self.pace.ping = period;
+        self
+    }
+
+    /// How long it may take to answer. Default: 10 s.
+    pub const fn pong_within(mut self, limit: Duration) -> Self {
+        self.pace.pong = limit;
+        self
+    }
+
+    /// How long a WebSocket's viewer may take to say hello. Default: 10 s.
+    pub const fn hello_within(mut self, limit: Duration) -> Self {
+        self.pace.hello = limit;
+        self
+    }
+
+    /// How often [`Access`] is asked again whether somebody may look who has been looking for long. Default: 60 s.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    pub fn recheck_every(mut self, period: Duration) -> Self {
+        assert!(!period.is_zero(), "there is time between looking and looking again");
+        self.pace.recheck = period;
         self
     }
 
@@ -52,13 +96,14 @@ impl MonitorBuilder {
     /// Builds the whole monitor.
     #[must_use]
     pub fn build(self) -> Monitor {
-        Monitor { hub: self.hub, access: self.access, may_terminate: self.may_terminate, mount: self.mount }
+        let Self { hub, access, may_terminate, mount, pace } = self;
+        Monitor { hub, access, may_terminate, mount, pace }
     }
 
     /// Builds the WebSocket service alone: it answers every path it is mounted at.
     #[must_use]
     pub fn feed(self) -> SessionFeed {
-        SessionFeed { hub: self.hub, access: self.access }
+        SessionFeed { hub: self.hub, access: self.access, pace: self.pace }
     }
 }
 

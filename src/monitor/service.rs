@@ -22,7 +22,8 @@ use super::deed::Deed;
 use super::feed::cursor::Cursor;
 use super::feed::filter::Filter;
 use super::feed::hub::Hub;
-use super::feed::{sse, ws};
+use super::feed::pace::Pace;
+use super::feed::{Watching, sse, ws};
 use super::query::Query;
 use super::route::{self, Route};
 use crate::body::{BoxError, ResponseBody};
@@ -50,6 +51,7 @@ pub struct Monitor {
     pub(super) hub: Arc<Hub>,
     pub(super) access: Access,
     pub(super) may_terminate: bool,
+    pub(super) pace: Pace,
     /// Its path without the slash, if it was told.
     pub(super) mount: Option<Arc<str>>,
 }
@@ -66,6 +68,7 @@ pub struct Monitor {
 pub struct SessionFeed {
     pub(super) hub: Arc<Hub>,
     pub(super) access: Access,
+    pub(super) pace: Pace,
 }
 
 impl fmt::Debug for Monitor {
@@ -133,8 +136,11 @@ impl Monitor {
             Route::Page | Route::Asset(_) if role.is_none() && !self.access.takes_bearer() => Ok(dashboard::denied()),
             Route::Page => Ok(dashboard::page(&parts)),
             Route::Asset(path) => dashboard::asset(&parts, &path),
-            Route::Sse => listen(Arc::clone(self.viewing(role)?), &parts).await,
-            Route::WebSocket => upgrade(self.hub, self.access, role, parts),
+            Route::Sse => {
+                self.viewing(role)?;
+                listen(Watching { hub: self.hub, access: self.access, pace: self.pace, role, parts }).await
+            }
+            Route::WebSocket => upgrade(Watching { hub: self.hub, access: self.access, pace: self.pace, role, parts }),
             Route::Terminate(key) => {
                 let deed = Deed { action: "terminate", session: key, role, engine: &engine, parts: &parts };
                 let outcome = match self.acting(role) {
@@ -193,23 +199,23 @@ impl SessionFeed {
         engine.start();
         engine.config.origins.check(&parts)?;
         let role = self.access.role_of(&parts, &engine.config).await;
-        upgrade(self.hub, self.access, role, parts)
+        upgrade(Watching { hub: self.hub, access: self.access, pace: self.pace, role, parts })
     }
 }
 
 /// A viewer whose token can only come with `hello` is upgraded first.
-fn upgrade(hub: Arc<Hub>, access: Access, role: Option<Role>, parts: Parts) -> Answer {
-    match role.is_some() || access.takes_bearer() {
-        true => ws::respond(hub, access, role, parts),
+fn upgrade(watching: Watching) -> Answer {
+    match watching.role.is_some() || watching.access.takes_bearer() {
+        true => ws::respond(watching),
         false => Err(Refusal::no_access(CLOSED)),
     }
 }
 
-async fn listen(hub: Arc<Hub>, parts: &Parts) -> Answer {
-    let query = Query::of(&parts.uri);
-    let last = parts.headers.get(headers::LAST_EVENT_ID).and_then(|id| id.to_str().ok());
+async fn listen(watching: Watching) -> Answer {
+    let query = Query::of(&watching.parts.uri);
+    let last = watching.parts.headers.get(headers::LAST_EVENT_ID).and_then(|id| id.to_str().ok());
     let cursor = last.or_else(|| query.get("cursor")).and_then(Cursor::parse);
-    sse::respond(hub, cursor, Filter::of(&query)?).await.map_err(Refusal::store_away)
+    sse::respond(watching, cursor, Filter::of(&query)?).await
 }
 
 /// A write from another site is refused, also by browsers too old to send `Origin` with it.

@@ -112,6 +112,19 @@ impl Events {
         }
     }
 
+    /// The next event that is more than a comment, however long it takes; `None` when the stream has ended or is broken.
+    pub(crate) async fn read(&mut self) -> Option<Event> {
+        loop {
+            while let Some(raw) = self.take_raw() {
+                if let Some(event) = Event::read(&raw) {
+                    return Some(event);
+                }
+            }
+            let frame = self.answer.body.frame().await?.ok()?;
+            self.pending.extend_from_slice(&frame.into_data().unwrap_or_default());
+        }
+    }
+
     /// So many events.
     pub(crate) async fn take(&mut self, count: usize) -> Vec<Event> {
         let mut events = Vec::new();
@@ -145,13 +158,19 @@ impl Events {
     /// The next message as it came, comments included.
     pub(crate) async fn next_raw(&mut self) -> Option<String> {
         loop {
-            if let Some(end) = self.pending.windows(2).position(|bytes| bytes == b"\n\n") {
-                let message = self.pending.split_to(end + 2);
-                return Some(String::from_utf8(message.to_vec()).expect("UTF-8"));
+            if let Some(raw) = self.take_raw() {
+                return Some(raw);
             }
             let frame = soon("another event, or the end of the stream", self.answer.body.frame()).await?.ok()?;
             self.pending.extend_from_slice(&frame.into_data().unwrap_or_default());
         }
+    }
+
+    /// A message that is here already.
+    fn take_raw(&mut self) -> Option<String> {
+        let end = self.pending.windows(2).position(|bytes| bytes == b"\n\n")?;
+        let message = self.pending.split_to(end + 2);
+        Some(String::from_utf8(message.to_vec()).expect("UTF-8"))
     }
 
     /// Reads to the end of the stream.

@@ -4,27 +4,31 @@
 //! store; what cannot be proven to be whole is a snapshot.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, broadcast};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Mark};
 use super::snapshot::Snapshot;
 use super::update::{State, Told, Update};
 use super::watch;
 use crate::engine::Engine;
 use crate::monitor::stats::Stats;
 use crate::session::Timestamp;
-use crate::store::{AgeLimits, EventHead, StoreError, StoreErrorKind};
+use crate::store::{AgeLimits, StoreError, StoreErrorKind};
 
 /// Updates a viewer may be behind before it has to attach again.
 const BACKLOG: usize = 1024;
 /// Updates kept for viewers that come back.
 const KEPT: usize = 512;
 /// How long a viewer waits for the hub's first look at the store.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a viewer that comes from a faster replica waits for this one.
+const CATCH_UP: Duration = Duration::from_secs(1);
 
 pub(crate) struct Hub {
     pub(crate) engine: Arc<Engine>,
@@ -32,8 +36,29 @@ pub(crate) struct Hub {
     feed: Mutex<Feed>,
     updates: broadcast::Sender<Published>,
     looked: Notify,
+    /// Somebody knows of events that the hub has not heard of.
+    pub(super) nudged: Arc<Notify>,
     pub(super) snapshot: tokio::sync::Mutex<Option<(Instant, Arc<Snapshot>)>>,
     task: Mutex<Option<AbortOnDropHandle<()>>>,
+    seats_taken: AtomicUsize,
+}
+
+/// A place among the viewers of this replica.
+pub(crate) struct Seat(Arc<Hub>);
+
+impl Seat {
+    /// `None` if so many are taken.
+    pub(crate) fn take(hub: &Arc<Hub>, seats: usize) -> Option<Self> {
+        let free = |taken: usize| (taken < seats).then_some(taken + 1);
+        let taken = hub.seats_taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free);
+        taken.is_ok().then(|| Self(Arc::clone(hub)))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.seats_taken.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// An update, and the bytes published up to it.
@@ -46,7 +71,7 @@ pub(crate) struct Published {
 /// The row of updates.
 struct Feed {
     /// Where it ends; `None` before the store was first looked at.
-    heads: Option<Vec<EventHead>>,
+    marks: Option<Vec<Mark>>,
     kept: VecDeque<Arc<Update>>,
     stats: Option<Arc<Stats>>,
     state: State,
@@ -63,15 +88,17 @@ pub(crate) struct Attached {
 
 impl Hub {
     pub(crate) fn new(engine: Arc<Engine>) -> Self {
-        let feed = Feed { heads: None, kept: VecDeque::new(), stats: None, state: State::Live, bytes: 0 };
+        let feed = Feed { marks: None, kept: VecDeque::new(), stats: None, state: State::Live, bytes: 0 };
         Self {
             engine,
             ages: AgeLimits::default(),
             feed: Mutex::new(feed),
             updates: broadcast::Sender::new(BACKLOG),
             looked: Notify::new(),
+            nudged: Arc::default(),
             snapshot: tokio::sync::Mutex::default(),
             task: Mutex::default(),
+            seats_taken: AtomicUsize::new(0),
         }
     }
 
@@ -90,14 +117,14 @@ impl Hub {
     /// # Errors
     ///
     /// If the store could not be looked at in time.
-    pub(crate) async fn heads(&self) -> Result<Vec<EventHead>, StoreError> {
+    pub(crate) async fn marks(&self) -> Result<Vec<Mark>, StoreError> {
         let looked = async {
             loop {
                 let looked = self.looked.notified();
                 let mut looked = std::pin::pin!(looked);
                 looked.as_mut().enable();
-                if let Some(heads) = self.feed().heads.clone() {
-                    return heads;
+                if let Some(marks) = self.known_marks() {
+                    return marks;
                 }
                 looked.await;
             }
@@ -110,8 +137,23 @@ impl Hub {
         self.engine.clock.known().unwrap_or_default()
     }
 
-    pub(super) fn known_heads(&self) -> Option<Vec<EventHead>> {
-        self.feed().heads.clone()
+    pub(super) fn known_marks(&self) -> Option<Vec<Mark>> {
+        self.feed().marks.clone()
+    }
+
+    /// Lets the row catch up with a viewer who has seen more of the same epochs. It may be that it does not.
+    pub(super) async fn catch_up(&self, cursor: &Cursor) {
+        let mut coming = self.updates.subscribe();
+        if self.is_ahead(cursor) {
+            self.nudged.notify_one();
+            let caught_up = async { while self.is_ahead(cursor) && coming.recv().await.is_ok() {} };
+            let _ = timeout(CATCH_UP, caught_up).await;
+        }
+    }
+
+    fn is_ahead(&self, cursor: &Cursor) -> bool {
+        let is_ahead = |(theirs, ours): (&Mark, &Mark)| theirs.is_ahead_of(ours);
+        self.known_marks().is_some_and(|marks| cursor.marks.iter().zip(&marks).any(is_ahead))
     }
 
     pub(crate) fn state(&self) -> State {
@@ -120,6 +162,11 @@ impl Hub {
 
     pub(crate) fn stats(&self) -> Option<Arc<Stats>> {
         self.feed().stats.clone()
+    }
+
+    /// Counts that the first viewers were given need not be told to them again.
+    pub(super) fn know_at_first(&self, stats: &Arc<Stats>) {
+        self.feed().stats.get_or_insert_with(|| Arc::clone(stats));
     }
 
     pub(crate) fn viewers(&self) -> usize {
@@ -131,13 +178,13 @@ impl Hub {
         self.feed().bytes
     }
 
-    /// Appends events, the row ending at `heads` then.
-    pub(super) fn publish(&self, heads: Vec<EventHead>, at: Timestamp, events: Vec<Told>) {
+    /// Appends events, the row ending at `marks` then.
+    pub(super) fn publish(&self, marks: Vec<Mark>, at: Timestamp, events: Vec<Told>) {
         let mut feed = self.feed();
-        let from = Cursor::at(feed.heads.clone().unwrap_or_else(|| heads.clone()));
-        let update = Update::delta(from, Cursor::at(heads.clone()), at, events);
+        let from = Cursor::at(feed.marks.clone().unwrap_or_else(|| marks.clone()));
+        let update = Update::delta(from, Cursor::at(marks.clone()), at, events);
         let update = Arc::new(update.with(feed.state, feed.stats.clone()));
-        feed.heads = Some(heads);
+        feed.marks = Some(marks);
         feed.keep(&update);
         // Nobody watching is fine.
         let _ = self.updates.send(Published { update, bytes: feed.bytes });
@@ -145,32 +192,32 @@ impl Hub {
 
     /// Says how things are, without an event.
     pub(super) fn publish_state(&self, state: State, stats: Option<Arc<Stats>>, at: Timestamp, shown: Vec<Told>) {
-        let heads = {
+        let marks = {
             let mut feed = self.feed();
             feed.state = state;
             feed.stats = stats.or_else(|| feed.stats.take());
-            feed.heads.clone()
+            feed.marks.clone()
         };
-        if let Some(heads) = heads {
-            self.publish(heads, at, shown);
+        if let Some(marks) = marks {
+            self.publish(marks, at, shown);
         }
     }
 
     /// Continuity is lost: the row begins anew, and viewers find that they do not stand in it.
-    pub(super) fn begin_anew(&self, heads: Vec<EventHead>, at: Timestamp) {
+    pub(super) fn begin_anew(&self, marks: Vec<Mark>, at: Timestamp) {
         {
             let mut feed = self.feed();
             feed.kept.clear();
-            feed.heads = Some(heads.clone());
+            feed.marks = Some(marks.clone());
         }
         self.looked.notify_waiters();
-        self.publish(heads, at, Vec::new());
+        self.publish(marks, at, Vec::new());
     }
 
     /// The rest of the row after a cursor, and what comes; `None` if it does not stand in what is kept.
     pub(super) fn read_on(&self, cursor: &Cursor) -> Option<Attached> {
         let feed = self.feed();
-        let missed: Vec<Arc<Update>> = match feed.heads.as_ref() == Some(&cursor.heads) {
+        let missed: Vec<Arc<Update>> = match feed.marks.as_ref() == Some(&cursor.marks) {
             true => Vec::new(),
             false => {
                 let at = feed.kept.iter().position(|update| update.from.as_ref() == Some(cursor))?;

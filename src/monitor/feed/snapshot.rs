@@ -1,21 +1,26 @@
 //! What a viewer gets that does not stand in the row of updates: what it missed, read from the store, or all sessions as they
 //! are, in pages.
+//!
+//! The sessions are read in the order in which they were last seen, so one that is used meanwhile moves to where the reader
+//! has already been. Those are read a second time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Mark, Reading};
 use super::hub::{Attached, Hub};
 use super::update::{Shown, Told, Update};
+use crate::event::SessionEvent;
 use crate::monitor::stats::Stats;
-use crate::store::{EventHead, Place, StoreError};
+use crate::session::Timestamp;
+use crate::store::{Place, StoreError, StoreErrorKind};
 
 /// Sessions on a page.
 const PAGE: usize = 500;
-/// Pages of a snapshot: it tells of the sessions last seen; the list has the others.
-const PAGES: usize = 20;
+/// Pages of a snapshot, each time the sessions are read: it tells of those last seen; the list has the others.
+const PAGES: u32 = 20;
 /// Missed events read at once, and how many a snapshot is better than.
 const PART: usize = 500;
 const MOST_MISSED: usize = 5_000;
@@ -23,6 +28,8 @@ const MOST_MISSED: usize = 5_000;
 const SHARED_FOR: Duration = Duration::from_secs(1);
 /// How often to try to attach to a row that moves on faster than it is read.
 const ATTEMPTS: usize = 5;
+/// How much later than it happened the store may be told of activity.
+const TOLD_LATE: Duration = Duration::from_secs(5);
 
 /// All sessions as they were, in pages.
 pub(crate) struct Snapshot {
@@ -39,19 +46,33 @@ impl Hub {
     /// Attaches a viewer at its cursor; without a good one, after a snapshot.
     pub(crate) async fn attach(self: &Arc<Self>, cursor: Option<&Cursor>) -> Result<Attached, StoreError> {
         self.start();
-        let heads = self.heads().await?;
-        if let Some(cursor) = cursor.filter(|cursor| cursor.place.is_none()) {
-            if let Some(attached) = self.read_on(cursor) {
-                return Ok(attached);
-            }
-            if let Some(missed) = self.missed(cursor, &heads).await?
-                && let Some(mut attached) = self.read_on(&missed.to)
-            {
-                attached.missed.insert(0, Arc::new(missed));
-                return Ok(attached);
-            }
+        self.marks().await?;
+        if let Some(cursor) = cursor.filter(|cursor| cursor.reading.is_none())
+            && let Some(attached) = self.attach_at(cursor).await?
+        {
+            return Ok(attached);
         }
         self.attach_anew().await
+    }
+
+    /// Attaches where a cursor stands, if nothing is missing from there on.
+    async fn attach_at(&self, cursor: &Cursor) -> Result<Option<Attached>, StoreError> {
+        if let Some(attached) = self.read_on(cursor) {
+            return Ok(Some(attached));
+        }
+        if !self.is_of_the_log(cursor).await? {
+            return Ok(None);
+        }
+        self.catch_up(cursor).await;
+        if let Some(attached) = self.read_on(cursor) {
+            return Ok(Some(attached));
+        }
+        let Some(missed) = self.missed(cursor, &self.marks().await?).await? else { return Ok(None) };
+        let attached = self.read_on(&missed.to).map(|mut attached| {
+            attached.missed.insert(0, Arc::new(missed.with(self.state(), self.stats())));
+            attached
+        });
+        Ok(attached)
     }
 
     async fn attach_anew(&self) -> Result<Attached, StoreError> {
@@ -63,111 +84,220 @@ impl Hub {
             }
             *self.snapshot.lock().await = None;
         }
-        Err(crate::store::StoreErrorKind::Unavailable.into())
+        Err(StoreErrorKind::Unavailable.into())
     }
 
-    /// What a poller gets: what it missed, or the next page of a snapshot.
+    /// What a poller gets: what it missed and who was active, or the next page of a snapshot.
     pub(crate) async fn poll(self: &Arc<Self>, cursor: Option<&Cursor>) -> Result<Arc<Update>, StoreError> {
         self.start();
-        let heads = self.heads().await?;
+        let marks = self.marks().await?;
         let (state, stats) = (self.state(), self.fresh_stats().await);
-        match cursor {
-            Some(Cursor { heads: begun, place: Some(place) }) => {
-                let page = self.page(begun, Some(place), cursor.cloned(), 0).await?;
-                Ok(Arc::new(page.with(state, stats)))
-            }
-            Some(cursor) => match self.missed(cursor, &heads).await? {
-                Some(missed) => Ok(Arc::new(missed.with(state, stats))),
-                None => Ok(Arc::new(self.page(&heads, None, None, 0).await?.with(state, stats))),
+        let update = match cursor {
+            Some(cursor) if cursor.reading.is_some() => self.page(cursor).await?,
+            Some(cursor) => match self.missed(cursor, &marks).await? {
+                Some(missed) => missed.and(self.seen_lately(self.time()).await),
+                None => self.page(&Cursor::within(marks, Reading::default())).await?,
             },
-            None => Ok(Arc::new(self.page(&heads, None, None, 0).await?.with(state, stats))),
-        }
+            None => self.page(&Cursor::within(marks, Reading::default())).await?,
+        };
+        Ok(Arc::new(update.with(state, stats)))
     }
 
     async fn fresh_stats(&self) -> Option<Arc<Stats>> {
         let vitals = self.engine.store.vitals(&self.ages).await.ok();
-        vitals.map(|vitals| Arc::new(Stats::of(&vitals))).or_else(|| self.stats())
+        let stats = vitals.map(|vitals| Arc::new(Stats::of(&vitals))).or_else(|| self.stats())?;
+        self.know_at_first(&stats);
+        Some(stats)
+    }
+
+    /// Whether the events at which a cursor stands are those of the store's log.
+    async fn is_of_the_log(&self, cursor: &Cursor) -> Result<bool, StoreError> {
+        let Some(known) = self.known_marks().filter(|known| known.len() == cursor.marks.len()) else {
+            return Ok(false);
+        };
+        for (part, (mark, known)) in cursor.marks.iter().zip(&known).enumerate() {
+            if mark.head.epoch != known.head.epoch || (mark != known && !self.holds(part, mark).await?) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether the event of a mark stands in the log.
+    async fn holds(&self, part: usize, mark: &Mark) -> Result<bool, StoreError> {
+        let Some(before) = mark.head.offset.checked_sub(1) else { return Ok(true) };
+        let slice = self.engine.store.events(part, before, 1).await?;
+        let stands = |event: &SessionEvent| event.offset == mark.head.offset && event.at == mark.at;
+        Ok(slice.head.epoch == mark.head.epoch && slice.events.first().is_some_and(stands))
     }
 
     /// Everything between a cursor and where the row ends, if it can be proven to be whole.
-    async fn missed(&self, cursor: &Cursor, heads: &[EventHead]) -> Result<Option<Update>, StoreError> {
-        if cursor.heads.len() != heads.len() {
+    async fn missed(&self, cursor: &Cursor, marks: &[Mark]) -> Result<Option<Update>, StoreError> {
+        if cursor.marks.len() != marks.len() {
             return Ok(None);
         }
-        let (mut events, mut end) = (Vec::new(), heads.to_vec());
-        for (part, (from, to)) in cursor.heads.iter().zip(heads).enumerate() {
-            if from.epoch != to.epoch {
+        let (mut events, mut end) = (Vec::new(), marks.to_vec());
+        for (part, (from, to)) in cursor.marks.iter().zip(marks).enumerate() {
+            if from.is_ahead_of(to) {
+                // Another replica was faster: its word is checked against the store.
+                if !self.holds(part, from).await? {
+                    return Ok(None);
+                }
+                end[part] = from.clone();
+            } else {
+                let Some(between) = self.between(part, from, to).await? else { return Ok(None) };
+                events.push(between);
+            }
+            if events.iter().map(Vec::len).sum::<usize>() > MOST_MISSED {
                 return Ok(None);
             }
-            let mut after = from.offset;
-            while after < to.offset {
-                let slice = self.engine.store.events(part, after, PART).await?;
-                let last = slice.events.last().map(|event| event.offset);
-                let (false, true, Some(last)) = (slice.gap, slice.head.epoch == to.epoch, last) else {
-                    return Ok(None);
-                };
-                after = last;
-                events.extend(slice.events.into_iter().filter(|event| event.offset <= to.offset));
-                if events.len() > MOST_MISSED {
-                    return Ok(None);
-                }
-            }
-            if from.offset > to.offset {
-                // Another replica was faster: its word is checked against the store.
-                let slice = self.engine.store.events(part, from.offset, 1).await?;
-                if slice.head.epoch != from.epoch || slice.head.offset < from.offset {
-                    return Ok(None);
-                }
-                end[part].offset = from.offset;
-            }
         }
-        events.sort_by_key(|event| event.at);
+        let events = merged(events);
         let at = events.last().map_or_else(|| self.time(), |event| event.at);
         let told = events.into_iter().map(|event| Told::Event(Arc::new(event))).collect();
         Ok(Some(Update::delta(cursor.clone(), Cursor::at(end), at, told)))
     }
 
+    /// A part's events from a mark to where the row ends, if they are proven to be whole. The first one read is the one that
+    /// the viewer knows: if another stands in its place, the log is another one.
+    async fn between(&self, part: usize, from: &Mark, to: &Mark) -> Result<Option<Vec<SessionEvent>>, StoreError> {
+        if from == to {
+            return Ok(Some(Vec::new()));
+        }
+        if from.head.epoch != to.head.epoch || !self.holds(part, from).await? {
+            return Ok(None);
+        }
+        let (mut found, mut after) = (Vec::new(), from.head.offset);
+        while after < to.head.offset {
+            let slice = self.engine.store.events(part, after, PART).await?;
+            let last = slice.events.last().map(|event| event.offset);
+            let (false, true, Some(last)) = (slice.gap, slice.head.epoch == to.head.epoch, last) else {
+                return Ok(None);
+            };
+            after = last;
+            found.extend(slice.events.into_iter().filter(|event| event.offset <= to.head.offset));
+            if found.len() > MOST_MISSED {
+                break;
+            }
+        }
+        Ok(Some(found))
+    }
+
     /// The snapshot of a moment ago, or a new one: of many viewers that come at once one reads it.
     async fn shared_snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
         let mut shared = self.snapshot.lock().await;
-        if let Some((taken_at, snapshot)) = shared.as_ref().filter(|(taken_at, _)| taken_at.elapsed() < SHARED_FOR)
+        if let Some((taken_at, snapshot)) = shared.as_ref()
             && taken_at.elapsed() < SHARED_FOR
         {
             return Ok(Arc::clone(snapshot));
         }
         let (state, stats) = (self.state(), self.fresh_stats().await);
-        let begun = self.heads().await?;
-        let (mut pages, mut place, mut from) = (Vec::new(), None, None);
-        loop {
-            let page = self.page(&begun, place.as_ref(), from, pages.len()).await?;
-            (place, from) = (page.to.place.clone(), Some(page.to.clone()));
+        let mut next = Cursor::within(self.marks().await?, Reading::default());
+        let mut pages = Vec::new();
+        while next.reading.is_some() {
+            let page = self.page(&next).await?;
+            next = page.to.clone();
             pages.push(Arc::new(page.with(state, stats.clone())));
-            if place.is_none() {
-                break;
-            }
         }
         let snapshot = Arc::new(Snapshot { pages });
         *shared = Some((Instant::now(), Arc::clone(&snapshot)));
         Ok(snapshot)
     }
 
-    /// One page of a snapshot that was begun where the row ended then.
-    async fn page(
-        &self,
-        begun: &[EventHead],
-        place: Option<&Place>,
-        from: Option<Cursor>,
-        before: usize,
-    ) -> Result<Update, StoreError> {
-        let sessions = self.engine.store.page(None, place, PAGE).await?;
-        let last = sessions.last().map(|session| Place { last_seen: session.last_seen, key: session.key });
-        let is_last = sessions.len() < PAGE || before + 1 >= PAGES;
-        let to = match last {
-            Some(place) if !is_last => Cursor::within(begun.to_vec(), place),
-            Some(_) | None => Cursor::at(begun.to_vec()),
-        };
+    /// The page of a snapshot that stands at a cursor.
+    async fn page(&self, cursor: &Cursor) -> Result<Update, StoreError> {
+        let reading = cursor.reading.clone().unwrap_or_default();
         let now = self.engine.now().await?;
+        let mut sessions = self.engine.store.page(None, reading.place.as_ref(), PAGE).await?;
+        if reading.is_second {
+            sessions.retain(|session| session.last_seen >= reading.since);
+        }
+        let last = sessions.last().map(|session| Place { last_seen: session.last_seen, key: session.key });
+        let is_first = reading.pages == 0;
+        let to = match reading.after(last.filter(|_| sessions.len() == PAGE), now) {
+            Some(next) => Cursor::within(cursor.marks.clone(), next),
+            None => Cursor::at(cursor.marks.clone()),
+        };
         let told = sessions.into_iter().map(|session| Told::Session(Shown::new(session, now))).collect();
-        Ok(Update::snapshot(from, to, now, told))
+        Ok(Update::snapshot((!is_first).then(|| cursor.clone()), to, now, told))
+    }
+}
+
+impl Reading {
+    /// Where it goes on after a page, which ends at a session or is the last one.
+    fn after(self, last: Option<Place>, now: Timestamp) -> Option<Self> {
+        let pages = self.pages + 1;
+        let since = if self.pages == 0 { now } else { self.since };
+        match last {
+            Some(place) if !pages.is_multiple_of(PAGES) => {
+                Some(Self { pages, since, is_second: self.is_second, place: Some(place) })
+            }
+            // Nothing can move past a reader who sees everything at once.
+            Some(_) | None if self.is_second || pages == 1 => None,
+            Some(_) | None => {
+                let since = since.before(TOLD_LATE);
+                Some(Self { pages: PAGES, since, is_second: true, place: None })
+            }
+        }
+    }
+}
+
+/// Events of several parts as they happened: each part's in its own order, whatever the clocks did.
+fn merged(parts: Vec<Vec<SessionEvent>>) -> Vec<SessionEvent> {
+    let mut events = Vec::new();
+    for part in parts {
+        let mut latest = Timestamp::default();
+        events.extend(part.into_iter().map(|event| {
+            latest = latest.max(event.at);
+            (latest, event)
+        }));
+    }
+    events.sort_by_key(|(at, _)| *at);
+    events.into_iter().map(|(_, event)| event).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Change;
+    use crate::id::SessionKey;
+
+    fn place() -> Place {
+        Place { last_seen: Timestamp(1), key: SessionKey::parse("AAAAAAAAAAAAAAAA").unwrap() }
+    }
+
+    #[test]
+    fn a_snapshot_of_one_page_is_read_once() {
+        assert_eq!(Reading::default().after(None, Timestamp(9)), None);
+    }
+
+    #[test]
+    fn longer_ones_are_followed_by_those_who_may_have_moved_past_the_reader() {
+        let began = Timestamp(1_000_000);
+        let second = Reading::default().after(Some(place()), began).unwrap();
+        assert_eq!((second.pages, second.since, second.is_second), (1, began, false));
+        assert_eq!(second.place, Some(place()));
+        let again = second.after(None, Timestamp(1_000_900)).unwrap();
+        assert_eq!((again.is_second, again.since, again.place.as_ref()), (true, began.before(TOLD_LATE), None));
+        let more = again.after(Some(place()), Timestamp(1_001_000)).unwrap();
+        assert_eq!((more.is_second, more.since), (true, began.before(TOLD_LATE)));
+        assert_eq!(more.after(None, Timestamp(1_001_100)), None);
+    }
+
+    #[test]
+    fn a_snapshot_has_an_end_however_many_sessions_there_are() {
+        let (mut reading, mut pages) = (Some(Reading::default()), 0);
+        while let Some(this) = reading {
+            pages += 1;
+            reading = this.after(Some(place()), Timestamp(1_000_000));
+        }
+        assert_eq!(pages, 2 * PAGES);
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_turns_no_part_around() {
+        let event = |offset, at| SessionEvent { offset, at: Timestamp(at), change: Change::Created, session: None };
+        let events = merged(vec![vec![event(1, 50), event(2, 10)], vec![event(7, 20), event(8, 60)]]);
+        assert_eq!(events.iter().map(|event| event.offset).collect::<Vec<_>>(), [7, 1, 2, 8]);
     }
 }

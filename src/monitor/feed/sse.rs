@@ -10,14 +10,14 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use tokio::time::{Instant, sleep_until};
 
+use super::Watching;
 use super::cursor::Cursor;
 use super::filter::Filter;
-use super::hub::Hub;
+use super::hub::Seat;
 use super::viewer::Viewer;
 use crate::body::{BoxError, ResponseBody};
-use crate::engine::Engine;
+use crate::monitor::answer::Refusal;
 use crate::protocol::sse;
-use crate::store::StoreError;
 use crate::stream::event_stream;
 use crate::telemetry::metrics::Present;
 
@@ -27,14 +27,16 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const COME_BACK: Duration = Duration::from_secs(1);
 
 pub(crate) async fn respond(
-    hub: Arc<Hub>,
+    watching: Watching,
     cursor: Option<Cursor>,
     filter: Filter,
-) -> Result<Response<ResponseBody>, StoreError> {
-    let engine = Arc::clone(&hub.engine);
-    let viewer = Viewer::begin(hub, cursor, filter).await?;
-    let stream =
-        Some(Stream { engine, viewer, _present: Present::viewer("sse"), spoke_at: Instant::now(), is_new: true });
+) -> Result<Response<ResponseBody>, Refusal> {
+    let seat = watching.be_seated()?;
+    let viewer = Viewer::begin(Arc::clone(&watching.hub), cursor, filter).await.map_err(Refusal::store_away)?;
+    let now = Instant::now();
+    let recheck_at = now + watching.pace.recheck;
+    let _present = Present::viewer("sse");
+    let stream = Some(Stream { watching, viewer, spoke_at: now, recheck_at, is_new: true, _present, _seat: seat });
     let frames = stream::unfold(stream, |stream| async {
         let (bytes, stream) = stream?.next().await?;
         Some((Ok::<_, BoxError>(Frame::data(bytes)), stream))
@@ -43,11 +45,13 @@ pub(crate) async fn respond(
 }
 
 struct Stream {
-    engine: Arc<Engine>,
+    watching: Watching,
     viewer: Viewer,
     _present: Present,
     spoke_at: Instant,
+    recheck_at: Instant,
     is_new: bool,
+    _seat: Seat,
 }
 
 impl Stream {
@@ -56,14 +60,20 @@ impl Stream {
         if std::mem::replace(&mut self.is_new, false) {
             return Some((sse::retry(COME_BACK), Some(self)));
         }
-        let leave = self.engine.drain.listens_end.clone();
+        let leave = self.watching.hub.engine.drain.listens_end.clone();
         let keep_alive_at = self.spoke_at + KEEP_ALIVE;
-        let bytes = tokio::select! {
-            biased;
-            () = leave.cancelled() => return Some((sse::retry(COME_BACK), None)),
-            // A viewer that cannot be served comes back, here or elsewhere.
-            update = self.viewer.next() => update.ok()?.sse().clone(),
-            () = sleep_until(keep_alive_at) => sse::KEEP_ALIVE,
+        let bytes = loop {
+            tokio::select! {
+                biased;
+                () = leave.cancelled() => return Some((sse::retry(COME_BACK), None)),
+                () = sleep_until(self.recheck_at) => {
+                    self.watching.ask_again().await?;
+                    self.recheck_at = Instant::now() + self.watching.pace.recheck;
+                }
+                // A viewer that cannot be served comes back, here or elsewhere.
+                update = self.viewer.next() => break update.ok()?.sse().clone(),
+                () = sleep_until(keep_alive_at) => break sse::KEEP_ALIVE,
+            }
         };
         self.spoke_at = Instant::now();
         Some((bytes, Some(self)))

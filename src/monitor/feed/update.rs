@@ -113,7 +113,7 @@ impl Update {
     }
 
     pub(crate) fn snapshot(from: Option<Cursor>, to: Cursor, at: Timestamp, events: Vec<Told>) -> Self {
-        let more = to.place.is_some();
+        let more = to.reading.is_some();
         Self { more, ..Self::new(Mode::Snapshot, from, to, at, events) }
     }
 
@@ -134,6 +134,12 @@ impl Update {
 
     pub(crate) fn with(self, state: State, stats: Option<Arc<Stats>>) -> Self {
         Self { state, stats, ..self }
+    }
+
+    /// The same with more to tell.
+    pub(crate) fn and(mut self, told: Vec<Told>) -> Self {
+        self.events.extend(told);
+        self
     }
 
     /// The same for a viewer who wants some of the events only.
@@ -177,11 +183,13 @@ impl Update {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::monitor::feed::cursor::Mark;
     use crate::store::{Epoch, EventHead};
 
     #[test]
     fn an_update_is_the_object_of_the_protocol() {
-        let at = |offset| Cursor::at(vec![EventHead { epoch: Epoch::parse("e").unwrap(), offset }]);
+        let head = |offset| EventHead { epoch: Epoch::parse("e").unwrap(), offset };
+        let at = |offset| Cursor::at(vec![Mark { head: head(offset), at: Timestamp(offset) }]);
         let update = Update::delta(at(1), at(2), Timestamp(5), Vec::new());
         let (from, to) = (at(1), at(2));
         let expected = format!(

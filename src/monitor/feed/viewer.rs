@@ -18,6 +18,8 @@ pub(crate) struct Viewer {
     coming: broadcast::Receiver<Published>,
     /// Bytes published up to the last update taken.
     taken: u64,
+    /// It no longer stands in the row, and has to attach again.
+    is_adrift: bool,
     filter: Filter,
 }
 
@@ -25,7 +27,7 @@ impl Viewer {
     /// Begins after a cursor; without a good one, with a snapshot.
     pub(crate) async fn begin(hub: Arc<Hub>, cursor: Option<Cursor>, filter: Filter) -> Result<Self, StoreError> {
         let Attached { missed, coming, bytes } = hub.attach(cursor.as_ref()).await?;
-        Ok(Self { hub, cursor, missed: missed.into(), coming, taken: bytes, filter })
+        Ok(Self { hub, cursor, missed: missed.into(), coming, taken: bytes, is_adrift: false, filter })
     }
 
     /// Sees other events from the next update on.
@@ -45,6 +47,9 @@ impl Viewer {
     /// If the viewer has to be given a snapshot, and the store has none to give.
     pub(crate) async fn next(&mut self) -> Result<Arc<Update>, StoreError> {
         loop {
+            if self.is_adrift {
+                self.attach_again().await?;
+            }
             if let Some(update) = self.missed.pop_front() {
                 return Ok(self.take(update));
             }
@@ -54,9 +59,9 @@ impl Viewer {
                     if update.from == self.cursor {
                         return Ok(self.take(update));
                     }
-                    self.attach_again().await?;
+                    self.is_adrift = true;
                 }
-                Err(RecvError::Lagged(_) | RecvError::Closed) => self.attach_again().await?,
+                Err(RecvError::Lagged(_) | RecvError::Closed) => self.is_adrift = true,
             }
         }
     }
@@ -71,7 +76,7 @@ impl Viewer {
 
     async fn attach_again(&mut self) -> Result<(), StoreError> {
         let Attached { missed, coming, bytes } = self.hub.attach(self.cursor.as_ref()).await?;
-        (self.missed, self.coming, self.taken) = (missed.into(), coming, bytes);
+        (self.missed, self.coming, self.taken, self.is_adrift) = (missed.into(), coming, bytes, false);
         Ok(())
     }
 }

@@ -5,15 +5,17 @@ use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use futures::{Stream, StreamExt};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout_at};
 
+use super::cursor::Mark;
 use super::hub::Hub;
 use super::update::{Shown, State, Told};
 use crate::event::SessionEvent;
 use crate::monitor::stats::Stats;
 use crate::session::{SessionStatus, Timestamp};
-use crate::store::{EventHead, EventSignal, StoreError};
+use crate::store::{Epoch, EventHead, EventSignal, StoreError};
 
 /// Events that come this close together go out as one update.
 const GATHER: Duration = Duration::from_millis(10);
@@ -47,31 +49,37 @@ pub(super) async fn run(hub: Weak<Hub>) {
     }
 }
 
-/// Watches until the store no longer tells anything, or the hub is gone.
+/// Watches until the store no longer tells anything, or the hub is gone. However much happens, its own duties come first: they
+/// are rare.
 async fn watch(hub: &Weak<Hub>, signals: impl Stream<Item = EventSignal>) {
     let mut signals = pin!(signals);
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut recount_at = None;
+    let Some(nudged) = hub.upgrade().map(|hub| Arc::clone(&hub.nudged)) else { return };
     loop {
         let recount = recount_at.unwrap_or_else(|| Instant::now() + LOOK);
         tokio::select! {
             biased;
+            _ = looks.tick() => {
+                let Some(hub) = hub.upgrade() else { return };
+                hub.look().await;
+            }
+            () = sleep_until(recount), if recount_at.is_some() => {
+                let Some(hub) = hub.upgrade() else { return };
+                hub.recount(false).await;
+                recount_at = None;
+            }
+            () = nudged.notified() => {
+                let Some(hub) = hub.upgrade() else { return };
+                hub.reconcile_or_degrade().await;
+            }
             signal = signals.next() => {
                 let Some(signal) = signal else { return };
                 let together = gather(signal, &mut signals).await;
                 let Some(hub) = hub.upgrade() else { return };
                 hub.take(together).await;
                 recount_at.get_or_insert_with(|| Instant::now() + RECOUNT);
-            }
-            () = tokio::time::sleep_until(recount), if recount_at.is_some() => {
-                let Some(hub) = hub.upgrade() else { return };
-                hub.recount(false).await;
-                recount_at = None;
-            }
-            _ = looks.tick() => {
-                let Some(hub) = hub.upgrade() else { return };
-                hub.look().await;
             }
         }
     }
@@ -93,12 +101,12 @@ async fn gather(first: EventSignal, signals: &mut (impl Stream<Item = EventSigna
 impl Hub {
     /// Takes events in that follow on what is known; if others were missed, looks them up.
     async fn take(&self, signals: Vec<EventSignal>) {
-        let Some(mut heads) = self.known_heads() else { return self.look().await };
+        let Some(mut marks) = self.known_marks() else { return self.look().await };
         let (mut events, mut is_behind) = (Vec::new(), false);
         for signal in signals {
             match signal {
-                EventSignal::Event { part, epoch, event } if follows(heads.get(part), &epoch, &event) => {
-                    heads[part].offset = event.offset;
+                EventSignal::Event { part, epoch, event } if follows(marks.get(part), &epoch, &event) => {
+                    marks[part].move_to(&event);
                     events.push(event);
                 }
                 EventSignal::Event { .. } | EventSignal::Gap => is_behind = true,
@@ -106,7 +114,7 @@ impl Hub {
         }
         if let Some(last) = events.last() {
             let at = last.at;
-            self.publish(heads, at, events.into_iter().map(|event| Told::Event(Arc::from(event))).collect());
+            self.publish(marks, at, events.into_iter().map(|event| Told::Event(Arc::from(event))).collect());
         }
         if is_behind {
             self.reconcile_or_degrade().await;
@@ -144,44 +152,59 @@ impl Hub {
     }
 
     /// Brings the row of updates to where the store's logs end.
-    pub(super) async fn reconcile(&self) -> Result<(), StoreError> {
+    async fn reconcile(&self) -> Result<(), StoreError> {
         let found = self.engine.store.event_heads().await?;
-        let Some(mut heads) = self.known_heads().filter(|heads| heads.len() == found.len()) else {
-            self.begin_anew(found, self.time());
+        let Some(mut marks) = self.known_marks().filter(|marks| marks.len() == found.len()) else {
+            let marks = found.into_iter().enumerate().map(|(part, head)| self.mark(part, head));
+            self.begin_anew(try_join_all(marks).await?, self.time());
             return Ok(());
         };
         for (part, head) in found.into_iter().enumerate() {
-            if head.epoch != heads[part].epoch {
+            let known = &marks[part].head;
+            if head.epoch != known.epoch {
                 tracing::warn!(part, "the event log began another epoch: viewers get a snapshot");
-                heads[part] = head;
-                self.begin_anew(heads.clone(), self.time());
-            } else if head.offset < heads[part].offset {
+                marks[part] = self.mark(part, head).await?;
+                self.begin_anew(marks.clone(), self.time());
+            } else if head.offset < known.offset {
                 tracing::warn!(part, "the event log lost events: viewers get a snapshot");
-                heads[part] = self.engine.store.renew_epoch(part, &heads[part]).await?;
-                self.begin_anew(heads.clone(), self.time());
-            } else if head.offset > heads[part].offset {
-                self.repair(part, &mut heads).await?;
+                let head = self.engine.store.renew_epoch(part, known).await?;
+                marks[part] = self.mark(part, head).await?;
+                self.begin_anew(marks.clone(), self.time());
+            } else if head.offset > known.offset {
+                self.repair(part, &mut marks).await?;
             }
         }
         Ok(())
     }
 
+    /// Where a log ends, with the event that stands there.
+    async fn mark(&self, part: usize, head: EventHead) -> Result<Mark, StoreError> {
+        let mut mark = Mark { head, at: Timestamp::default() };
+        if let Some(before) = mark.head.offset.checked_sub(1) {
+            let slice = self.engine.store.events(part, before, 1).await?;
+            let last = slice.events.iter().find(|event| event.offset == mark.head.offset);
+            if let Some(last) = last.filter(|_| slice.head.epoch == mark.head.epoch) {
+                mark.at = last.at;
+            }
+        }
+        Ok(mark)
+    }
+
     /// Reads what was missed of a part.
-    async fn repair(&self, part: usize, heads: &mut [EventHead]) -> Result<(), StoreError> {
+    async fn repair(&self, part: usize, marks: &mut [Mark]) -> Result<(), StoreError> {
         loop {
-            let slice = self.engine.store.events(part, heads[part].offset, PART).await?;
-            if slice.gap || slice.head.epoch != heads[part].epoch {
+            let slice = self.engine.store.events(part, marks[part].head.offset, PART).await?;
+            if slice.gap || slice.head.epoch != marks[part].head.epoch {
                 tracing::warn!(part, "events were dropped from the log before this replica read them");
-                heads[part] = slice.head;
-                self.begin_anew(heads.to_vec(), self.time());
+                marks[part] = self.mark(part, slice.head).await?;
+                self.begin_anew(marks.to_vec(), self.time());
                 return Ok(());
             }
             let Some(last) = slice.events.last() else { return Ok(()) };
-            let at = last.at;
-            heads[part].offset = last.offset;
-            let is_whole = slice.events.len() < PART;
+            let (at, is_whole) = (last.at, slice.events.len() < PART);
+            marks[part].move_to(last);
             let told = slice.events.into_iter().map(|event| Told::Event(Arc::new(event))).collect();
-            self.publish(heads.to_vec(), at, told);
+            self.publish(marks.to_vec(), at, told);
             if is_whole {
                 return Ok(());
             }
@@ -201,13 +224,14 @@ impl Hub {
         }
     }
 
-    async fn seen_lately(&self, now: Timestamp) -> Vec<Told> {
+    /// The sessions whose last activity nobody was told of yet, or some of them.
+    pub(super) async fn seen_lately(&self, now: Timestamp) -> Vec<Told> {
         let seen = self.engine.store.page(Some(SessionStatus::Active), None, SHOWN).await.unwrap_or_default();
         let lately = seen.into_iter().filter(|session| now.since(session.last_seen) < LOOK + Duration::from_secs(1));
         lately.map(|session| Told::Session(Shown::new(session, now))).collect()
     }
 }
 
-fn follows(head: Option<&EventHead>, epoch: &crate::store::Epoch, event: &SessionEvent) -> bool {
-    head.is_some_and(|head| head.epoch == *epoch && head.offset + 1 == event.offset)
+fn follows(mark: Option<&Mark>, epoch: &Epoch, event: &SessionEvent) -> bool {
+    mark.is_some_and(|mark| mark.head.epoch == *epoch && mark.head.offset + 1 == event.offset)
 }

@@ -3,6 +3,7 @@
 //! A socket is one task that reads, writes and waits. It holds no queue of its own: what its viewer has not taken waits in the
 //! hub, once for all, and a viewer that is [`QUEUE`] bytes behind is closed.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,19 +11,19 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
 use tokio_websockets::{CloseCode, Config, Limits, Message, Payload, ServerBuilder, WebSocketStream};
 
+use super::Watching;
 use super::cursor::Cursor;
 use super::filter::Filter;
 use super::frame::{Asked, Bye, Said};
-use super::hub::Hub;
 use super::viewer::Viewer;
 use crate::body::ResponseBody;
-use crate::monitor::access::{Access, Role};
 use crate::monitor::answer::Refusal;
 use crate::telemetry::metrics::Present;
 
@@ -32,13 +33,6 @@ const PROTOCOL: &str = "mcp-sessions.v1";
 const LONGEST: usize = 64 << 10;
 /// Bytes a viewer may be behind.
 const QUEUE: u64 = 1 << 20;
-/// How long a viewer may take to say hello.
-const HELLO: Duration = Duration::from_secs(10);
-/// How often a viewer is asked whether it is there, and how long it may take to answer.
-const PING: Duration = Duration::from_secs(25);
-const PONG: Duration = Duration::from_secs(10);
-/// How often a socket's access is looked at again.
-const RECHECK: Duration = Duration::from_secs(60);
 /// How often a write that takes its time is looked at.
 const STALLED: Duration = Duration::from_millis(250);
 /// How long saying goodbye may take.
@@ -47,26 +41,20 @@ const FAREWELL: Duration = Duration::from_secs(1);
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Upgrades a request to a WebSocket.
-pub(crate) fn respond(
-    hub: Arc<Hub>,
-    access: Access,
-    role: Option<Role>,
-    mut parts: Parts,
-) -> Result<Response<ResponseBody>, Refusal> {
-    let accept = accept_key(&parts)?;
-    let upgrade = parts.extensions.remove::<OnUpgrade>().ok_or_else(Refusal::no_upgrade)?;
-    if hub.engine.drain.is_draining() {
-        return Err(crate::rejection::Rejection::ShuttingDown.into());
-    }
-    let speaks = parts.headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().any(offers);
-    let tracker = hub.engine.drain.viewers.clone();
+pub(crate) fn respond(mut watching: Watching) -> Result<Response<ResponseBody>, Refusal> {
+    let accept = accept_key(&watching.parts)?;
+    let upgrade = watching.parts.extensions.remove::<OnUpgrade>().ok_or_else(Refusal::no_upgrade)?;
+    let seat = watching.be_seated()?;
+    let speaks = watching.parts.headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().any(offers);
+    let tracker = watching.hub.engine.drain.viewers.clone();
     tracker.spawn(async move {
+        let _seat = seat;
         if let Ok(upgraded) = upgrade.await {
             let config = Config::default().flush_threshold(usize::MAX);
             let limits = Limits::default().max_payload_len(Some(LONGEST));
             let io = TokioIo::new(upgraded);
             let socket = ServerBuilder::new().config(config).limits(limits).serve(io);
-            Connection { hub, access, role, parts, socket }.run().await;
+            Connection { watching, socket }.run().await;
         }
     });
     let mut response = Response::new(ResponseBody::whole(""));
@@ -93,7 +81,8 @@ fn accept_key(parts: &Parts) -> Result<HeaderValue, Refusal> {
         words.any(|found| found.trim().eq_ignore_ascii_case(word))
     };
     let key = parts.headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| {
-        says(header::UPGRADE, "websocket")
+        parts.method == Method::GET
+            && says(header::UPGRADE, "websocket")
             && says(header::CONNECTION, "upgrade")
             && says(header::SEC_WEBSOCKET_VERSION, "13")
     });
@@ -108,46 +97,61 @@ fn accept_key(parts: &Parts) -> Result<HeaderValue, Refusal> {
 enum End {
     /// We say why.
     Bye(Bye),
-    /// The viewer has left, or broke the protocol of WebSockets.
+    /// A frame or a message is too long.
+    TooLong,
+    /// The viewer has left, or broke the protocol of WebSockets, to which the library has an answer ready.
     Left,
 }
 
 struct Connection {
-    hub: Arc<Hub>,
-    access: Access,
-    role: Option<Role>,
-    /// The request that was upgraded: what access is judged by.
-    parts: Parts,
+    watching: Watching,
     socket: Socket,
 }
 
 impl Connection {
     async fn run(mut self) {
-        if let Err(End::Bye(bye)) = self.serve().await {
-            let _ = timeout(FAREWELL, self.say_goodbye(bye)).await;
-        }
-    }
-
-    async fn say_goodbye(&mut self, bye: Bye) {
-        let (code, reason, retry_ms) = (bye.code(), bye.reason(), bye.retry_ms());
-        let code_of = CloseCode::try_from(code).expect("a code of ours is in the private range");
+        let Err(end) = self.serve().await;
         // Whoever has left misses nothing.
-        let _ = self.socket.feed(text(&Said::Bye { code, reason, retry_ms })).await;
-        let _ = self.socket.send(Message::close(Some(code_of), reason)).await;
-        while let Some(Ok(_)) = self.socket.next().await {}
+        let _ = timeout(FAREWELL, self.part(end)).await;
     }
 
-    async fn serve(&mut self) -> Result<(), End> {
-        let (cursor, filter) = self.greet().await?;
-        let viewer = Viewer::begin(Arc::clone(&self.hub), cursor, filter).await;
+    /// Says the last words, and waits until they have arrived: what we had not read would make TCP drop them.
+    async fn part(mut self, end: End) -> Result<(), tokio_websockets::Error> {
+        match end {
+            End::Bye(bye) => {
+                let (code, reason, retry_ms) = (bye.code(), bye.reason(), bye.retry_ms());
+                tracing::debug!(code, reason, "a viewer's socket is closed");
+                let close = CloseCode::try_from(code).expect("a code of ours is in the private range");
+                self.socket.feed(text(&Said::Bye { code, reason, retry_ms })).await?;
+                self.socket.feed(Message::close(Some(close), reason)).await?;
+            }
+            // The library has said so already, unless it was a message of several frames.
+            End::TooLong => {
+                let _ = self.socket.feed(Message::close(Some(CloseCode::MESSAGE_TOO_BIG), "")).await;
+            }
+            End::Left => {}
+        }
+        self.socket.flush().await?;
+        while let Some(Ok(_)) = self.socket.next().await {}
+        let mut io = self.socket.into_inner();
+        io.shutdown().await?;
+        let mut unread = [0; 4096];
+        while io.read(&mut unread).await? > 0 {}
+        Ok(())
+    }
+
+    async fn serve(&mut self) -> Result<Infallible, End> {
+        let leave = self.watching.hub.engine.drain.listens_end.clone();
+        let (cursor, filter) = tokio::select! {
+            biased;
+            () = leave.cancelled() => return Err(End::Bye(Bye::Leaving)),
+            greeted = self.greet() => greeted?,
+        };
+        let viewer = Viewer::begin(Arc::clone(&self.watching.hub), cursor, filter).await;
         let mut viewer = viewer.map_err(|_| End::Bye(Bye::StoreAway))?;
         let _present = Present::viewer("websocket");
-        let leave = self.hub.engine.drain.listens_end.clone();
-        let mut pings = interval(PING);
-        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        pings.reset();
-        let mut rechecks = interval(RECHECK);
-        rechecks.reset();
+        let pace = self.watching.pace;
+        let (mut pings, mut rechecks) = (every(pace.ping), every(pace.recheck));
         let mut pong_due: Option<Instant> = None;
         loop {
             let due = pong_due.unwrap_or_else(Instant::now);
@@ -162,7 +166,7 @@ impl Connection {
                 },
                 _ = rechecks.tick() => self.recheck().await?,
                 _ = pings.tick() => {
-                    pong_due.get_or_insert_with(|| Instant::now() + PONG);
+                    pong_due.get_or_insert_with(|| Instant::now() + pace.pong);
                     self.send(text(&Said::Ping), Some(&viewer)).await?;
                 }
                 update = viewer.next() => {
@@ -185,19 +189,16 @@ impl Connection {
                 }
             }
         };
-        let (cursor, token, filter) = timeout(HELLO, hello).await.map_err(|_| End::Bye(Bye::NoHello))??;
-        if let Some(token) = token
-            && let Ok(mut bearer) = HeaderValue::from_str(&format!("Bearer {token}"))
-        {
-            bearer.set_sensitive(true);
-            self.parts.headers.insert(header::AUTHORIZATION, bearer);
-            self.role = self.access.role_of(&self.parts, &self.hub.engine.config).await.max(self.role);
+        let hello = timeout(self.watching.pace.hello, hello).await;
+        let (cursor, token, filter) = hello.map_err(|_| End::Bye(Bye::NoHello))??;
+        if let Some(token) = token {
+            self.show(&token).await;
         }
-        if self.role.is_none() {
+        if self.watching.role.is_none() {
             return Err(End::Bye(Bye::Denied));
         }
-        let replica = Arc::clone(&self.hub.engine.config.replica);
-        let ping_ms = crate::session::millis(PING);
+        let replica = Arc::clone(&self.watching.hub.engine.config.replica);
+        let ping_ms = crate::session::millis(self.watching.pace.ping);
         self.send(text(&Said::Welcome { v: 1, replica: &replica, ping_ms, resume: true }), None).await?;
         let parsed = cursor.as_deref().and_then(Cursor::parse);
         if cursor.is_some() && parsed.is_none() {
@@ -207,8 +208,26 @@ impl Connection {
         Ok((parsed, filter))
     }
 
+    /// A token in hello counts as if it had come with the request, unless that one was the better one.
+    async fn show(&mut self, token: &str) {
+        let Ok(mut bearer) = HeaderValue::from_str(&format!("Bearer {token}")) else { return };
+        bearer.set_sensitive(true);
+        let before = self.watching.parts.headers.insert(header::AUTHORIZATION, bearer);
+        let role = self.watching.ask_again().await;
+        if role >= self.watching.role {
+            self.watching.role = role;
+        } else {
+            let headers = &mut self.watching.parts.headers;
+            match before {
+                Some(before) => headers.insert(header::AUTHORIZATION, before),
+                None => headers.remove(header::AUTHORIZATION),
+            };
+        }
+    }
+
     async fn recheck(&mut self) -> Result<(), End> {
-        match self.access.role_of(&self.parts, &self.hub.engine.config).await {
+        self.watching.role = self.watching.ask_again().await;
+        match self.watching.role {
             Some(_) => Ok(()),
             None => Err(End::Bye(Bye::Expired)),
         }
@@ -216,6 +235,7 @@ impl Connection {
 
     /// Sends a frame, for as long as the viewer keeps up.
     async fn send(&mut self, message: Message, viewer: Option<&Viewer>) -> Result<(), End> {
+        let pace = self.watching.pace;
         let mut sending = std::pin::pin!(self.socket.send(message));
         let begun = Instant::now();
         loop {
@@ -224,7 +244,7 @@ impl Connection {
                 sent = &mut sending => return sent.map_err(|_| End::Left),
                 () = sleep(STALLED) => {
                     let is_behind = viewer.is_some_and(|viewer| viewer.behind() > QUEUE);
-                    if is_behind || begun.elapsed() > PING + PONG {
+                    if is_behind || begun.elapsed() > pace.ping + pace.pong {
                         return Err(End::Bye(Bye::Slow));
                     }
                 }
@@ -242,8 +262,16 @@ fn read(message: Option<Result<Message, tokio_websockets::Error>>) -> Result<Ask
         Some(Ok(message)) if message.is_binary() => Err(End::Bye(Bye::BadFrame)),
         Some(Ok(message)) if message.is_close() => Err(End::Left),
         Some(Ok(_)) => Ok(Asked::Unknown),
+        Some(Err(tokio_websockets::Error::PayloadTooLong { .. })) => Err(End::TooLong),
         Some(Err(_)) | None => Err(End::Left),
     }
+}
+
+/// From now on, and not at once.
+fn every(period: Duration) -> Interval {
+    let mut ticks = interval_at(Instant::now() + period, period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 fn text(said: &Said<'_>) -> Message {
