@@ -158,7 +158,7 @@ async fn answers(options: &Options, redis: &PrivateRedis, key: SessionKey) {
         let p99 = times[(times.len() - 1) * 99 / 100];
         println!("{:<44} {:>7.1} ms {:>7.1} ms", format!("GET /api/mcp/sessions{shown}"), median(&times), p99);
     }
-    println!("memory of the server after that: {} MiB", server.memory() >> 20);
+    println!("memory of the replica that answered: {:.1} MiB", server.memory() as f64 / f64::from(1 << 20));
 }
 
 /// How long a request takes, in milliseconds.

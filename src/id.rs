@@ -47,6 +47,16 @@ impl SessionId {
         Ok(id)
     }
 
+    /// The id by a public name whose secret half is the beginning of `secret`; `None` if that is too short.
+    #[cfg(feature = "reconnect")]
+    pub(crate) fn with_secret(key: &SessionKey, secret: &[u8]) -> Option<Self> {
+        let mut bytes = [0; ID_BYTES];
+        let written = URL_SAFE_NO_PAD.decode_slice(key.text, &mut bytes[..KEY_BYTES]);
+        debug_assert_eq!(written, Ok(KEY_BYTES), "16 characters are 12 bytes");
+        bytes[KEY_BYTES..].copy_from_slice(secret.get(..ID_BYTES - KEY_BYTES)?);
+        Some(Self { bytes })
+    }
+
     /// Reads an id as a client sent it; `None` unless it is one that [`generate`](Self::generate) could have made.
     ///
     /// Nothing is looked up: a malformed id costs no command in the store.

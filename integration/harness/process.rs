@@ -5,7 +5,7 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +23,9 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long anything may take to end. No requirement: only what keeps a test from hanging.
 const GONE_WITHIN: Duration = Duration::from_secs(60);
+
+/// Whichever is free.
+pub(crate) const FREE_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// How a server says that it is ready.
 const READY: &str = "listening on http://";
@@ -57,6 +60,15 @@ impl Process {
     /// If it is not built or does not listen.
     pub(crate) async fn server(arguments: &[&str]) -> Self {
         Self::example("server", arguments).await
+    }
+
+    /// The same at this address, which another one may have left.
+    ///
+    /// # Panics
+    ///
+    /// If it is not built or does not listen.
+    pub(crate) async fn server_at(address: SocketAddr, arguments: &[&str]) -> Self {
+        Self::listening_at(address, command(example("server"), arguments)).await
     }
 
     /// As [`server`](Self::server), with this `RUST_LOG`: the test waits for something that only its log tells.
@@ -111,8 +123,12 @@ impl Process {
         Self::listening(command).await
     }
 
-    async fn listening(mut command: Command) -> Self {
-        command.args(["--listen", "127.0.0.1:0"]);
+    async fn listening(command: Command) -> Self {
+        Self::listening_at(FREE_PORT, command).await
+    }
+
+    async fn listening_at(address: SocketAddr, mut command: Command) -> Self {
+        command.args(["--listen", &address.to_string()]);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         let stderr = Stderr::read(child.stderr.take().expect("stderr is piped"));
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();

@@ -101,6 +101,18 @@ impl Client {
         self.send(Method::DELETE, "").await
     }
 
+    /// Posts a message over a network that may fail; `None` if no whole answer comes.
+    pub(crate) async fn attempt(&self, body: &Value) -> Option<Whole> {
+        let client = self.with(header::CONNECTION, "close");
+        let exchange = async {
+            let mut connection = client.begin(TcpStream::connect(client.address).await.ok()?).await;
+            let (parts, body) = connection.try_answer(Method::POST, body.to_string()).await.ok()?.into_parts();
+            let body = body.collect().await.ok()?.to_bytes();
+            Some(Whole { status: parts.status, headers: parts.headers, body })
+        };
+        soon("an answer, or the end of the connection", exchange).await
+    }
+
     /// Calls a method and returns the whole answer.
     pub(crate) async fn call(&self, method: &str, params: Value) -> Whole {
         self.post(&request(1, method, params)).await.whole().await
@@ -119,7 +131,10 @@ impl Client {
 
     /// A connection that stays open for many requests.
     pub(crate) async fn connect(&self) -> Connection {
-        let socket = TcpStream::connect(self.address).await.expect("the replica listens");
+        self.begin(self.dial().await).await
+    }
+
+    async fn begin(&self, socket: TcpStream) -> Connection {
         let (sender, connection) = http1::handshake(TokioIo::new(socket)).await.expect("HTTP begins");
         let mut task = JoinSet::new();
         task.spawn(async move {
@@ -190,11 +205,15 @@ impl Connection {
     }
 
     async fn answer(&mut self, method: Method, body: impl Into<Bytes>) -> http::Response<Incoming> {
+        self.try_answer(method, body).await.expect("an answer")
+    }
+
+    async fn try_answer(&mut self, method: Method, body: impl Into<Bytes>) -> hyper::Result<http::Response<Incoming>> {
         let mut request = Request::new(Full::new(body.into()));
         *request.method_mut() = method;
         *request.uri_mut() = self.path.parse().unwrap();
         *request.headers_mut() = self.headers.clone();
-        self.sender.ready().await.expect("the connection is open");
-        self.sender.send_request(request).await.expect("an answer")
+        self.sender.ready().await?;
+        self.sender.send_request(request).await
     }
 }

@@ -25,8 +25,7 @@ on_every_backend! {
 /// How old a verdict from a cache may be.
 const BOUND: Duration = Duration::from_secs(1);
 
-/// What an operator chooses about a monitor.
-type Choice = fn(MonitorBuilder) -> MonitorBuilder;
+type Options = fn(MonitorBuilder) -> MonitorBuilder;
 
 fn admins(monitor: MonitorBuilder) -> MonitorBuilder {
     monitor.access(Access::loopback_as(Role::Admin)).allow_terminate(true)
@@ -38,7 +37,7 @@ fn with_tokens(_: usize, builder: SessionLayerBuilder) -> SessionLayerBuilder {
 }
 
 async fn a_session_is_ended_by_an_operator_where_that_is_allowed(backend: Backend) {
-    let cases: [(Choice, u16); 5] = [
+    let cases: [(Options, u16); 5] = [
         (|m| m, 403),
         (|m| m.allow_terminate(true), 403),
         (|m| m.access(Access::loopback_only()).allow_terminate(true), 403),

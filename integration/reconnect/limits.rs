@@ -22,7 +22,7 @@ const ONE: &str = "192.0.2.1";
 const OTHER: &str = "192.0.2.2";
 
 /// So many in a time that no test takes.
-fn at_most(most: u32) -> Option<Rate> {
+pub(super) fn at_most(most: u32) -> Option<Rate> {
     Some(Rate { most, per: Duration::from_secs(600) })
 }
 

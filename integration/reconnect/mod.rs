@@ -5,6 +5,7 @@ mod audit;
 mod clocks;
 mod deployment;
 mod doors;
+mod faults;
 mod first_wins;
 mod forge;
 mod handshakes;
@@ -15,6 +16,7 @@ mod outcomes;
 mod principals;
 mod recorded;
 mod rotation;
+mod secrecy;
 mod tokens;
 mod tool;
 

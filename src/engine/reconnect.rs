@@ -34,8 +34,9 @@ pub(crate) enum Named {
     Unreadable,
 }
 
-/// A good token: its session, as it was found.
+/// A good token, and its session as it was found.
 pub(crate) struct Proven {
+    token: ReconnectToken,
     record: SessionRecord,
     generation: u32,
 }
@@ -131,7 +132,7 @@ impl Engine {
         if record.generation != claims.generation && !is_retry {
             return Err(refused(ReconnectOutcome::TokenMismatch));
         }
-        Ok(Proven { record, generation: claims.generation })
+        Ok(Proven { token, record, generation: claims.generation })
     }
 
     /// Gives the session to the bearer of a good token, unless somebody was first.
@@ -143,7 +144,7 @@ impl Engine {
         nonce: Option<NonceDigest>,
     ) -> Result<HandedOver, Rejection> {
         let (key, before) = (proven.record.key, Arc::clone(&proven.record.origin.replica));
-        let id = renewed_id(&key)?;
+        let id = self.id_for(proven, nonce.as_ref())?;
         let change = Reconnection { key, generation: proven.generation, digest: id.digest(), origin, handshake, nonce };
         let guard = self.watch.guard(&key);
         let answer = self.store.reconnect(&change, &self.config.lifetimes).await;
@@ -166,6 +167,17 @@ impl Engine {
             Reconnected::Superseded => Err(refused(ReconnectOutcome::TokenMismatch)),
             Reconnected::Gone => Err(refused(ReconnectOutcome::SessionNotFound)),
         }
+    }
+
+    /// The session's id from now on: one for all attempts with this nonce, or else a random one.
+    fn id_for(&self, proven: &Proven, nonce: Option<&NonceDigest>) -> Result<SessionId, Rejection> {
+        let key = &proven.record.key;
+        let Some((keys, nonce)) = self.config.reconnect.as_ref().zip(nonce) else { return renewed_id(key) };
+        let id = keys.renewed_id(key, &proven.token, nonce).map_err(|error| {
+            tracing::error!(session = %key, %error, "no id for the session");
+            Rejection::StoreUnavailable
+        })?;
+        id.ok_or_else(|| refused(ReconnectOutcome::InvalidToken))
     }
 
     /// Takes a session in that has just changed hands here.

@@ -38,9 +38,7 @@ impl<S: InnerService> Exchange<S> {
         if parts.method != Method::OPTIONS {
             self.engine.asides.count_modern();
         }
-        for name in [headers::SESSION_ID, headers::LAST_EVENT_ID, headers::RECONNECT_TOKEN] {
-            parts.headers.remove(name);
-        }
+        headers::take_ours(&mut parts.headers);
         let call = AssertUnwindSafe(self.inner.call(Request::from_parts(*parts, body)));
         let Ok(answered) = call.catch_unwind().await else { return Ok(Rejection::InnerPanicked.answer(None)) };
         // The inner service may well have failed over the body it could not read: the reason is told, not the consequence.

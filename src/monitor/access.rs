@@ -7,18 +7,31 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
+use serde::Serialize;
 use subtle::ConstantTimeEq;
 
 use crate::engine::config::Config;
 use crate::origin::is_loopback_host;
 
 /// What somebody may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// See sessions, their clients and what happens to them.
     View,
     /// And end sessions, where that is allowed at all, and give out reconnect tokens for them.
     Admin,
+}
+
+/// What a viewer may do here: `access` in the answer of `health`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Grant {
+    pub(crate) role: Option<Role>,
+    pub(crate) may_terminate: bool,
+    /// Give out reconnect tokens.
+    pub(crate) reconnect: bool,
+    /// A token may let in, or give a greater role.
+    pub(crate) bearer: bool,
 }
 
 /// Who may use the monitor. What is not let in by an `Access` stays out: without one, everything but what clients get for

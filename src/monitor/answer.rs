@@ -1,5 +1,6 @@
 //! What the monitor says: JSON, never kept by a cache; a refusal tells the person what to do.
 
+use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
@@ -31,6 +32,13 @@ pub(crate) fn moved_to_directory(path: &str) -> Response<ResponseBody> {
     let location = HeaderValue::from_str(&format!("{last}/")).expect("a path is visible ASCII");
     response.headers_mut().insert(header::LOCATION, location);
     response
+}
+
+/// Whether the asker does not have what is tagged so already.
+pub(crate) fn asks_for(parts: &Parts, tag: &HeaderValue) -> bool {
+    let known = parts.headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut tags = known.flat_map(|value| value.split(',')).map(|tag| tag.trim().trim_start_matches("W/"));
+    !tags.any(|known| known == "*" || known.as_bytes() == tag.as_bytes())
 }
 
 /// Why the monitor refuses.

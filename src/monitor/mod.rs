@@ -5,6 +5,7 @@
 //!
 //! | route | for whom | what |
 //! |---|---|---|
+//! | `GET /`, `GET /assets/*` | viewers, and whoever may have a token | the dashboard |
 //! | `GET /api/mcp/sessions/health` | viewers | how the sessions fare |
 //! | `GET /api/mcp/sessions` | viewers | the sessions, page by page: `status`, `age`, `client`, `q`, `cursor`, `limit` |
 //! | `GET /api/mcp/sessions/{key}` | viewers | one session and its timeline |
@@ -22,6 +23,7 @@
 //! | `access` | who may look, and who may act? |
 //! | `route`, `query`, `answer` | how is a request read and answered? |
 //! | `deed` | what did an operator do, or try to? |
+//! | `dashboard` | how do people see and steer all of this? |
 //! | `api` | what does each JSON route do? |
 //! | `feed` | how does what happens reach every viewer, whole and once? |
 //! | `stats` | how do the sessions fare? |
@@ -30,6 +32,7 @@ mod access;
 mod answer;
 mod api;
 mod builder;
+mod dashboard;
 mod deed;
 pub(crate) mod feed;
 mod query;

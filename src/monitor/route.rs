@@ -28,6 +28,10 @@ pub(super) enum Route {
     Token(SessionKey),
     /// `GET /api/openapi.json`
     OpenApi,
+    /// `GET /`
+    Page,
+    /// `GET /assets/*`, and what stands there after it
+    Asset(String),
 }
 
 const SESSIONS: &str = "/api/mcp/sessions";
@@ -41,7 +45,11 @@ pub(super) fn find(method: &Method, path: &str) -> Result<Route, Refusal> {
             None => Err(Refusal::no_such_route()),
         };
     }
+    if let Some((_, asset)) = path.rsplit_once("/assets/") {
+        return see(method, Route::Asset(asset.to_owned()));
+    }
     match path {
+        path if path.ends_with('/') => see(method, Route::Page),
         path if path.ends_with("/ws/sessions") => get(method, Route::WebSocket),
         path if path.ends_with("/sse/sessions") => get(method, Route::Sse),
         path if path.ends_with("/api/openapi.json") => get(method, Route::OpenApi),
@@ -73,6 +81,11 @@ fn get(method: &Method, route: Route) -> Result<Route, Refusal> {
     if *method == Method::GET { Ok(route) } else { Err(Refusal::method("GET")) }
 }
 
+/// As a browser does, which may ask for the head alone.
+fn see(method: &Method, route: Route) -> Result<Route, Refusal> {
+    if matches!(*method, Method::GET | Method::HEAD) { Ok(route) } else { Err(Refusal::method("GET, HEAD")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +103,11 @@ mod tests {
             assert_eq!(route(Method::POST, &format!("/api/mcp/sessions/{key}/reconnect")), Some(Route::Reconnect(key)));
             assert_eq!(route(Method::GET, &format!("/api/mcp/sessions/{key}/token")), Some(Route::Token(key)));
         }
+        for mount in ["", "/monitor"] {
+            assert_eq!(find(&Method::GET, &format!("{mount}/")).ok(), Some(Route::Page));
+            let asset = find(&Method::HEAD, &format!("{mount}/assets/x/app.js")).ok();
+            assert_eq!(asset, Some(Route::Asset("x/app.js".to_owned())));
+        }
         assert_eq!(find(&Method::GET, "/monitor/ws/sessions").ok(), Some(Route::WebSocket));
         assert_eq!(find(&Method::GET, "/sse/sessions").ok(), Some(Route::Sse));
     }
@@ -106,6 +124,8 @@ mod tests {
             (Method::GET, "/api/mcp/sessionsX", 404),
             (Method::GET, "/api/mcp/sessions/AAAAAAAAAAAAAAAA/other", 404),
             (Method::GET, "/nothing", 404),
+            (Method::POST, "/", 405),
+            (Method::DELETE, "/assets/x/app.js", 405),
         ] {
             let refusal = find(&method, path).expect_err(path);
             assert_eq!(refusal.into_response().status(), status, "{method} {path}");

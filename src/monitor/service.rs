@@ -14,9 +14,10 @@ use http::{HeaderValue, Method, Request, Response};
 use http_body::Body;
 use tower::Service;
 
-use super::access::{Access, Role};
+use super::access::{Access, Grant, Role};
 use super::answer::{self, Refusal};
 use super::api;
+use super::dashboard;
 use super::deed::Deed;
 use super::feed::cursor::Cursor;
 use super::feed::filter::Filter;
@@ -128,10 +129,13 @@ impl Monitor {
         let role = self.access.role_of(&parts, &engine.config).await;
         match route {
             Route::List => api::list::respond(self.viewing(role)?, &parts).await,
-            Route::Health => api::health::respond(self.viewing(role)?, &parts).await,
+            Route::Health => api::health::respond(self.viewing(role)?, self.grant(role), &parts).await,
             Route::Poll => api::poll::respond(self.viewing(role)?, &parts).await,
             Route::Detail(key) => api::detail::respond(self.viewing(role)?, key).await,
             Route::OpenApi => Ok(api::openapi::respond(self.viewing(role)?)),
+            Route::Page | Route::Asset(_) if role.is_none() && !self.access.takes_bearer() => Ok(dashboard::denied()),
+            Route::Page => Ok(dashboard::page(&parts)),
+            Route::Asset(path) => dashboard::asset(&parts, &path),
             Route::Sse => {
                 self.viewing(role)?;
                 listen(Watching { hub: self.hub, access: self.access, pace: self.pace, role, parts }).await
@@ -154,6 +158,21 @@ impl Monitor {
                 drop(body);
                 Err(Refusal::no_reconnect())
             }
+        }
+    }
+
+    /// What the monitor lets a role do.
+    fn grant(&self, role: Option<Role>) -> Grant {
+        #[cfg(feature = "reconnect")]
+        let gives_tokens = self.hub.engine.token_ttl().is_some();
+        #[cfg(not(feature = "reconnect"))]
+        let gives_tokens = false;
+        let is_admin = role == Some(Role::Admin);
+        Grant {
+            role,
+            may_terminate: is_admin && self.may_terminate,
+            reconnect: is_admin && gives_tokens,
+            bearer: self.access.takes_bearer(),
         }
     }
 

@@ -76,9 +76,7 @@ impl ReconnectKeys {
         let kid = self.accepted[0].kid.to_string();
         let head = Head { alg: Algorithm::HS256, typ: Some(TYP.to_owned()), kid, crit: serde_json::Value::Null };
         let mut text = format!("{}.{}", encoded(&head), encoded(claims));
-        let signer = (DEFAULT_PROVIDER.signer_factory)(&Algorithm::HS256, &self.signing)
-            .map_err(|error| TokenError::Signing(error.into()))?;
-        let signature = signer.try_sign(text.as_bytes()).map_err(|error| TokenError::Signing(error.into()))?;
+        let signature = self.accepted[0].sign(text.as_bytes())?;
         text.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut text);
         Ok(text)
@@ -94,6 +92,13 @@ impl ReconnectKeys {
         let session = SessionKey::parse(&claims.sid).ok_or(ReconnectOutcome::InvalidToken)?;
         self.judge(&claims, now)?;
         Ok(Claims { session, generation: claims.generation, subject: claims.sub, id: claims.jti })
+    }
+
+    /// The key that a verified token was signed with.
+    pub(super) fn key_of(&self, token: &ReconnectToken) -> Option<&Key> {
+        let (head, _) = token.expose().split_once('.')?;
+        let head: Head = decoded(head)?;
+        self.accepted.iter().find(|key| *key.kid == head.kid)
     }
 
     /// The header and the claims, still encoded, of a token that was signed with a key accepted at `now`.
@@ -131,6 +136,13 @@ impl ReconnectKeys {
 }
 
 impl Key {
+    /// HMAC-SHA-256 of a message.
+    pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, TokenError> {
+        let signer = (DEFAULT_PROVIDER.signer_factory)(&Algorithm::HS256, &self.signing)
+            .map_err(|error| TokenError::Signing(error.into()))?;
+        signer.try_sign(message).map_err(|error| TokenError::Signing(error.into()))
+    }
+
     fn is_good_at(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| now <= until)
     }

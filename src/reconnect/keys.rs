@@ -28,7 +28,6 @@ use crate::session::{Timestamp, millis};
 /// `Debug` shows the key ids, never a secret.
 #[derive(Clone)]
 pub struct ReconnectKeys {
-    pub(super) signing: EncodingKey,
     /// The first is the one that signs.
     pub(super) accepted: Vec<Key>,
     pub(super) issuer: String,
@@ -40,6 +39,7 @@ pub struct ReconnectKeys {
 #[derive(Clone)]
 pub(super) struct Key {
     pub(super) kid: Box<str>,
+    pub(super) signing: EncodingKey,
     pub(super) secret: DecodingKey,
     /// By the store's clock.
     pub(super) until: Option<Timestamp>,
@@ -54,7 +54,8 @@ impl Key {
             return Err(Kind::ShortSecret.into());
         }
         let moment = |until: SystemTime| Timestamp(millis(until.duration_since(UNIX_EPOCH).unwrap_or_default()));
-        Ok(Self { kid: kid.into(), secret: DecodingKey::from_secret(secret), until: until.map(moment) })
+        let (signing, secret) = (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret));
+        Ok(Self { kid: kid.into(), signing, secret, until: until.map(moment) })
     }
 }
 
@@ -72,7 +73,6 @@ impl ReconnectKeys {
     pub fn new(kid: &str, secret: &[u8]) -> Result<Self, ReconnectKeysError> {
         Ok(Self {
             accepted: vec![Key::new(kid, secret, None)?],
-            signing: EncodingKey::from_secret(secret),
             issuer: "tower-mcp-sessions".to_owned(),
             audience: "mcp-reconnect".to_owned(),
             ttl: Duration::from_secs(15 * 60),

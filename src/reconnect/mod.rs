@@ -12,6 +12,7 @@
 //! | `keys`, `key_text`, `error` | who can sign tokens, and whose tokens are accepted? |
 //! | `token` | what does a token say, and how is it kept out of logs? |
 //! | `jwt` | how is a token written, and when is it believed? |
+//! | `renewal` | which id does the winner of a reconnect get, and again when it asks again? |
 //! | `asked` | what does an `initialize` say about reconnecting? |
 //! | `tool` | how does the MCP tool `reconnect_session` look on the wire? |
 
@@ -20,6 +21,7 @@ mod error;
 mod jwt;
 mod key_text;
 mod keys;
+mod renewal;
 pub(crate) mod token;
 pub(crate) mod tool;
 

@@ -49,6 +49,7 @@ mod tests {
             Route::Reconnect(_) => Some("reconnect"),
             Route::Token(_) => Some("token"),
             Route::OpenApi => Some("openapi"),
+            Route::Page | Route::Asset(_) => None,
         }
     }
 

@@ -87,6 +87,7 @@ macro_rules! __each_store_check {
             an_old_holders_questions_are_forgotten
             shapings_are_forgotten_with_their_handshake
             a_retry_supersedes_the_first_try
+            a_late_try_takes_nothing_away
             nothing_of_an_ended_session_is_left
             of_many_ends_one_wins
             nothing_late_brings_an_ended_session_back

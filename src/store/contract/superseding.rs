@@ -208,3 +208,23 @@ pub async fn a_retry_supersedes_the_first_try(store: Arc<dyn Store>) {
     let streams = subject.0.begin(&key, 1, &StreamName::parse("b").unwrap(), b"1").await.unwrap();
     assert_eq!(streams, Appended::Stored { last: 1 }, "the generation is its own");
 }
+
+/// A try that comes after its client has been answered, with the same secret, leaves alone what the client has begun.
+pub async fn a_late_try_takes_nothing_away(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let key = subject.open().await;
+    let nonce = NonceDigest::of(b"mine");
+    for handshake in [None, Some(text("new"))] {
+        let generation = subject.find(&key).await.unwrap().generation;
+        let given = Reconnection { nonce, handshake, ..change(key, generation) };
+        let holder = generation + 1;
+        assert!(matches!(subject.reconnect(&given).await, Reconnected::Done { again: false, .. }));
+        let (listener, after) = granted(subject.0.listen(&key, holder, None).await.unwrap());
+        subject.0.ask(&key, holder, &question("q"), 9).await.unwrap();
+        subject.0.append(&key, holder, &stream("a"), &[text("message")], &ROOMY).await.unwrap();
+        assert!(matches!(subject.reconnect(&given).await, Reconnected::Done { again: true, .. }));
+        assert!(heard(&subject, &key, listener, after).await.is_some(), "the listener is there still");
+        assert_ne!(subject.read(&key, "a", 0).await, LogSlice::default(), "and so is the call");
+        assert!(subject.0.settle(&key, &question("q")).await.unwrap(), "and the question is open");
+    }
+}

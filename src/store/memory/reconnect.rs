@@ -35,6 +35,8 @@ impl MemoryStore {
             return Reconnected::Superseded;
         }
         let before = entry.view();
+        let brings_no_other = change.handshake.as_ref().is_none_or(|handshake| *handshake == entry.handshake);
+        let is_late = again && entry.record.digest == change.digest && brings_no_other;
         if first {
             entry.record.generation += 1;
             let until = Timestamp(now.0 + Reconnection::RETRY_WINDOW.as_millis() as u64);
@@ -42,9 +44,11 @@ impl MemoryStore {
         }
         entry.record.digest = change.digest;
         entry.record.origin = change.origin.clone();
-        entry.wire.change_hands();
-        entry.log.forget_calls();
-        if let Some(handshake) = &change.handshake {
+        if !is_late {
+            entry.wire.change_hands();
+            entry.log.forget_calls();
+        }
+        if let Some(handshake) = change.handshake.as_ref().filter(|_| !is_late) {
             entry.handshake = handshake.clone();
             entry.wire.forget_shapings();
         }
