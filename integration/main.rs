@@ -18,3 +18,4 @@ mod secrets;
 mod shutdown;
 mod store_redis;
 mod streams;
+mod stress;

@@ -117,6 +117,15 @@ impl Process {
         self.address
     }
 
+    /// Its number.
+    ///
+    /// # Panics
+    ///
+    /// If it was waited for.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("the process was not waited for yet")
+    }
+
     /// Its MCP endpoint.
     pub(crate) fn mcp(&self) -> String {
         format!("http://{}/mcp", self.address)
@@ -135,8 +144,7 @@ impl Process {
     /// Sends a signal and does not wait.
     pub(crate) fn signal(&mut self, signal: Signal) {
         self.told = Some(Instant::now());
-        let id = self.child.id().expect("the process was not waited for yet");
-        let id = i32::try_from(id).ok().and_then(Pid::from_raw).expect("a process id");
+        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw).expect("a process id");
         kill_process(id, signal).expect("our own child can be signalled");
     }
 
