@@ -135,19 +135,19 @@ fn traffic(evidence: &Evidence) -> Criterion {
 
 /// What the server grew by while most sessions were open, for each of them.
 fn memory(samples: &[Sample]) -> Criterion {
-    let name = format!("memory < {} per session", bytes(MEMORY));
+    let name = "memory < 100 MB per session";
     let weighed: Vec<_> = samples.iter().filter_map(|s| Some((s.sessions, s.memory_bytes? as f64))).collect();
     let (Some((_, before)), Some((sessions, most))) =
         (weighed.first(), weighed.iter().max_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))))
     else {
-        return Criterion::skipped(&name, "not measured: tell --pid of each process, or --metrics");
+        return Criterion::skipped(name, "not measured: tell --pid of each process, or --metrics");
     };
     if *sessions == 0 {
-        return Criterion::skipped(&name, "no session was open when memory was looked at");
+        return Criterion::skipped(name, "no session was open when memory was looked at");
     }
     let each = (most - before).max(0.0) / *sessions as f64;
     Criterion::check(
-        &name,
+        name,
         each < MEMORY,
         format!(
             "{} each: {} before, {} with {sessions} sessions{}",

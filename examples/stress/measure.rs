@@ -195,14 +195,18 @@ impl Counted {
             into.max_us = into.max_us.max(slot.max_us);
         }
         let width = MOMENT.as_secs_f64() * wide as f64;
-        let told = |(at, slot): (u64, Slot)| Moment {
-            at_seconds: at as f64 * width,
-            per_second: slot.count as f64 / width,
-            failed: slot.failed,
-            mean_ms: slot.sum_us.checked_div(slot.count).map_or(0.0, millis),
-            max_ms: millis(slot.max_us),
+        let (first, last) = (merged.keys().next().copied(), merged.keys().last().copied());
+        let told = |at: u64| {
+            let slot = merged.get(&at).copied().unwrap_or_default();
+            Moment {
+                at_seconds: at as f64 * width,
+                per_second: slot.count as f64 / width,
+                failed: slot.failed,
+                mean_ms: slot.sum_us.checked_div(slot.count).map(millis),
+                max_ms: (slot.count > 0).then(|| millis(slot.max_us)),
+            }
         };
-        merged.into_iter().map(told).collect()
+        first.zip(last).into_iter().flat_map(|(first, last)| first..=last).map(told).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading the answer to a request: one JSON object, or the one in an event stream that has its id.
 
-use reqwest::{Response, StatusCode, header};
+use reqwest::{Response, header};
 use serde_json::Value;
 
 use super::Failure;
@@ -44,11 +44,10 @@ fn not_json(error: &reqwest::Error) -> Failure {
 
 /// What a refusal says in words.
 async fn said(response: Response) -> String {
-    let is_rpc = response.status() != StatusCode::NO_CONTENT;
     let body = response.text().await.unwrap_or_default();
     let parsed: Value = serde_json::from_str(&body).unwrap_or_default();
     let text = parsed["error"]["message"].as_str().or_else(|| parsed["error"].as_str());
-    text.filter(|_| is_rpc).map_or(body.clone(), ToOwned::to_owned)
+    text.map(ToOwned::to_owned).unwrap_or(body)
 }
 
 fn is_stream(response: &Response) -> bool {

@@ -117,7 +117,7 @@ impl Session {
     pub async fn ask(&self, method: &str, params: Value) -> Result<Value, Failure> {
         let id = self.next_id();
         let patience = self.client.target.patience;
-        let response = self.send(id, method, params).timeout(patience).send().await?;
+        let response = self.send(id, method, &params).timeout(patience).send().await?;
         if let Some(token) = text(&response, RECONNECT_TOKEN) {
             *self.inner.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
         }
@@ -135,7 +135,7 @@ impl Session {
     pub async fn call_begun(&self, tool: &str, arguments: Value) -> Result<(u64, Response), Failure> {
         let id = self.next_id();
         let params = json!({"name": tool, "arguments": arguments, "_meta": {"progressToken": id}});
-        let response = self.send(id, "tools/call", params).send().await?;
+        let response = self.send(id, "tools/call", &params).send().await?;
         Ok((id, successful(response).await?))
     }
 
@@ -174,7 +174,7 @@ impl Session {
         self.inner.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn send(&self, id: u64, method: &str, params: Value) -> RequestBuilder {
+    fn send(&self, id: u64, method: &str, params: &Value) -> RequestBuilder {
         let message = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         self.with_id(Method::POST).json(&message)
     }

@@ -22,7 +22,7 @@ pub fn of(report: &Report) -> String {
         report.took_seconds
     );
     if !report.written_down.is_empty() {
-        let _ = write!(page, "<section><h2>Goals</h2>{}</section>\n", criteria(&report.written_down));
+        let _ = writeln!(page, "<section><h2>Goals</h2>{}</section>", criteria(&report.written_down));
     }
     page.push_str(&latencies(report));
     page.push_str(&over_time(report));
@@ -101,7 +101,7 @@ fn latencies(report: &Report) -> String {
         across: "share that was faster",
     };
     format!(
-        "<section><h2>Latency</h2><p class=\"soft\">The busiest operations; the scale is logarithmic.</p>{}</section>\n",
+        "<section><h2>Latency</h2><p class=\"soft\">The busiest operations; the scale is logarithmic.</p><div class=\"broad\">{}</div></section>\n",
         plot.figure()
     )
 }
@@ -137,7 +137,7 @@ fn over_time(report: &Report) -> String {
         .collect()
     };
     plots.push(plot("Operations a second, since the scenario began", moments(|moment| moment.per_second), whole));
-    plots.push(plot("The slowest at each time", moments(|moment| moment.max_ms), times));
+    plots.push(plot("The slowest at each time", moments(|moment| moment.max_ms.unwrap_or(f64::NAN)), times));
     let figures: String = plots.iter().map(Plot::figure).collect();
     format!("<section><h2>Over time</h2><div class=\"plots\">{figures}</div></section>\n")
 }

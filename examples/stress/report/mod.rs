@@ -80,8 +80,9 @@ pub struct Moment {
     pub at_seconds: f64,
     pub per_second: f64,
     pub failed: u64,
-    pub mean_ms: f64,
-    pub max_ms: f64,
+    /// Of those that succeeded then, if any did.
+    pub mean_ms: Option<f64>,
+    pub max_ms: Option<f64>,
 }
 
 /// Failures of one kind.

@@ -17,6 +17,7 @@ const COLOURS: usize = 8;
 /// A line.
 pub struct Trace {
     pub name: String,
+    /// From left to right; where the height is no number, the line is interrupted.
     pub points: Vec<(f64, f64)>,
 }
 
@@ -42,7 +43,7 @@ pub struct Plot<'a> {
 impl Plot<'_> {
     /// As a figure with its legend; nothing if there is nothing to draw.
     pub fn figure(&self) -> String {
-        let points = || self.traces.iter().flat_map(|trace| trace.points.iter().copied());
+        let points = || self.traces.iter().flat_map(|trace| trace.points.iter().copied()).filter(|(_, y)| !y.is_nan());
         let (low_x, high_x) = range(points().map(|(x, _)| x));
         let (low_y, high_y) = self.heights(points().map(|(_, y)| y));
         if points().count() < 2 || high_x <= low_x {
@@ -81,15 +82,18 @@ impl Plot<'_> {
             escaped(self.across)
         );
         for (at, trace) in self.traces.iter().enumerate() {
-            let points: Vec<_> =
-                trace.points.iter().map(|(x, y)| format!("{:.1},{:.1}", place_x(*x), place_y(*y))).collect();
-            let _ = write!(
-                svg,
-                "<polyline class=\"trace\" style=\"stroke: var(--c{})\" points=\"{}\"><title>{}</title></polyline>",
-                at % COLOURS,
-                points.join(" "),
-                escaped(&trace.name)
-            );
+            for piece in trace.points.split(|(_, y)| y.is_nan()).filter(|piece| !piece.is_empty()) {
+                let points: Vec<_> =
+                    piece.iter().map(|(x, y)| format!("{:.1},{:.1}", place_x(*x), place_y(*y))).collect();
+                // A single point is drawn as a dot, by its line's round end.
+                let points = if let [dot] = &points[..] { format!("{dot} {dot}") } else { points.join(" ") };
+                let _ = write!(
+                    svg,
+                    "<polyline class=\"trace\" style=\"stroke: var(--c{})\" points=\"{points}\"><title>{}</title></polyline>",
+                    at % COLOURS,
+                    escaped(&trace.name)
+                );
+            }
         }
         format!("<figure><figcaption>{}</figcaption>{svg}</svg>{}</figure>\n", escaped(self.title), self.legend())
     }

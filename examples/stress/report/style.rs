@@ -21,7 +21,7 @@ th { color: var(--soft); font-weight: 500; border-top: 0; } th:first-child, td:f
 td.text { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 9rem; }
 figure { margin: .75rem 0; } figcaption { font-weight: 600; margin-bottom: .25rem; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: 0 1.5rem; }
-svg { display: block; width: 100%; height: auto; } svg text { fill: var(--soft); font: 11px system-ui, sans-serif; }
+.broad { max-width: 46rem; } svg { display: block; width: 100%; height: auto; } svg text { fill: var(--soft); font: 11px system-ui, sans-serif; }
 .grid { stroke: var(--line); stroke-width: 1; } .trace { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
 .legend { display: flex; flex-wrap: wrap; gap: .1rem 1rem; font-size: .85rem; color: var(--soft); }
 .legend i { display: inline-block; width: .9rem; height: .2rem; border-radius: 2px; margin-right: .35rem; vertical-align: .25rem; }

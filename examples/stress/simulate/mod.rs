@@ -58,9 +58,10 @@ impl Scenario for Simulate {
         let clients = stage.options().clients.map_or(CLIENTS, |clients| clients as usize);
         let doings = Arc::new(Doings::default());
         let say = |line: String| stage.server.progress.say(&line);
-        say(format!("{clients} clients of {} kinds come within {RAMP:?}; Ctrl-C ends it", KINDS.len()));
+        let ramp = stage.options().scaled(RAMP);
+        say(format!("{clients} clients of {} kinds come within {ramp:?}; Ctrl-C ends it", KINDS.len()));
         let until = stage.options().duration.map(|span| Instant::now() + span);
-        let lives = join_all((0..clients).map(|number| begin(stage, number, clients, &doings)));
+        let lives = join_all((0..clients).map(|number| begin(stage, number, ramp / clients as u32, &doings)));
         let telling = async {
             loop {
                 tokio::time::sleep(TELL).await;
@@ -91,9 +92,9 @@ impl Scenario for Simulate {
 }
 
 /// One client, from when its turn comes.
-async fn begin(stage: &Stage, number: usize, of: usize, doings: &Doings) {
+async fn begin(stage: &Stage, number: usize, apart: Duration, doings: &Doings) {
     let mut random = stage.random(number);
-    let turn = RAMP.mul_f64((number as f64 + random.random_range(0.0..1.0)) / of as f64);
+    let turn = apart.mul_f64(number as f64 + random.random_range(0.0..1.0));
     tokio::select! {
         () = tokio::time::sleep(turn) => life::live(stage, kinds::any(&mut random), number, random, doings).await,
         () = stage.server.stop.cancelled() => {}
