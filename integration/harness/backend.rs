@@ -16,9 +16,9 @@ use tokio::sync::watch;
 use tower_mcp_sessions::store::{
     AgeLimits, Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, EventHead, EventLog, EventSignal,
     EventSlice, Heard, Inbox, Letters, Lifetimes, Limiter, ListenCursor, Listening, LogLimits, LogSlice, MemoryStore,
-    Opening, Place, Posted, Presence, QuestionName, Rate, Reconnected, Reconnection, RedisStore, Refusal, ReplicaId,
-    Revival, SessionStore, Shaped, Shaping, Store, StoreError, StoreErrorKind, StreamLog, StreamName, Survey, Swept,
-    Taken, Touch, Touched, Vitals, WindowName,
+    Opening, Place, Posted, Presence, QuestionName, Rate, Reconnected, Reconnection, RedisStore, RedisStoreBuilder,
+    Refusal, ReplicaId, Revival, SessionStore, Shaped, Shaping, Store, StoreError, StoreErrorKind, StreamLog,
+    StreamName, Survey, Swept, Taken, Touch, Touched, Vitals, WindowName,
 };
 use tower_mcp_sessions::{EndReason, NewSession, SessionKey, SessionRecord, SessionStatus, SessionView};
 
@@ -38,14 +38,20 @@ impl Backend {
     pub(crate) async fn store(self) -> SharedStore {
         match self {
             Self::Memory => SharedStore::new(Arc::new(MemoryStore::new()), None),
-            Self::Redis => in_redis(RedisServer::start(), 1).await,
-            Self::ShardedRedis => in_redis(RedisServer::start(), 16).await,
+            Self::Redis => in_redis(|store| store.response_timeout(PATIENCE)).await,
+            Self::ShardedRedis => in_redis(|store| store.shards(16).response_timeout(PATIENCE)).await,
         }
     }
 }
 
-async fn in_redis(server: RedisServer, shards: u16) -> SharedStore {
-    let store = RedisStore::builder(server.url()).shards(shards).connect().await.expect("the private Redis answers");
+/// How long a Redis may take to answer: no requirement, but long enough for a machine on which many tests run at once. Who
+/// finds it too slow goes on without it, and counts by himself.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A store in a private Redis, with these options.
+pub(crate) async fn in_redis(options: impl FnOnce(RedisStoreBuilder) -> RedisStoreBuilder) -> SharedStore {
+    let server = RedisServer::start();
+    let store = options(RedisStore::builder(server.url())).connect().await.expect("the private Redis answers");
     SharedStore::new(Arc::new(store), Some(server))
 }
 
