@@ -1,6 +1,7 @@
 //! The tests, by subject. `integration/run` installs what they need and runs them all.
 
 mod conformance;
+mod dashboard;
 mod edge;
 mod examples;
 mod gateway;

@@ -100,7 +100,7 @@ pub(super) fn clients() -> PathBuf {
 }
 
 /// The path of an installed runtime.
-pub(super) fn installed(path: &str) -> PathBuf {
+pub(crate) fn installed(path: &str) -> PathBuf {
     let path = clients().join(path);
     assert!(path.exists(), "{} is missing: run integration/run once, it installs them", path.display());
     path

@@ -84,7 +84,7 @@ function flush() {
   if (!model.ready) return;
   byId('boot').hidden = true;
   byId('content').hidden = false;
-  for (const key of model.prune(table.focusedKey())) pending.changed.add(key);
+  for (const key of model.prune()) pending.changed.add(key);
   if (pending.reset) table.reset(view);
   else if (pending.changed.size) table.change(pending.changed, view);
   showEvents(pending.events, open);
@@ -417,7 +417,7 @@ setInterval(() => {
   if (paused || !model.ready) return;
   table.tick();
   drawer.tick();
-  const gone = model.prune(table.focusedKey());
+  const gone = model.prune();
   if (view.age) table.recheck(view);
   if (gone.length || view.age) {
     for (const key of gone) pending.changed.add(key);

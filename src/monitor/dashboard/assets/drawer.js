@@ -101,8 +101,8 @@ export class Drawer {
     const title = session ? clientOf(session) : 'Session';
     fill(this.#dialog,
       h(
-        'header',
-        {},
+        'div',
+        { class: 'head' },
         h('h2', { id: 'drawer-title', tabindex: -1, 'data-hold': 'title' }, h('bdi', {}, title)),
         h('button', { 'data-hold': 'close', 'aria-label': 'Close', onclick: () => this.close() }, '✕'),
       ),

@@ -105,7 +105,7 @@ export class Feed {
     this.#world.never(this.#timer);
     this.#timer = null;
     this.#link?.close();
-    this.#level = level === 0 && this.#socketBarred ? 1 : level;
+    this.#level = Math.max(level, this.#best());
     this.#isOpen &&= again;
     const listener = this.#listener({
       onOpen: () => this.#opened(),
@@ -142,7 +142,7 @@ export class Feed {
   #opened() {
     this.#isOpen = true;
     this.#openedAt = this.#world.now();
-    if (this.#level > 0) this.#climbLater();
+    if (this.#level > this.#best()) this.#climbLater();
     else this.#climbs = 0;
     this.#told.onStatus();
   }
@@ -208,12 +208,16 @@ export class Feed {
   #climbLater() {
     this.#world.never(this.#climbTimer);
     this.#climbs += 1;
-    this.#climbTimer = this.#world.later(() => this.#climb(this.#socketBarred ? 1 : 0), this.#backoff(CLIMB, this.#climbs));
+    this.#climbTimer = this.#world.later(() => this.#climb(this.#best()), this.#backoff(CLIMB, this.#climbs));
+  }
+
+  /** The best that may be tried. */
+  #best() {
+    return this.#socketBarred ? 1 : 0;
   }
 
   /** Tries a better transport while this one goes on; it stops when the better one asks. @param {number} level */
   #climb(level) {
-    if (level >= this.#level) return this.#climbLater();
     let asked = false;
     const listener = this.#listener({
       onAsk: () => {
@@ -225,13 +229,16 @@ export class Feed {
         this.#link = this.#better;
         this.#better = null;
         this.#level = level;
+        this.#climbs = 0;
         this.#opened();
       },
       onEnd: (end) => {
         if (this.#better === null && this.#isOpen) return this.#ended(end);
         this.#better = null;
+        // With its opening comes the next climb.
         if (asked) this.#open(this.#level, true);
-        this.#climb(level + 1);
+        if (level + 1 < this.#level) this.#climb(level + 1);
+        else if (!asked) this.#climbLater();
       },
     });
     this.#better = this.#enter(level, listener);

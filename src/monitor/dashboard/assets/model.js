@@ -133,9 +133,9 @@ export class Model {
     }
   }
 
-  /** Lets those go that ended a while ago, but not one that somebody is at. @param {string | null} kept @returns {string[]} */
-  prune(kept, now = Date.now()) {
-    const gone = [...this.#leaving].filter(([key, at]) => at <= now && key !== kept).map(([key]) => key);
+  /** Lets those go that ended a while ago. @returns {string[]} */
+  prune(now = Date.now()) {
+    const gone = [...this.#leaving].filter(([, at]) => at <= now).map(([key]) => key);
     for (const key of gone) {
       this.#leaving.delete(key);
       this.sessions.delete(key);

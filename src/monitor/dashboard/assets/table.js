@@ -103,7 +103,7 @@ export class Table {
   /** @returns {{matching: number, shown: number, isSorted: boolean}} @param {View} view */
   draw(view) {
     const shown = this.#order.slice(0, this.limit);
-    const focused = this.#body.contains(document.activeElement) ? this.focusedKey() : null;
+    const focused = this.#focusedKey();
     const stays = new Set(shown);
     const neighbour = focused && !stays.has(focused) ? this.#neighbourOf(focused, stays) : null;
     for (const [key, row] of this.#rows) {
@@ -145,9 +145,10 @@ export class Table {
 
   /** @param {string} key @param {Set<string>} stays */
   #neighbourOf(key, stays) {
-    let row = this.#rows.get(key)?.tr;
-    while (row && !stays.has(row.dataset.key ?? '')) row = /** @type {HTMLElement} */ (row.nextElementSibling);
-    return row?.dataset.key ?? null;
+    const keys = Array.from(this.#body.children, (row) => /** @type {HTMLElement} */ (row).dataset.key ?? '');
+    const at = keys.indexOf(key);
+    const staying = (/** @type {string} */ other) => stays.has(other);
+    return keys.slice(at).find(staying) ?? keys.slice(0, at).findLast(staying) ?? null;
   }
 
   /** @param {string[]} shown @param {View} view */
@@ -157,7 +158,7 @@ export class Table {
     return sessions.every((session, index) => index === 0 || compare(sessions[index - 1], session) <= 0);
   }
 
-  focusedKey() {
+  #focusedKey() {
     return /** @type {HTMLElement | null} */ (document.activeElement?.closest('tr[data-key]') ?? null)?.dataset.key ?? null;
   }
 
