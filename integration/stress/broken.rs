@@ -107,7 +107,7 @@ fn result_of(message: &Value, result: &Value) -> ([(&'static str, &'static str);
 
 async fn against(flaw: Flaw) -> Run {
     let server = Flawed::start(flaw).await;
-    stress(&[server.url.clone()], &["--scenario", "lifecycle", "concurrent"]).await
+    stress(std::slice::from_ref(&server.url), &["--scenario", "lifecycle", "concurrent"]).await
 }
 
 #[tokio::test]
