@@ -56,6 +56,7 @@ async fn a_server_that_is_gone_leaves_a_page_that_says_so_and_comes_back() {
     let way = Cutter::before(trio.replicas[0].address).await;
     let page = Page::open(&format!("http://{}/", way.address)).await;
     shows(&page, "live", "WebSocket").await;
+    page.until("the session is there", "return document.querySelectorAll('#rows tr').length === 1").await;
     way.stop(true);
     page.until(
         "it is stale, since when is said",

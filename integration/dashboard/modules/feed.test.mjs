@@ -264,20 +264,3 @@ test('a store that is away makes it degraded, until it is back', async () => {
   world.socket.onclose({ code: 4004 });
   assert.equal(name(), 'degraded');
 });
-
-test('a browser that forbids sockets gets the rest', async () => {
-  const world = new World();
-  world.answer = () => stream([snapshot('1')]).answer;
-  const forbidding = {
-    ...world.world(),
-    WebSocket: class {
-      constructor() {
-        throw new Error('forbidden');
-      }
-    },
-  };
-  const feed = new Feed(forbidding, { onUpdate: () => {}, onStatus: () => {} });
-  feed.start();
-  await world.pass(0);
-  assert.deepEqual([feed.status().name, feed.status().transport], ['live', 'SSE']);
-});

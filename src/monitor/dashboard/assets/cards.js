@@ -1,7 +1,7 @@
 // The counts, the last 24 hours, and who the clients are.
 
 import { bar, columns, sparkline } from './charts.js';
-import { byId, h, svg, write } from './dom.js';
+import { byId, figures, h, svg, write } from './dom.js';
 import { clientOf, counted, decimal, duration, number, share } from './format.js';
 import { AGES } from './query.js';
 
@@ -16,102 +16,97 @@ let drawn = '';
 
 /** @param {any} stats The counts as the feed and `health` tell them */
 export function showStats(stats) {
-  const { active, disconnected, total } = stats.status_breakdown;
-  for (const [name, count] of Object.entries({ active, disconnected, total })) write(byId(`n-${name}`), number(count));
-  const of = (/** @type {number} */ count) => (total ? share(count / total) : '');
-  write(byId('share-active'), of(active));
-  write(byId('share-disconnected'), of(disconnected));
-  write(byId('share-total'), total ? `${of(active)} active` : 'no sessions');
-  look(active);
-  ages(stats.age_distribution);
-  day(stats.connection_health);
-  eras(stats.eras);
+	const { active, disconnected, total } = stats.status_breakdown;
+	for (const [name, count] of Object.entries({ active, disconnected, total })) write(byId(`n-${name}`), number(count));
+	const of = (/** @type {number} */ count) => (total ? share(count / total) : '');
+	write(byId('share-active'), of(active));
+	write(byId('share-disconnected'), of(disconnected));
+	write(byId('share-total'), total ? `${of(active)} active` : 'no sessions');
+	look(active);
+	ages(stats.age_distribution);
+	day(stats.connection_health);
+	eras(stats.eras);
 }
 
 /** @param {number} active */
 function look(active) {
-  looks.push(active);
-  if (looks.length > MOST_LOOKS) looks.shift();
-  if (looks.length < 3) return;
-  byId('spark').replaceChildren(sparkline(looks, 'Active sessions since this page was opened'));
+	looks.push(active);
+	if (looks.length > MOST_LOOKS) looks.shift();
+	if (looks.length < 3) return;
+	byId('spark').replaceChildren(sparkline(looks, 'Active sessions since this page was opened'));
 }
 
 /** @param {Record<'healthy' | 'aging' | 'stale', number>} counts */
 function ages(counts) {
-  const kinds = /** @type {const} */ (['healthy', 'aging', 'stale']);
-  for (const kind of kinds) write(byId(`n-${kind}`), number(counts[kind]));
-  const [low, high] = [duration(AGES.healthy), duration(AGES.stale)];
-  write(byId('healthy-limit'), `< ${low}`);
-  write(byId('aging-limit'), `${low}–${high}`);
-  write(byId('stale-limit'), `> ${high}`);
-  const parts = kinds.map((kind) => ({ label: kind, value: counts[kind], kind }));
-  byId('age-bar').replaceChildren(bar(parts, 'Sessions by time since their last activity'));
+	const kinds = /** @type {const} */ (['healthy', 'aging', 'stale']);
+	for (const kind of kinds) write(byId(`n-${kind}`), number(counts[kind]));
+	const [low, high] = [duration(AGES.healthy), duration(AGES.stale)];
+	write(byId('healthy-limit'), `< ${low}`);
+	write(byId('aging-limit'), `${low}–${high}`);
+	write(byId('stale-limit'), `> ${high}`);
+	const parts = kinds.map((kind) => ({ label: kind, value: counts[kind], kind }));
+	byId('age-bar').replaceChildren(bar(parts, 'Sessions by time since their last activity'));
 }
 
 /** @param {any} health */
 function day(health) {
-  const figures = {
-    'Sessions opened': number(health.total_sessions_24h),
-    'Per hour': decimal(health.sessions_per_hour),
-    'Average duration': duration(health.avg_duration_seconds * 1000),
-    'Disconnect rate': share(health.disconnect_rate_percent / 100),
-    'Came back': number(health.reconnects_24h),
-    'Reconnects refused': number(health.refused_reconnects_24h),
-  };
-  const list = byId('day');
-  if (!list.children.length) {
-    for (const name of Object.keys(figures)) list.append(h('div', {}, h('dt', {}, name), h('dd')));
-  }
-  Object.values(figures).forEach((text, index) => write(/** @type {Element} */ (list.children[index].lastChild), text));
+	figures(byId('day'), {
+		'Sessions opened': number(health.total_sessions_24h),
+		'Per hour': decimal(health.sessions_per_hour),
+		'Average duration': duration(health.avg_duration_seconds * 1000),
+		'Disconnect rate': share(health.disconnect_rate_percent / 100),
+		'Came back': number(health.reconnects_24h),
+		'Reconnects refused': number(health.refused_reconnects_24h),
+	});
 }
 
 /** @param {any} eras */
 function eras(eras) {
-  const [sessions, modern] = [eras.legacy_sessions, eras.modern_requests_24h];
-  const still = `${counted(sessions, 'session')} of clients that need one (revisions up to 2025-11-25)`;
-  write(byId('eras'), `${still}; ${counted(modern, 'request')} of modern clients, which need none, in 24 hours.`);
+	const [sessions, modern] = [eras.legacy_sessions, eras.modern_requests_24h];
+	const still = `${counted(sessions, 'session')} of clients that need one (revisions up to 2025-11-25)`;
+	write(byId('eras'), `${still}; ${counted(modern, 'request')} of modern clients, which need none, in 24 hours.`);
 }
 
 /** @param {any} health What only `health` tells @param {(client: string) => void} onClient */
 export function showHealth(health, onClient) {
-  // Drawn again only if it differs: a table that is open stays open.
-  const told = JSON.stringify([health.hours, health.clients]);
-  if (told === drawn) return;
-  const wasOpen = byId('hours').querySelector('details')?.open ?? false;
-  drawn = told;
-  byId('hours').replaceChildren(...columns(health.hours));
-  byId('hours').querySelector('details')?.toggleAttribute('open', wasOpen);
-  showClients(health.clients, onClient);
+	// Drawn again only if it differs: a table that is open stays open.
+	const told = JSON.stringify([health.hours, health.clients]);
+	if (told === drawn) return;
+	const wasOpen = byId('hours').querySelector('details')?.open ?? false;
+	drawn = told;
+	byId('hours').replaceChildren(...columns(health.hours));
+	byId('hours').querySelector('details')?.toggleAttribute('open', wasOpen);
+	showClients(health.clients, onClient);
 }
 
 /** @param {any[]} clients @param {(client: string) => void} onClient */
 function showClients(clients, onClient) {
-  const most = Math.max(1, ...clients.map((client) => client.sessions));
-  const line = (/** @type {any} */ client) => {
-    const name = clientOf(client);
-    const share = svg('rect', { width: (100 * client.sessions) / most, height: 10, class: 'fill opened' });
-    const picture = svg('svg', { viewBox: '0 0 100 10', preserveAspectRatio: 'none', class: 'chart bar', 'aria-hidden': true }, share);
-    const label = `${name}: show its ${counted(client.sessions, 'session')}`;
-    const choose = h('button', { class: 'link', 'aria-label': label, onclick: () => onClient(client.client_type) }, name);
-    return h('li', {}, choose, h('span', { class: 'quiet' }, number(client.sessions)), picture);
-  };
-  const more = clients.length - LISTED;
-  byId('clients').replaceChildren(
-    h('ul', { class: 'clients' }, ...clients.slice(0, LISTED).map(line)),
-    more > 0 ? h('p', { class: 'quiet' }, `and ${number(more)} more`) : '',
-  );
-  names = clients.map((client) => client.client_type);
-  offerClients(byId('client').value);
+	const most = Math.max(1, ...clients.map((client) => client.sessions));
+	const line = (/** @type {any} */ client) => {
+		const name = clientOf(client);
+		const share = svg('rect', { width: (100 * client.sessions) / most, height: 10, class: 'fill opened' });
+		const picture = svg('svg', { viewBox: '0 0 100 10', preserveAspectRatio: 'none', class: 'chart bar', 'aria-hidden': true }, share);
+		const label = `${name}: show its ${counted(client.sessions, 'session')}`;
+		const choose = h('button', { class: 'link', 'aria-label': label, onclick: () => onClient(client.client_type) }, name);
+		return h('li', {}, choose, h('span', { class: 'quiet' }, number(client.sessions)), picture);
+	};
+	const more = clients.length - LISTED;
+	byId('clients').replaceChildren(
+		h('ul', { class: 'clients' }, ...clients.slice(0, LISTED).map(line)),
+		more > 0 ? h('p', { class: 'quiet' }, `and ${number(more)} more`) : '',
+	);
+	names = clients.map((client) => client.client_type);
+	offerClients(byId('client').value);
 }
 
 /** Names to choose from; the one that is chosen is always among them. @param {string} chosen */
 export function offerClients(chosen) {
-  const select = byId('client');
-  const known = Array.from(select.options, (/** @type {HTMLOptionElement} */ option) => option.value);
-  const wanted = ['', ...new Set([...names, chosen].filter(Boolean))];
-  if (known.join('\n') !== wanted.join('\n')) {
-    const option = (/** @type {string} */ name) => h('option', { value: name }, clientOf({ client_type: name }));
-    select.replaceChildren(select.options[0], ...wanted.slice(1).map(option));
-  }
-  select.value = chosen;
+	const select = byId('client');
+	const known = Array.from(select.options, (/** @type {HTMLOptionElement} */ option) => option.value);
+	const wanted = ['', ...new Set([...names, chosen].filter(Boolean))];
+	if (known.join('\n') !== wanted.join('\n')) {
+		const option = (/** @type {string} */ name) => h('option', { value: name }, clientOf({ client_type: name }));
+		select.replaceChildren(select.options[0], ...wanted.slice(1).map(option));
+	}
+	select.value = chosen;
 }

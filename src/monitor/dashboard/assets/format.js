@@ -10,31 +10,32 @@ const moment = new Intl.DateTimeFormat(LOCALE, { dateStyle: 'medium', timeStyle:
 
 /** @param {string} unit */
 const unitOf = (unit) =>
-  new Intl.NumberFormat(LOCALE, { style: 'unit', unit, unitDisplay: 'narrow', maximumFractionDigits: 0 });
+	new Intl.NumberFormat(LOCALE, { style: 'unit', unit, unitDisplay: 'narrow', maximumFractionDigits: 0 });
 const units = { day: unitOf('day'), hour: unitOf('hour'), minute: unitOf('minute'), second: unitOf('second') };
 
-/** @param {number} value */
+/** @typedef {(value: number) => string} Format */
+/** @type {Format} */
 export const number = (value) => whole.format(value);
-/** @param {number} value */
+/** @type {Format} */
 export const decimal = (value) => tenths.format(value);
-/** @param {number} share From 0 to 1. */
-export const share = (share) => percent.format(share);
-/** @param {number} at */
+/** Of a part, from 0 to 1. @type {Format} */
+export const share = (value) => percent.format(value);
+/** @type {Format} */
 export const time = (at) => clock.format(at);
-/** @param {number} at */
+/** @type {Format} */
 export const hour = (at) => hourOfDay.format(at);
-/** @param {number} at */
+/** @type {Format} */
 export const date = (at) => moment.format(at);
 
 /** A span of time in its two greatest units. @param {number} ms */
 export function duration(ms) {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  const [minutes, hours, days] = [Math.floor(seconds / 60), Math.floor(seconds / 3600), Math.floor(seconds / 86400)];
-  if (days) return join(units.day.format(days), hours % 24 && units.hour.format(hours % 24));
-  if (hours) return join(units.hour.format(hours), minutes % 60 && units.minute.format(minutes % 60));
-  if (minutes >= 10) return units.minute.format(minutes);
-  if (minutes) return join(units.minute.format(minutes), seconds % 60 && units.second.format(seconds % 60));
-  return units.second.format(seconds);
+	const seconds = Math.max(0, Math.round(ms / 1000));
+	const [minutes, hours, days] = [Math.floor(seconds / 60), Math.floor(seconds / 3600), Math.floor(seconds / 86400)];
+	if (days) return join(units.day.format(days), hours % 24 && units.hour.format(hours % 24));
+	if (hours) return join(units.hour.format(hours), minutes % 60 && units.minute.format(minutes % 60));
+	if (minutes >= 10) return units.minute.format(minutes);
+	if (minutes) return join(units.minute.format(minutes), seconds % 60 && units.second.format(seconds % 60));
+	return units.second.format(seconds);
 }
 
 /** @param {string} first @param {string | 0} second */
@@ -45,14 +46,14 @@ const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200c\u200e\u200f\
 
 /** What a client says of itself, with everything visible that would hide or turn something. @param {string} text */
 export function visible(text) {
-  const code = (/** @type {string} */ char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  return text.replace(UNSEEN, code);
+	const code = (/** @type {string} */ char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+	return text.replace(UNSEEN, code);
 }
 
 /** @param {{client_type: string, client_version?: string}} session */
 export function clientOf(session) {
-  const name = visible(session.client_type) || 'unnamed client';
-  return session.client_version ? `${name} ${visible(session.client_version)}` : name;
+	const name = visible(session.client_type) || 'unnamed client';
+	return session.client_version ? `${name} ${visible(session.client_version)}` : name;
 }
 
 /** @param {number} count @param {string} one @param {string} [many] */

@@ -7,31 +7,30 @@ import { duration } from './format.js';
 
 /** @type {Record<import('./feed.js').StatusName, (transport: string, silence: string) => [string, string]>} */
 const WORDS = {
-  connecting: () => ['Connecting…', 'Asking the server for its sessions.'],
-  live: (transport) => ['Live', `What happens shows at once, over ${transport}.`],
-  polling: () => ['Polling', 'Neither WebSocket nor SSE gets through: asked again every 10 seconds, or 30 while hidden.'],
-  degraded: () => ['Degraded', 'The server cannot reach its session store. Shown is the last that was known.'],
-  reconnecting: () => ['Reconnecting…', 'The connection broke; it is being made again.'],
-  stale: (_, silence) => [`Stale (${silence})`, 'The server does not answer. Shown is the last that was known.'],
-  denied: () => ['No access', 'The server asks for a token.'],
+	connecting: () => ['Connecting…', 'Asking the server for its sessions.'],
+	live: (transport) => ['Live', `What happens shows at once, over ${transport}.`],
+	polling: () => ['Polling', 'Neither WebSocket nor SSE gets through; the server is asked every 10 seconds.'],
+	degraded: () => ['Degraded', 'The server cannot reach its session store; shown is the last it knew.'],
+	reconnecting: () => ['Reconnecting…', 'The connection broke; it is being made again.'],
+	stale: (_, silence) => [`Stale (${silence})`, 'The server does not answer; shown is the last that was known.'],
+	denied: () => ['No access', 'The server asks for a token.'],
 };
 
 /** @type {string} */
-let said = '';
+let shown = '';
 
-/** @param {Feed} feed */
+/** @param {Feed} feed @returns {boolean} Whether it is another one than before */
 export function showStatus(feed) {
-  const { name, transport, silentMs } = feed.status();
-  const [text, why] = WORDS[name](transport, duration(silentMs));
-  const place = byId('state');
-  if (place.dataset.state !== name) place.dataset.state = name;
-  place.dataset.transport = transport;
-  if (place.title !== why) place.title = why;
-  write(byId('state-text'), text);
-  if (said !== name) {
-    // The seconds of a stale page are not read out each time.
-    if (said || name !== 'live') write(byId('state-said'), `${WORDS[name](transport, '')[0].replace(' ()', '')}. ${why}`);
-    said = name;
-  }
-  return name;
+	const { name, transport, silentMs } = feed.status();
+	const [text, why] = WORDS[name](transport, duration(silentMs));
+	const place = byId('state');
+	place.dataset.transport = transport;
+	write(byId('state-text'), text);
+	if (shown === name + transport) return false;
+	shown = name + transport;
+	place.dataset.state = name;
+	place.title = why;
+	// Not read out: the seconds of a page that is stale.
+	write(byId('state-said'), `${text}. ${why}`);
+	return true;
 }

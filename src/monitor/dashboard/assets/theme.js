@@ -1,9 +1,9 @@
 // Before the first paint: the theme that was chosen here before. Everything else about it is in app.js.
 (() => {
-  try {
-    const theme = localStorage.getItem('mcp-sessions.theme');
-    if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
-  } catch {
-    // No storage: the system's theme.
-  }
+	try {
+		const theme = localStorage.getItem('mcp-sessions.theme');
+		if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
+	} catch {
+		// No storage: the system's theme.
+	}
 })();

@@ -1,0 +1,35 @@
+// Instead of rows: how to begin, or that the filter lets nothing through.
+
+import { byId, copy, h } from './dom.js';
+
+/** @param {boolean} none @param {boolean} filtered @param {() => void} onClear */
+export function showNone(none, filtered, onClear) {
+	const place = byId('none');
+	const kind = none ? (filtered ? 'filtered' : 'empty') : '';
+	if (place.dataset.kind === kind) return;
+	place.dataset.kind = kind;
+	place.hidden = !none;
+	if (kind === 'empty') place.replaceChildren(...firstSession());
+	if (kind === 'filtered') place.replaceChildren(h('p', {}, 'No session matches the filter.'), h('button', { onclick: onClear }, 'Clear filter'));
+}
+
+function firstSession() {
+	const hello = {
+		jsonrpc: '2.0',
+		id: 0,
+		method: 'initialize',
+		params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'my-first-client', version: '1.0.0' } },
+	};
+	const command = [
+		`curl -i ${location.origin}/mcp \\`,
+		`  -H 'Content-Type: application/json' \\`,
+		`  -H 'Accept: application/json, text/event-stream' \\`,
+		`  -d '${JSON.stringify(hello)}'`,
+	].join('\n');
+	return [
+		h('strong', {}, 'No sessions yet.'),
+		h('p', {}, 'Open the first one; it shows here at once (put your endpoint’s path for /mcp if it has another):'),
+		h('pre', {}, h('code', {}, command)),
+		h('button', { onclick: () => copy(command, byId('none')) }, 'Copy command'),
+	];
+}
