@@ -58,14 +58,14 @@ pub(crate) async fn in_redis(options: impl FnOnce(RedisStoreBuilder) -> RedisSto
 impl SharedStore {
     /// An empty store for tests that keep the machine busy: Redis may take its time.
     pub(crate) async fn patient(backend: Backend) -> Self {
-        match backend {
-            Backend::Memory => backend.store().await,
-            Backend::Redis | Backend::ShardedRedis => {
-                let (server, patience) = (RedisServer::start(), Duration::from_secs(10));
-                let store = RedisStore::builder(server.url()).response_timeout(patience).connect().await;
-                Self::new(Arc::new(store.expect("the private Redis answers")), Some(server))
-            }
-        }
+        let shards = match backend {
+            Backend::Memory => return backend.store().await,
+            Backend::Redis => 1,
+            Backend::ShardedRedis => 16,
+        };
+        let (server, patience) = (RedisServer::start(), Duration::from_secs(10));
+        let store = RedisStore::builder(server.url()).shards(shards).response_timeout(patience).connect().await;
+        Self::new(Arc::new(store.expect("the private Redis answers")), Some(server))
     }
 
     /// A store of its own in a Redis that is there, as another process has it.

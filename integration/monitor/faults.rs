@@ -56,14 +56,14 @@ async fn what_a_silent_bus_did_not_tell_is_repaired(backend: Backend) {
 }
 
 async fn a_bus_that_loses_doubles_and_turns_around_changes_nothing(backend: Backend) {
-    let store = backend.store().await;
+    let store = SharedStore::patient(backend).await;
     store.shake_events();
     viewers_of_a_history(store, size(120, 1000), 250).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_subscriber_who_is_killed_all_the_time_misses_nothing() {
-    let store = Backend::Redis.store().await;
+    let store = SharedStore::patient(Backend::Redis).await;
     let killed = store.clone();
     let killing = tokio::spawn(async move {
         let mut times = 0;

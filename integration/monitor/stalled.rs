@@ -1,5 +1,7 @@
 //! A viewer that reads nothing is sent away, and the others do not notice.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -13,7 +15,7 @@ use tower_mcp_sessions::{ClientInfo, NewSession, ProtocolVersion, SessionId, Ses
 
 use super::socket::{Knock, Socket};
 use crate::harness::backend::{Backend, SharedStore};
-use crate::harness::eventually::eventually;
+use crate::harness::eventually::{eventually, within};
 use crate::harness::inner::Scripted;
 use crate::harness::log::Log;
 use crate::harness::replica::{Replica, layer};
@@ -28,6 +30,10 @@ const LIFETIMES: Lifetimes = Lifetimes {
 
 /// What a replica may keep for all viewers together, in bytes; a queue for each of them, without a bound, would take more.
 const BOUND: usize = 96 << 20;
+
+/// Events that may be written before all others have read them; well below what a viewer may be behind.
+const AHEAD: u64 = 200;
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A session whose events are long.
 async fn open(store: &SharedStore) {
@@ -62,15 +68,20 @@ async fn one_stalled_viewer_of_many(backend: Backend) {
     let replica = Replica::beside(&sessions, &Scripted::with_sessions(), monitor).await;
     let mut stalled = narrow(&replica).await;
     stalled.greet(json!({ "t": "hello" })).await;
-    let mut reading = JoinSet::new();
+    let (mut reading, mut all_progress) = (JoinSet::new(), Vec::new());
     for _ in 1..viewers {
         let mut socket = Socket::hello(&replica).await;
         let cursor = socket.update().await["to"].as_str().unwrap().to_owned();
-        reading.spawn(read(socket, cursor, events as u64));
+        let progress = Arc::<AtomicU64>::default();
+        all_progress.push(Arc::clone(&progress));
+        reading.spawn(read(socket, cursor, events as u64, progress));
     }
     let before = memory();
-    for _ in 0..events / 10 {
+    for written in (10..=events as u64).step_by(10) {
         join_all((0..10).map(|_| open(&store))).await;
+        // The others are no faster than the machine, which they share.
+        let keep_up = async || all_progress.iter().all(|read| read.load(Ordering::Relaxed) + AHEAD >= written);
+        within(PATIENCE, "the others read on", keep_up).await;
     }
     while let Some(read) = reading.join_next().await {
         read.expect("a viewer that reads misses nothing");
@@ -103,7 +114,7 @@ struct Event {
 }
 
 /// Reads events until there were so many, each in its turn, and keeps nothing.
-async fn read(mut socket: Socket, mut cursor: String, events: u64) {
+async fn read(mut socket: Socket, mut cursor: String, events: u64, progress: Arc<AtomicU64>) {
     let mut last = 0;
     while last < events {
         let text = socket.read_text().await.unwrap_or_else(|code| panic!("closed with {code:?} after {last} events"));
@@ -116,6 +127,7 @@ async fn read(mut socket: Socket, mut cursor: String, events: u64) {
                     last = event.n;
                 }
                 frame.to.clone_into(&mut cursor);
+                progress.store(last, Ordering::Relaxed);
             }
             _ => socket.say(&json!({ "t": "pong" })).await,
         }

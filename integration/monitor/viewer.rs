@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -90,6 +91,7 @@ pub(super) struct Viewer {
     pub(super) transport: Transport,
     pub(super) book: Arc<Mutex<Book>>,
     pub(super) cuts: Arc<Mutex<usize>>,
+    is_in_peace: Arc<AtomicBool>,
     _task: JoinSet<()>,
 }
 
@@ -98,10 +100,16 @@ impl Viewer {
     pub(super) fn follow(transport: Transport, replicas: Vec<SocketAddr>, dice: Dice, cut_every: Option<u64>) -> Self {
         let (book, cuts) = (Arc::<Mutex<Book>>::default(), Arc::<Mutex<usize>>::default());
         let mut task = JoinSet::new();
-        let follower =
-            Follower { transport, replicas, dice, cut_every, book: Arc::clone(&book), cuts: Arc::clone(&cuts) };
+        let is_in_peace = Arc::<AtomicBool>::default();
+        let (kept, counted, asked) = (Arc::clone(&book), Arc::clone(&cuts), Arc::clone(&is_in_peace));
+        let follower = Follower { transport, replicas, dice, cut_every, book: kept, cuts: counted, is_in_peace: asked };
         task.spawn(follower.run());
-        Self { transport, book, cuts, _task: task }
+        Self { transport, book, cuts, is_in_peace, _task: task }
+    }
+
+    /// From now on it is not cut off any more.
+    pub(super) fn leave_in_peace(&self) {
+        self.is_in_peace.store(true, Ordering::SeqCst);
     }
 
     pub(super) fn book(&self) -> Book {
@@ -117,14 +125,17 @@ struct Follower {
     cut_every: Option<u64>,
     book: Arc<Mutex<Book>>,
     cuts: Arc<Mutex<usize>>,
+    is_in_peace: Arc<AtomicBool>,
 }
 
 impl Follower {
     async fn run(mut self) {
         loop {
             let until = match self.cut_every {
-                Some(average) => Duration::from_millis(self.dice.below(2 * average)),
-                None => Duration::from_secs(3600),
+                Some(average) if !self.is_in_peace.load(Ordering::SeqCst) => {
+                    Duration::from_millis(self.dice.below(2 * average))
+                }
+                Some(_) | None => Duration::from_secs(3600),
             };
             let replica = self.replicas[self.dice.below(self.replicas.len() as u64) as usize];
             let until = Instant::now() + until;

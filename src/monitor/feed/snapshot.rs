@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use tokio::time::Instant;
 
 use super::cursor::{Cursor, Mark, Reading};
@@ -60,8 +61,10 @@ impl Hub {
         if let Some(attached) = self.read_on(cursor) {
             return Ok(Some(attached));
         }
-        if !self.is_of_the_log(cursor).await? {
-            return Ok(None);
+        for (part, (theirs, ours)) in cursor.marks.iter().zip(&self.marks().await?).enumerate() {
+            if theirs.is_ahead_of(ours) && !self.holds(part, theirs).await? {
+                return Ok(None);
+            }
         }
         self.catch_up(cursor).await;
         if let Some(attached) = self.read_on(cursor) {
@@ -110,19 +113,6 @@ impl Hub {
         Some(stats)
     }
 
-    /// Whether the events at which a cursor stands are those of the store's log.
-    async fn is_of_the_log(&self, cursor: &Cursor) -> Result<bool, StoreError> {
-        let Some(known) = self.known_marks().filter(|known| known.len() == cursor.marks.len()) else {
-            return Ok(false);
-        };
-        for (part, (mark, known)) in cursor.marks.iter().zip(&known).enumerate() {
-            if mark.head.epoch != known.head.epoch || (mark != known && !self.holds(part, mark).await?) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     /// Whether the event of a mark stands in the log.
     async fn holds(&self, part: usize, mark: &Mark) -> Result<bool, StoreError> {
         let Some(before) = mark.head.offset.checked_sub(1) else { return Ok(true) };
@@ -136,30 +126,23 @@ impl Hub {
         if cursor.marks.len() != marks.len() {
             return Ok(None);
         }
-        let (mut events, mut end) = (Vec::new(), marks.to_vec());
-        for (part, (from, to)) in cursor.marks.iter().zip(marks).enumerate() {
-            if from.is_ahead_of(to) {
-                // Another replica was faster: its word is checked against the store.
-                if !self.holds(part, from).await? {
-                    return Ok(None);
-                }
-                end[part] = from.clone();
-            } else {
-                let Some(between) = self.between(part, from, to).await? else { return Ok(None) };
-                events.push(between);
-            }
-            if events.iter().map(Vec::len).sum::<usize>() > MOST_MISSED {
-                return Ok(None);
-            }
+        let parts = cursor.marks.iter().zip(marks).enumerate();
+        let parts = try_join_all(parts.map(|(part, (from, to))| self.between(part, from, to))).await?;
+        let Some(events) = parts.into_iter().collect::<Option<Vec<_>>>() else { return Ok(None) };
+        if events.iter().map(Vec::len).sum::<usize>() > MOST_MISSED {
+            return Ok(None);
         }
+        // Another replica may have been faster.
+        let farther = |(from, to): (&Mark, &Mark)| if from.is_ahead_of(to) { from.clone() } else { to.clone() };
+        let end = cursor.marks.iter().zip(marks).map(farther).collect();
         let events = merged(events);
         let at = events.last().map_or_else(|| self.time(), |event| event.at);
         let told = events.into_iter().map(|event| Told::Event(Arc::new(event))).collect();
         Ok(Some(Update::delta(cursor.clone(), Cursor::at(end), at, told)))
     }
 
-    /// A part's events from a mark to where the row ends, if they are proven to be whole. The first one read is the one that
-    /// the viewer knows: if another stands in its place, the log is another one.
+    /// A part's events from a mark to where the row ends, if they are proven to be whole: the event that the viewer knows has to
+    /// stand in its place, or the log is another one.
     async fn between(&self, part: usize, from: &Mark, to: &Mark) -> Result<Option<Vec<SessionEvent>>, StoreError> {
         if from == to {
             return Ok(Some(Vec::new()));
