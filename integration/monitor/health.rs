@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tower_mcp_sessions::monitor::Access;
+use tower_mcp_sessions::store::AgeLimits;
 
 use super::{api, open_trio};
 use crate::harness::backend::{Backend, on_every_backend};
@@ -14,6 +15,7 @@ use crate::harness::trio::Trio;
 on_every_backend! {
     health_has_the_known_shape,
     health_counts_what_happened,
+    ages_are_what_the_operator_says,
     health_is_not_sent_again_to_who_has_it,
     health_says_that_the_store_is_away,
 }
@@ -71,6 +73,22 @@ async fn health_has_the_known_shape(backend: Backend) {
     let stamp = health["timestamp"].as_str().unwrap();
     assert!(stamp.len() == 24 && stamp.ends_with('Z') && stamp.as_bytes()[10] == b'T', "{stamp}");
     assert!(!answer.text().contains(&session.id), "the secret is nowhere");
+}
+
+async fn ages_are_what_the_operator_says(backend: Backend) {
+    let limits = AgeLimits { healthy: Duration::from_millis(1), stale: Duration::from_millis(2) };
+    let options = move |_, builder: tower_mcp_sessions::SessionLayerBuilder| builder.age_limits(limits);
+    let trio = Trio::monitored(backend.store().await, options, |m| m.access(Access::loopback_only())).await;
+    trio.open().await;
+    let look = async || api(&trio.replicas[1], "/health").get().await.whole().await.json();
+    assert_eq!(look().await["age_limits"], json!({ "healthy_ms": 1, "stale_ms": 2 }));
+    let stale = json!({ "healthy": 0, "aging": 0, "stale": 1 });
+    eventually("it is stale", async || look().await["age_distribution"] == stale).await;
+    let listed = async |age: &str| {
+        let page = api(&trio.replicas[2], &format!("?age={age}")).get().await.whole().await.json();
+        page["sessions"].as_array().expect("a page").len()
+    };
+    assert_eq!((listed("healthy").await, listed("stale").await), (0, 1));
 }
 
 async fn health_counts_what_happened(backend: Backend) {

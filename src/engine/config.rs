@@ -13,7 +13,7 @@ use crate::origin::OriginPolicy;
 #[cfg(feature = "reconnect")]
 use crate::reconnect::ReconnectKeys;
 use crate::session::Principal;
-use crate::store::{Lifetimes, LogLimits};
+use crate::store::{AgeLimits, Lifetimes, LogLimits};
 
 /// What happens when the client of a disconnected session comes back with its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -72,6 +72,7 @@ pub(crate) struct Config {
     pub(crate) data_limit: usize,
     pub(crate) batch_limit: usize,
     pub(crate) drain_timeout: Duration,
+    pub(crate) ages: AgeLimits,
     pub(crate) limits: RateLimits,
     pub(crate) resumable: Resumable,
     pub(crate) stream_log: LogLimits,

@@ -19,7 +19,7 @@ use crate::origin::OriginPolicy;
 #[cfg(feature = "reconnect")]
 use crate::reconnect::ReconnectKeys;
 use crate::session::Principal;
-use crate::store::{Lifetimes, LogLimits, ReplicaId, Store};
+use crate::store::{AgeLimits, Lifetimes, LogLimits, ReplicaId, Store};
 
 /// Builds a [`SessionLayer`]. Every option has a default that suits a server on one machine.
 #[must_use = "a builder does nothing until built"]
@@ -54,6 +54,7 @@ impl SessionLayerBuilder {
             principal_label: None,
             peer: None,
             trusted_proxies: TrustedProxies::default(),
+            ages: AgeLimits::default(),
             on_reconnect: None,
             #[cfg(feature = "reconnect")]
             reconnect: None,
@@ -237,6 +238,13 @@ impl SessionLayerBuilder {
         self
     }
 
+    /// When an idle session counts as healthy, aging or stale in the monitor. Default: healthy for less than 5 minutes, stale
+    /// for more than 10.
+    pub fn age_limits(mut self, limits: AgeLimits) -> Self {
+        self.config.ages = limits;
+        self
+    }
+
     /// How long calls may finish once the layer is told to stop. Default: 8 seconds.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.config.drain_timeout = timeout;
@@ -282,6 +290,9 @@ impl SessionLayerBuilder {
             self.problems.push(
                 "stream_log must keep something for a while; use resumable(Resumable::Nothing) for none".to_owned(),
             );
+        }
+        if self.config.ages.healthy > self.config.ages.stale {
+            self.problems.push("age_limits: a session cannot be stale before it is no longer healthy".to_owned());
         }
         self.problems.extend(self.config.limits.problems());
         #[cfg(feature = "reconnect")]

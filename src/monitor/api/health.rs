@@ -11,6 +11,7 @@ use crate::monitor::access::Grant;
 use crate::monitor::answer::{Refusal, asks_for, json};
 use crate::monitor::feed::hub::Hub;
 use crate::monitor::stats::Health;
+use crate::session::millis;
 
 /// Sessions of recent activity.
 const RECENT: usize = 20;
@@ -20,14 +21,24 @@ const RECENT: usize = 20;
 struct Told {
     #[serde(flatten)]
     health: Health,
+    age_limits: Limits,
     access: Grant,
+}
+
+/// When a session counts as what.
+#[derive(Clone, Serialize)]
+struct Limits {
+    healthy_ms: u64,
+    stale_ms: u64,
 }
 
 pub(crate) async fn respond(hub: &Hub, access: Grant, parts: &Parts) -> Result<Response<ResponseBody>, Refusal> {
     let store = &hub.engine.store;
-    let vitals = store.vitals(&hub.ages).await.map_err(Refusal::store_away)?;
+    let ages = &hub.engine.config.ages;
+    let vitals = store.vitals(ages).await.map_err(Refusal::store_away)?;
     let recent = store.page(None, None, RECENT).await.map_err(Refusal::store_away)?;
-    let told = Told { health: Health::of(&vitals, &recent), access };
+    let age_limits = Limits { healthy_ms: millis(ages.healthy), stale_ms: millis(ages.stale) };
+    let told = Told { health: Health::of(&vitals, &recent), age_limits, access };
     let tag = entity_tag(&told);
     let mut response = match asks_for(parts, &tag) {
         true => json(StatusCode::OK, &told),

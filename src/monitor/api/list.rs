@@ -101,7 +101,7 @@ async fn find(
         let is_last = page.len() < MOST;
         for session in page {
             let place = Place { last_seen: session.last_seen, key: session.key };
-            if wanted.wants(&session, now, &hub.ages) {
+            if wanted.wants(&session, now, &hub.engine.config.ages) {
                 if found.len() == limit {
                     return Ok((found, from));
                 }

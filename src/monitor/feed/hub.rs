@@ -19,7 +19,7 @@ use super::watch;
 use crate::engine::Engine;
 use crate::monitor::stats::Stats;
 use crate::session::Timestamp;
-use crate::store::{AgeLimits, StoreError, StoreErrorKind};
+use crate::store::{StoreError, StoreErrorKind};
 
 /// Updates a viewer may be behind before it has to attach again.
 const BACKLOG: usize = 1024;
@@ -32,7 +32,6 @@ const CATCH_UP: Duration = Duration::from_secs(1);
 
 pub(crate) struct Hub {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) ages: AgeLimits,
     feed: Mutex<Feed>,
     updates: broadcast::Sender<Published>,
     looked: Notify,
@@ -91,7 +90,6 @@ impl Hub {
         let feed = Feed { marks: None, kept: VecDeque::new(), stats: None, state: State::Live, bytes: 0 };
         Self {
             engine,
-            ages: AgeLimits::default(),
             feed: Mutex::new(feed),
             updates: broadcast::Sender::new(BACKLOG),
             looked: Notify::new(),

@@ -107,7 +107,7 @@ impl Hub {
     }
 
     async fn fresh_stats(&self) -> Option<Arc<Stats>> {
-        let vitals = self.engine.store.vitals(&self.ages).await.ok();
+        let vitals = self.engine.store.vitals(&self.engine.config.ages).await.ok();
         let stats = vitals.map(|vitals| Arc::new(Stats::of(&vitals))).or_else(|| self.stats())?;
         self.know_at_first(&stats);
         Some(stats)

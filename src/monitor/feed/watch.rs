@@ -216,7 +216,7 @@ impl Hub {
         if self.viewers() == 0 {
             return;
         }
-        let Ok(vitals) = self.engine.store.vitals(&self.ages).await else { return };
+        let Ok(vitals) = self.engine.store.vitals(&self.engine.config.ages).await else { return };
         let stats = Stats::of(&vitals);
         let shown = if activity { self.seen_lately(vitals.now).await } else { Vec::new() };
         if self.stats().as_deref() != Some(&stats) || !shown.is_empty() {

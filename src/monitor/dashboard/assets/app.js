@@ -70,7 +70,9 @@ function status() {
 /** @param {any} answer What `health` tells */
 function told(answer) {
 	if (paused) return;
-	showStats(answer);
+	model.stats = answer;
+	pending.stats = true;
+	draw();
 	showHealth(answer, (client) => see({ client }));
 }
 

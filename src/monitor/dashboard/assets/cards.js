@@ -87,7 +87,7 @@ function showClients(clients, onClient) {
 		const share = svg('rect', { width: (100 * client.sessions) / most, height: 10, class: 'fill opened' });
 		const picture = svg('svg', { viewBox: '0 0 100 10', preserveAspectRatio: 'none', class: 'chart bar', 'aria-hidden': true }, share);
 		const label = `${name}: show its ${counted(client.sessions, 'session')}`;
-		const choose = h('button', { class: 'link', 'aria-label': label, onclick: () => onClient(client.client_type) }, name);
+		const choose = h('button', { class: 'link', 'aria-label': label, title: name, onclick: () => onClient(client.client_type) }, name);
 		return h('li', {}, choose, h('span', { class: 'quiet' }, number(client.sessions)), picture);
 	};
 	const more = clients.length - LISTED;

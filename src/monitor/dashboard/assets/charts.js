@@ -31,7 +31,7 @@ export function sparkline(values, what) {
 	const step = 100 / Math.max(1, values.length - 1);
 	const at = (/** @type {number} */ value) => (high === low ? 10 : 18 - (16 * (value - low)) / (high - low));
 	const points = values.map((value, index) => `${(index * step).toFixed(1)},${at(value).toFixed(1)}`).join(' ');
-	const said = `${what}: from ${number(values[0])} to ${number(values[values.length - 1])}, between ${number(low)} and ${number(high)}`;
+	const said = `${what}: from ${number(values[0])} to ${number(values[values.length - 1])}`;
 	return image(said, '0 0 100 20', 'spark', [svg('polyline', { points, class: 'line' })]);
 }
 
@@ -59,13 +59,8 @@ export function columns(hours) {
 	});
 	return [
 		image(said, `0 0 ${hours.length * 10} 60`, 'hours', groups),
-		h(
-			'figcaption',
-			{ class: 'axis' },
-			h('span', {}, hour(hours[0].at)),
-			h('span', { class: 'keys' }, key('opened', 'opened'), key('reconnected', 'came back'), `highest ${number(most)}`),
-			h('span', {}, 'now'),
-		),
+		h('p', { class: 'axis' }, h('span', {}, hour(hours[0].at)), h('span', {}, 'now')),
+		h('figcaption', { class: 'axis' }, key('opened', 'opened'), key('reconnected', 'came back'), `highest ${number(most)}`),
 		table(hours),
 	];
 }

@@ -109,7 +109,7 @@ export async function askToken(why, signedIn) {
 /** @type {[string, string][]} */
 const KEYS = [
 	['/', 'Search'],
-	['j or ↓, k or ↑', 'Next, previous session (arrows within the table)'],
+	['j, k, ↓, ↑', 'Next, previous session (arrows within the table)'],
 	['Enter', 'Open the session'],
 	['Esc', 'Close what is open; in the search, empty it'],
 	['c', 'Copy the key of the open session'],

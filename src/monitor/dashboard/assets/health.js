@@ -2,6 +2,7 @@
 
 import { Refused } from './api.js';
 import { byId, write } from './dom.js';
+import { AGES } from './query.js';
 
 /** How often it is asked for, and how soon after something happened. */
 const OFTEN_MS = 30_000;
@@ -39,6 +40,8 @@ export class Health {
 		try {
 			const answer = await this.#api.health();
 			this.access = answer.access;
+			const { healthy_ms: healthy, stale_ms: stale } = answer.age_limits;
+			Object.assign(AGES, { healthy, stale });
 			byId('problem').hidden = true;
 			this.#showAccess();
 			this.#told(answer);

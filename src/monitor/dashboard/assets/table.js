@@ -36,7 +36,7 @@ export class Table {
 		this.#body = byId('rows');
 		this.#heads = COLUMNS.map(([name, text, kind]) => {
 			const button = h('button', { onclick: () => told.onSort(name) }, text);
-			return h('th', { scope: 'col', class: kind }, button);
+			return h('th', { scope: 'col', role: 'columnheader', class: kind }, button);
 		});
 		byId('table').querySelector('thead tr')?.append(...this.#heads);
 		this.#body.addEventListener('click', ({ target }) => {
@@ -103,9 +103,8 @@ export class Table {
 	/** @returns {{matching: number, shown: number, isSorted: boolean}} @param {View} view */
 	draw(view) {
 		const shown = this.#order.slice(0, this.limit);
-		const focused = this.#focusedKey();
 		const stays = new Set(shown);
-		const neighbour = focused && !stays.has(focused) ? this.#neighbourOf(focused, stays) : null;
+		const focused = this.#focused();
 		for (const [key, row] of this.#rows) {
 			if (stays.has(key)) continue;
 			row.tr.remove();
@@ -118,7 +117,7 @@ export class Table {
 			else this.#body.insertBefore(row.tr, place);
 		}
 		this.tick();
-		if (neighbour) this.#rows.get(neighbour)?.button.focus();
+		if (focused >= 0 && this.#focused() < 0) this.#focusAt(focused);
 		return { matching: this.#order.length, shown: shown.length, isSorted: this.#isSorted(shown, view) };
 	}
 
@@ -134,21 +133,13 @@ export class Table {
 	/** @param {string} key @returns {Row} */
 	#make(key) {
 		const button = h('button', { class: 'link mono', 'aria-haspopup': 'dialog' }, key);
-		const cells = COLUMNS.map(([name, , kind]) => h('td', { class: kind }, name === 'session' ? button : null));
+		const cells = COLUMNS.map(([name, , kind]) => h('td', { role: 'cell', class: kind }, name === 'session' ? button : null));
 		cells[1].append(h('bdi'), ' ', h('bdi', { class: 'quiet' }));
 		cells[2].append(h('span', { class: 'mark', 'aria-hidden': 'true' }), h('span'));
-		const tr = h('tr', { 'data-key': key }, ...cells);
+		const tr = h('tr', { role: 'row', 'data-key': key }, ...cells);
 		const row = { tr, cells, button };
 		this.#rows.set(key, row);
 		return row;
-	}
-
-	/** @param {string} key @param {Set<string>} stays */
-	#neighbourOf(key, stays) {
-		const keys = Array.from(this.#body.children, (row) => /** @type {HTMLElement} */ (row).dataset.key ?? '');
-		const at = keys.indexOf(key);
-		const staying = (/** @type {string} */ other) => stays.has(other);
-		return keys.slice(at).find(staying) ?? keys.slice(0, at).findLast(staying) ?? null;
 	}
 
 	/** @param {string[]} shown @param {View} view */
@@ -158,8 +149,15 @@ export class Table {
 		return sessions.every((session, index) => index === 0 || compare(sessions[index - 1], session) <= 0);
 	}
 
-	#focusedKey() {
-		return /** @type {HTMLElement | null} */ (document.activeElement?.closest('tr[data-key]') ?? null)?.dataset.key ?? null;
+	/** The place of the row that has the focus. */
+	#focused() {
+		return [...this.#body.children].findIndex((row) => row.contains(document.activeElement));
+	}
+
+	/** @param {number} place Or the nearest one that there is */
+	#focusAt(place) {
+		const rows = this.#body.children;
+		rows[Math.max(0, Math.min(rows.length - 1, place))]?.querySelector('button')?.focus();
 	}
 
 	/** @param {string} key @returns {boolean} */
@@ -171,10 +169,7 @@ export class Table {
 
 	/** Moves the focus by a row. @param {1 | -1} by */
 	step(by) {
-		const rows = [...this.#body.children];
-		const at = rows.findIndex((row) => row.contains(document.activeElement));
-		const to = at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + by));
-		/** @type {HTMLElement | null | undefined} */ (rows[to]?.querySelector('button'))?.focus();
+		this.#focusAt(this.#focused() + by);
 	}
 
 	/** All that match, in their order. @returns {Session[]} */
