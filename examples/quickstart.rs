@@ -78,6 +78,9 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let endpoint = format!("http://{}/mcp", server.address()?);
     println!("MCP endpoint: {endpoint} — try:\n");
     println!("  npx @modelcontextprotocol/inspector --cli {endpoint} --method tools/list\n");
-    println!("How its sessions fare:\n\n  curl -s http://{}/api/mcp/sessions/health\n", server.address()?);
+    println!(
+        "Dashboard: http://{address}/ — or, as JSON:\n\n  curl -s http://{address}/api/mcp/sessions/health\n",
+        address = server.address()?
+    );
     server.serve(app, sessions).await
 }
