@@ -26,7 +26,7 @@ use serde_json::Value;
 use crate::harness::process::Process;
 
 /// A gateway in front of `upstream`.
-async fn gateway(upstream: &str, arguments: &[&str]) -> Process {
+pub(crate) async fn gateway(upstream: &str, arguments: &[&str]) -> Process {
     Process::example("gateway", &[&["--upstream", upstream], arguments].concat()).await
 }
 

@@ -20,4 +20,5 @@ mod secrets;
 mod shutdown;
 mod store_redis;
 mod streams;
+mod stress;
 mod telemetry;

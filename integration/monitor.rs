@@ -3,14 +3,18 @@
 mod access;
 mod acting;
 mod dice;
+mod faults;
 mod frames;
 mod greeting;
 mod health;
 mod history;
+mod hostile;
 mod leaving;
 mod list;
 mod mounts;
+mod replayed;
 mod socket;
+mod stalled;
 mod viewer;
 
 use tower_mcp_sessions::monitor::{Access, MonitorBuilder};

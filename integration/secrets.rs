@@ -1,63 +1,21 @@
 //! Nothing the layer says at `TRACE`, in an answer or in an error shows the secret half of a session id: people get its key.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::json;
 use tower::Layer;
-use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::eventually;
 use crate::harness::inner::{OnInitialize, Scripted};
+use crate::harness::log::Log;
 use crate::harness::raw::{Client, SESSION_ID, Session, Whole, initialize};
 use crate::harness::replica::{Replica, layer};
 
 on_every_backend! {
     no_secret_is_ever_said,
     what_handlers_can_print_shows_no_secret,
-}
-
-/// Everything this process has logged.
-#[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// Captures from now on. There is one log per process, whoever asks first.
-    pub(crate) fn capture() -> Self {
-        static LOG: OnceLock<Log> = OnceLock::new();
-        let start = || {
-            let log = Self::default();
-            tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(log.clone()).init();
-            log
-        };
-        LOG.get_or_init(start).clone()
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
 }
 
 /// Expects that `said` holds neither an id nor a good part of its secret, in whatever spelling.

@@ -11,14 +11,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::ready;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use tokio::sync::watch;
 use tower_mcp_sessions::store::{
     AgeLimits, Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, EventHead, EventLog, EventSignal,
     EventSlice, Heard, Inbox, Letters, Lifetimes, Limiter, ListenCursor, Listening, LogLimits, LogSlice, MemoryStore,
-    Opening, Place, Posted, Presence, QuestionName, Rate, Reconnected, Reconnection, RedisStore, Refusal, ReplicaId,
-    Revival, SessionStore, Shaped, Shaping, Store, StoreError, StoreErrorKind, StreamLog, StreamName, Survey, Swept,
-    Taken, Touch, Touched, Vitals, WindowName,
+    Opening, Place, Posted, Presence, QuestionName, Rate, Reconnected, Reconnection, RedisStore, RedisStoreBuilder,
+    Refusal, ReplicaId, Revival, SessionStore, Shaped, Shaping, Store, StoreError, StoreErrorKind, StreamLog,
+    StreamName, Survey, Swept, Taken, Touch, Touched, Vitals, WindowName,
 };
 use tower_mcp_sessions::{EndReason, NewSession, SessionKey, SessionRecord, SessionStatus, SessionView};
 
@@ -38,15 +38,41 @@ impl Backend {
     pub(crate) async fn store(self) -> SharedStore {
         match self {
             Self::Memory => SharedStore::new(Arc::new(MemoryStore::new()), None),
-            Self::Redis => in_redis(RedisServer::start(), 1).await,
-            Self::ShardedRedis => in_redis(RedisServer::start(), 16).await,
+            Self::Redis => in_redis(|store| store.response_timeout(PATIENCE)).await,
+            Self::ShardedRedis => in_redis(|store| store.shards(16).response_timeout(PATIENCE)).await,
         }
     }
 }
 
-async fn in_redis(server: RedisServer, shards: u16) -> SharedStore {
-    let store = RedisStore::builder(server.url()).shards(shards).connect().await.expect("the private Redis answers");
+/// How long a Redis may take to answer: no requirement, but long enough for a machine on which many tests run at once. Who
+/// finds it too slow goes on without it, and counts by himself.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A store in a private Redis, with these options.
+pub(crate) async fn in_redis(options: impl FnOnce(RedisStoreBuilder) -> RedisStoreBuilder) -> SharedStore {
+    let server = RedisServer::start();
+    let store = options(RedisStore::builder(server.url())).connect().await.expect("the private Redis answers");
     SharedStore::new(Arc::new(store), Some(server))
+}
+
+impl SharedStore {
+    /// An empty store for tests that keep the machine busy: Redis may take its time.
+    pub(crate) async fn patient(backend: Backend) -> Self {
+        match backend {
+            Backend::Memory => backend.store().await,
+            Backend::Redis | Backend::ShardedRedis => {
+                let (server, patience) = (RedisServer::start(), Duration::from_secs(10));
+                let store = RedisStore::builder(server.url()).response_timeout(patience).connect().await;
+                Self::new(Arc::new(store.expect("the private Redis answers")), Some(server))
+            }
+        }
+    }
+
+    /// A store of its own in a Redis that is there, as another process has it.
+    pub(crate) async fn in_the_same(server: &RedisServer) -> Self {
+        let store = RedisStore::connect(&server.url()).await.expect("the private Redis answers");
+        Self::new(Arc::new(store), None)
+    }
 }
 
 /// Makes a test of each scenario, an `async fn(Backend)`, for each backend.
@@ -89,6 +115,7 @@ struct Ledger {
     down: AtomicBool,
     bus_is_silent: AtomicBool,
     bus_is_down: AtomicBool,
+    events_are_shaken: AtomicBool,
     disconnected: Mutex<Vec<SessionKey>>,
     ended: Mutex<Vec<(SessionKey, EndReason)>>,
     departures: AtomicU64,
@@ -121,6 +148,11 @@ impl SharedStore {
     /// From now on the bus loses every message, and nobody notices.
     pub(crate) fn silence_bus(&self) {
         self.ledger.bus_is_silent.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on, whoever listens to events misses some, hears some twice, and some in another order.
+    pub(crate) fn shake_events(&self) {
+        self.ledger.events_are_shaken.store(true, Ordering::SeqCst);
     }
 
     /// From now on nobody can begin to listen to the bus.
@@ -393,7 +425,24 @@ impl EventLog for SharedStore {
         }
         let signals = self.reached()?.hear_events().await?;
         let ledger = Arc::clone(&self.ledger);
-        Ok(signals.filter(move |_| ready(!ledger.bus_is_silent.load(Ordering::SeqCst))).boxed())
+        let signals = signals.filter(move |_| ready(!ledger.bus_is_silent.load(Ordering::SeqCst)));
+        let ledger = Arc::clone(&self.ledger);
+        let (mut heard, mut held) = (0_u32, None);
+        let shaken = signals.flat_map(move |signal| {
+            heard += 1;
+            let told = match heard % 5 {
+                _ if !ledger.events_are_shaken.load(Ordering::SeqCst) => vec![signal],
+                0 => Vec::new(),
+                1 => vec![signal.clone(), signal],
+                2 => {
+                    held = Some(signal);
+                    Vec::new()
+                }
+                _ => [Some(signal), held.take()].into_iter().flatten().collect(),
+            };
+            stream::iter(told)
+        });
+        Ok(shaken.boxed())
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod faketime;
 pub(crate) mod gate;
 pub(crate) mod in_flight;
 pub(crate) mod inner;
+pub(crate) mod log;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod random;

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::json;
-use tokio::time::Instant;
 use tower_mcp_sessions::monitor::{Access, MonitorBuilder, Role};
 use tower_mcp_sessions::{RateLimits, ReconnectKeys, SessionLayerBuilder};
 
 use super::{api, trio};
 use crate::harness::backend::{Backend, on_every_backend};
-use crate::harness::eventually::within;
+use crate::harness::eventually::{soon, within};
 use crate::harness::raw::{Client, SESSION_ID};
 use crate::harness::trio::Trio;
 
@@ -22,8 +21,8 @@ on_every_backend! {
     other_sites_write_nothing,
 }
 
-/// How old a verdict from a cache may be.
-const BOUND: Duration = Duration::from_secs(1);
+/// How old a verdict from a cache may be, and what a busy machine takes to ask again.
+const BOUND: Duration = Duration::from_secs(3);
 
 type Options = fn(MonitorBuilder) -> MonitorBuilder;
 
@@ -50,7 +49,10 @@ async fn a_session_is_ended_by_an_operator_where_that_is_allowed(backend: Backen
         let path = format!("/{}", session.key());
         let answer = api(&trio.replicas[1], &path).delete().await.whole().await;
         assert_eq!(answer.status.as_u16(), status, "{}", answer.text());
-        assert_eq!(session.works().await, status == 403);
+        match status {
+            204 => drop(within(BOUND, "it has ended", async || !session.works().await).await),
+            _ => assert!(session.works().await, "what is refused ends nothing"),
+        }
     }
 }
 
@@ -61,12 +63,10 @@ async fn an_end_holds_on_every_replica_and_closes_the_streams(backend: Backend) 
     let path = format!("/{}", everywhere[0].key());
     let answer = api(&trio.replicas[1], &path).delete().await.whole().await;
     assert_eq!((answer.status, answer.body.len()), (StatusCode::NO_CONTENT, 0));
-    let ended = Instant::now();
     for session in &everywhere {
         within(BOUND, "it has ended", async || session.status().await == StatusCode::NOT_FOUND).await;
     }
-    listening.rest().await;
-    assert!(ended.elapsed() < BOUND * 2, "the stream closed after {:?}", ended.elapsed());
+    soon("the stream closes", listening.rest()).await;
     for replica in &trio.replicas {
         assert_eq!(api(replica, &path).get().await.status, StatusCode::NOT_FOUND);
         assert_eq!(api(replica, &path).delete().await.status, StatusCode::NOT_FOUND, "once");

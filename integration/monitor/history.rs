@@ -19,6 +19,7 @@ use super::viewer::{Book, Transport, Viewer};
 use crate::harness::backend::{Backend, SharedStore};
 use crate::harness::eventually::{eventually, within};
 use crate::harness::raw::{Client, RECONNECT_TOKEN, SESSION_ID, Session, VERSION, initialize, notification};
+use crate::harness::replica::Replica;
 use crate::harness::size::size;
 use crate::harness::trio::Trio;
 
@@ -51,24 +52,29 @@ fn options(_: usize, builder: SessionLayerBuilder) -> SessionLayerBuilder {
 }
 
 async fn all_viewers_end_in_the_truth(backend: Backend) {
-    let store = backend.store().await;
+    let cuts = viewers_of_a_history(backend.store().await, size(1000, 3000), size(250, 100)).await;
+    assert!(cuts >= size(50, 1000), "{cuts}");
+}
+
+/// Watches so many sessions live and end. Some viewers are cut off all the time, after so many milliseconds on average; returns
+/// how often.
+pub(super) async fn viewers_of_a_history(store: SharedStore, sessions: usize, cut_every: usize) -> usize {
     let trio = Arc::new(Trio::monitored(store, options, |m| m.access(Access::loopback_only())).await);
     let mut dice = Dice::new();
     let addresses = trio.replicas.each_ref().map(|replica| replica.address);
-    let cut_every = size(250, 100) as u64;
     let mut viewers = Vec::new();
     for replica in addresses {
         for transport in Transport::ALL {
             // One stays where it is, one moves from replica to replica.
             viewers.push(Viewer::follow(transport, vec![replica], dice.fork(), None));
-            viewers.push(Viewer::follow(transport, addresses.to_vec(), dice.fork(), Some(cut_every)));
+            viewers.push(Viewer::follow(transport, addresses.to_vec(), dice.fork(), Some(cut_every as u64)));
         }
     }
     eventually("all viewers watch", async || viewers.iter().all(|viewer| viewer.book().cursor.is_some())).await;
 
     let begun = Instant::now();
-    let sessions = size(1000, 3000) as u64;
-    let clients = (0..CLIENTS).map(|_| tokio::spawn(live(Arc::clone(&trio), dice.fork(), sessions / CLIENTS)));
+    let sessions = sessions as u64 / CLIENTS;
+    let clients = (0..CLIENTS).map(|_| tokio::spawn(live(Arc::clone(&trio), dice.fork(), sessions)));
     join_all(clients.collect::<Vec<_>>()).await.into_iter().for_each(|lived| lived.expect("a client lived"));
     within(IDLE * 5, "nobody is active any more", async || trio.store.counts().await.0 == 0).await;
 
@@ -97,11 +103,11 @@ async fn all_viewers_end_in_the_truth(backend: Backend) {
         assert_eq!((book.snapshots, book.misfits), (1, 0));
     }
     println!("{all_cuts} cuts");
-    assert!(all_cuts >= size(50, 1000), "{all_cuts}");
+    all_cuts
 }
 
 /// What the store itself says.
-struct Truth {
+pub(super) struct Truth {
     /// Status and generation.
     sessions: BTreeMap<String, (String, u64, String)>,
     events: Vec<(String, u64, String)>,
@@ -109,16 +115,26 @@ struct Truth {
 
 impl Truth {
     async fn of(trio: &Trio) -> Self {
-        let sessions = listed(&Client::of(&trio.replicas[0])).await;
-        let (active, disconnected) = trio.store.counts().await;
-        assert_eq!(sessions.len() as u64, active + disconnected, "the list is whole");
-        Self { sessions, events: events(&trio.store).await }
+        Self::at(&trio.replicas[0], &trio.store).await
     }
 
-    fn is_told_by(&self, book: &Book) -> bool {
-        let told: BTreeMap<_, _> = book.sessions.iter().map(|(key, session)| (key.clone(), essence(session))).collect();
+    pub(super) async fn at(replica: &Replica, store: &SharedStore) -> Self {
+        let sessions = listed(&Client::of(replica)).await;
+        let (active, disconnected) = store.counts().await;
+        assert_eq!(sessions.len() as u64, active + disconnected, "the list is whole");
+        Self { sessions, events: events(store).await }
+    }
+
+    /// Whether a viewer knows how it ended, and was told of everything since it began.
+    pub(super) fn is_told_by(&self, book: &Book) -> bool {
         let is_complete = book.snapshots > 1 || book.told.len() == self.events.len();
-        told == self.sessions && is_complete && book.state == "live"
+        self.holds(book) && is_complete
+    }
+
+    /// Whether a viewer knows how it ended.
+    pub(super) fn holds(&self, book: &Book) -> bool {
+        let told: BTreeMap<_, _> = book.sessions.iter().map(|(key, session)| (key.clone(), essence(session))).collect();
+        told == self.sessions && book.state == "live"
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::harness::eventually::soon;
 use crate::harness::replica::Replica;
@@ -121,9 +121,15 @@ impl Socket {
 
     /// The same, without a limit on how long it may take.
     pub(super) async fn read(&mut self) -> Result<Value, Code> {
+        let text = self.read_text().await?;
+        Ok(serde_json::from_str(&text).expect("JSON in a frame"))
+    }
+
+    /// The next frame as it came, or how the socket ended.
+    pub(super) async fn read_text(&mut self) -> Result<Utf8Bytes, Code> {
         loop {
             match self.stream.next().await {
-                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).expect("JSON in a frame")),
+                Some(Ok(Message::Text(text))) => return Ok(text),
                 Some(Ok(Message::Close(frame))) => return Err(frame.map(|frame| frame.code.into())),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return Err(None),

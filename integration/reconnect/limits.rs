@@ -13,7 +13,7 @@ use tower_mcp_sessions::store::Rate;
 
 use super::audit::Told;
 use super::open_doors;
-use crate::harness::backend::Backend;
+use crate::harness::backend::{Backend, SharedStore};
 use crate::harness::raw::{Client, Whole};
 use crate::harness::trio::Trio;
 
@@ -28,9 +28,14 @@ pub(super) fn at_most(most: u32) -> Option<Rate> {
 
 /// Three replicas behind a proxy of their own, which tells where a client is.
 async fn limited(backend: Backend, limits: RateLimits) -> (Trio, Told) {
+    limited_on(backend.store().await, limits).await
+}
+
+/// The same on a store that there is already.
+async fn limited_on(store: SharedStore, limits: RateLimits) -> (Trio, Told) {
     let told = Told::default();
     let behind_proxy = |_, builder| told.by(open_doors(builder)).trusted_proxy("127.0.0.1").rate_limits(limits.clone());
-    (Trio::with_monitor(backend, behind_proxy).await, told)
+    (Trio::monitored(store, behind_proxy, |monitor| monitor).await, told)
 }
 
 /// The client at an address, as the proxy tells it.

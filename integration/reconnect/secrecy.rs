@@ -9,10 +9,10 @@ use super::forge::Forged;
 use super::{Door, Holder, KID, REVISION, SECRET, TOKEN_MEMBER, api, call_tool, open_doors};
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::inner::OnInitialize;
+use crate::harness::log::Log;
 use crate::harness::raw::{Client, RECONNECT_NONCE, RECONNECT_TOKEN, SESSION_ID, Whole, initialize, modern};
 use crate::harness::tap::Tap;
 use crate::harness::trio::Trio;
-use crate::secrets::Log;
 
 on_every_backend! {
     no_secret_of_a_reconnect_is_ever_said,

@@ -3,8 +3,8 @@
 use tower_mcp_sessions::{RateLimits, ReconnectOutcome as O};
 
 use super::super::{Door, Holder, REVISION};
-use super::{ONE, OTHER, at_most, from, limited, retry_after};
-use crate::harness::backend::{Backend, on_every_backend};
+use super::{ONE, OTHER, at_most, from, limited, limited_on, retry_after};
+use crate::harness::backend::{Backend, in_redis, on_every_backend};
 use crate::harness::eventually::eventually;
 use crate::harness::raw::initialize;
 use crate::harness::trio::Trio;
@@ -79,7 +79,7 @@ async fn without_the_store_nothing_is_opened_and_a_flood_is_refused(backend: Bac
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_redis_is_not_waited_for_by_the_limits() {
     let limits = RateLimits { reconnects_per_address: at_most(4), ..RateLimits::off() };
-    let (trio, _) = limited(Backend::Redis, limits).await;
+    let (trio, _) = limited_on(in_redis(|hasty| hasty).await, limits).await;
     let holder = Holder::open(&from(&trio.client(), ONE)).await;
     let redis = trio.store.redis().expect("a Redis");
     redis.pause();

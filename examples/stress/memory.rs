@@ -1,0 +1,98 @@
+//! What the server's processes weigh, and how many sessions are open, again and again while scenarios run.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+
+use crate::evidence::Evidence;
+use crate::options::Options;
+use crate::report::Sample;
+
+/// How often to look; so often, that long runs keep a few thousand samples.
+const OFTEN: Duration = Duration::from_millis(250);
+const SAMPLES: usize = 2_000;
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Looks until it is dropped.
+pub struct Scale {
+    samples: Arc<Mutex<Vec<Sample>>>,
+    task: JoinHandle<()>,
+}
+
+impl Scale {
+    /// Looks once, and goes on looking in the background.
+    pub async fn begin(options: &Options, http: &reqwest::Client, evidence: &Arc<Evidence>) -> Self {
+        let began = Instant::now();
+        let (pids, pages, http) = (options.pid.clone(), options.metrics.clone(), http.clone());
+        let samples = Arc::<Mutex<Vec<Sample>>>::default();
+        let (kept, evidence) = (Arc::clone(&samples), Arc::clone(evidence));
+        keep(&kept, look(&pids, &pages, &http, &evidence, began).await);
+        let task = tokio::spawn(async move {
+            let mut pause = OFTEN;
+            loop {
+                tokio::time::sleep(pause).await;
+                if keep(&kept, look(&pids, &pages, &http, &evidence, began).await) {
+                    pause *= 2;
+                }
+            }
+        });
+        Self { samples, task }
+    }
+
+    pub fn samples(&self) -> Vec<Sample> {
+        self.samples.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Scale {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Keeps a sample; if there are too many by now, every second one goes.
+fn keep(samples: &Mutex<Vec<Sample>>, sample: Sample) -> bool {
+    let mut samples = samples.lock().unwrap_or_else(PoisonError::into_inner);
+    samples.push(sample);
+    let is_full = samples.len() > SAMPLES;
+    if is_full {
+        let mut at = 0;
+        samples.retain(|_| {
+            at += 1;
+            at % 2 == 1
+        });
+    }
+    is_full
+}
+
+async fn look(pids: &[u32], pages: &[String], http: &reqwest::Client, evidence: &Evidence, began: Instant) -> Sample {
+    let sessions = evidence.open();
+    let mut weights: Vec<Option<u64>> = pids.iter().map(|pid| resident(*pid)).collect();
+    for page in pages {
+        weights.push(told(http, page).await);
+    }
+    let known = !weights.is_empty();
+    let memory_bytes = weights.into_iter().sum::<Option<u64>>().filter(|_| known);
+    Sample { at_seconds: began.elapsed().as_secs_f64(), sessions, memory_bytes }
+}
+
+/// The resident memory of a process on this machine.
+pub fn resident(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// What a Prometheus page tells of the process behind it.
+pub async fn told(http: &reqwest::Client, page: &str) -> Option<u64> {
+    let text = http.get(page).timeout(PATIENCE).send().await.ok()?.text().await.ok()?;
+    let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+    let value = lines.find_map(|line| {
+        let rest = line.strip_prefix("process_resident_memory_bytes")?;
+        let after_labels = rest.rsplit_once('}').map_or(rest, |(_, value)| value);
+        after_labels.split_whitespace().next()?.parse::<f64>().ok()
+    });
+    value.map(|bytes| bytes as u64)
+}
