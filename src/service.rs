@@ -88,7 +88,7 @@ where
     let head = exchange.engine.config.origins.check(&parts).and_then(|()| classify::head(&parts));
     let answered = match head {
         Ok(Head::PassThrough) => {
-            timer.is_modern();
+            timer.note_modern();
             let span = span::of_head(&parts);
             Box::pin(exchange.pass_unread(parts, body).instrument(span)).await
         }
@@ -122,7 +122,7 @@ where
     let span = span::of_message(&parts, &body);
     match classify::post(declared, payload) {
         Ok(Post::PassThrough) => {
-            timer.is_modern();
+            timer.note_modern();
             Box::pin(exchange.pass_read(parts, body).instrument(span)).await
         }
         Ok(Post::Handshake(id)) => Box::pin(exchange.handshake(parts, body, &id).instrument(span)).await,

@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
 use std::sync::{Arc, Mutex};
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use http_body_util::Full;
 use serde_json::json;
-use tracing::field::{Field, Visit};
+use tower::{Layer as _, ServiceExt};
+use tracing::field::{Empty, Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Level, Subscriber};
+use tracing::{Instrument, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
 use crate::harness::backend::Backend;
-use crate::harness::raw::{SESSION_ID, VERSION, modern};
+use crate::harness::raw::{SESSION_ID, VERSION, modern, request};
 use crate::harness::trio::Trio;
 
 pub(super) type Fields = BTreeMap<&'static str, String>;
@@ -100,4 +103,24 @@ async fn a_message_is_told_of_by_method_tool_and_session_key() {
 
     let all = format!("{:?}", spans.0.lock().unwrap());
     assert!(!all.contains(secret), "a secret is told of");
+}
+
+#[tokio::test]
+async fn a_span_of_the_applications_own_is_left_alone() {
+    let spans = Spans::default();
+    let wanted = Targets::new().with_target("application", Level::DEBUG);
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(wanted).with(spans.clone()));
+    let trio = Trio::start(Backend::Memory).await;
+    let service = trio.layers[0].layer(trio.inners[0].clone());
+    let call = Request::post("/mcp")
+        .header(header::HOST, "localhost")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ACCEPT, "application/json, text/event-stream")
+        .header(SESSION_ID, "A".repeat(43))
+        .body(Full::<Bytes>::from(request(1, "tools/list", json!({})).to_string()))
+        .unwrap();
+    let own = tracing::debug_span!(target: "application", "own", mcp.session.id = Empty, error.type = Empty);
+    let refused = service.oneshot(call).instrument(own).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::NOT_FOUND);
+    assert_eq!(spans.last(), Fields::new());
 }

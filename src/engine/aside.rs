@@ -3,13 +3,14 @@
 
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+#[cfg(feature = "reconnect")]
 use tokio::time::Instant;
 
 use crate::engine::Engine;
-use crate::rate::{Rate, SlidingWindow};
+use crate::rate::Rate;
 use crate::store::{Refusal, StoreError};
 
 /// Refusals that one replica records: under a flood of them the log would soon hold nothing else. All of them are audited.
@@ -21,14 +22,7 @@ const WAITING: usize = 256;
 #[derive(Default)]
 pub(crate) struct Asides {
     modern: AtomicU64,
-    refused: Mutex<Refused>,
-}
-
-#[derive(Default)]
-struct Refused {
-    waiting: Vec<Refusal>,
-    recorded: SlidingWindow,
-    began: Option<Instant>,
+    refused: Mutex<Vec<Refusal>>,
 }
 
 impl Asides {
@@ -37,23 +31,21 @@ impl Asides {
         self.modern.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Notes a refused reconnect.
-    #[cfg(feature = "reconnect")]
-    pub(crate) fn note_refusal(&self, refusal: Refusal) {
-        let now = Instant::now();
-        let mut refused = self.refused();
-        let since = now.saturating_duration_since(*refused.began.get_or_insert(now));
-        if refused.waiting.len() < WAITING && refused.recorded.take(&RECORDED, since).is_none() {
-            refused.waiting.push(refusal);
-        }
-    }
-
-    fn refused(&self) -> std::sync::MutexGuard<'_, Refused> {
+    fn refused(&self) -> MutexGuard<'_, Vec<Refusal>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Engine {
+    /// Notes a refused reconnect.
+    #[cfg(feature = "reconnect")]
+    pub(crate) fn note_refusal(&self, refusal: Refusal) {
+        let mut waiting = self.asides.refused();
+        if waiting.len() < WAITING && self.local_limits.take("refusals", &RECORDED, Instant::now()).is_none() {
+            waiting.push(refusal);
+        }
+    }
+
     /// Tells the store. What cannot be told is kept for the next time.
     pub(super) async fn tell_asides(&self) {
         if let Err(error) = self.tell_modern().await {
@@ -77,12 +69,12 @@ impl Engine {
     }
 
     async fn tell_refusals(&self) -> Result<(), StoreError> {
-        let mut waiting = mem::take(&mut self.asides.refused().waiting).into_iter();
+        let mut waiting = mem::take(&mut *self.asides.refused()).into_iter();
         while let Some(refusal) = waiting.next() {
             if let Err(error) = self.store.record_refusal(&refusal).await {
                 let mut refused = self.asides.refused();
-                let later = mem::take(&mut refused.waiting);
-                refused.waiting.extend([refusal].into_iter().chain(waiting).chain(later).take(WAITING));
+                let later = mem::take(&mut *refused);
+                refused.extend([refusal].into_iter().chain(waiting).chain(later).take(WAITING));
                 return Err(error);
             }
         }

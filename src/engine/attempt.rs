@@ -49,7 +49,7 @@ impl Attempt {
     fn note_refusal(&self) {
         let ReconnectAttempt { outcome, door, session, .. } = self.told;
         if !matches!(outcome, ReconnectOutcome::Reconnected | ReconnectOutcome::Unavailable) {
-            self.engine.asides.note_refusal(Refusal { session, outcome, door });
+            self.engine.note_refusal(Refusal { session, outcome, door });
         }
     }
 

@@ -163,7 +163,7 @@ impl Engine {
     }
 
     /// Says that the store failed, where an operator looks, and turns it into the answer for the client.
-    pub(crate) fn store_failed(&self, what: &str, key: &SessionKey, error: &StoreError) -> Rejection {
+    pub(crate) fn store_failed(&self, what: &'static str, key: &SessionKey, error: &StoreError) -> Rejection {
         metrics::store_failed(what);
         tracing::warn!(session = %key, operation = what, %error, cause = cause(error), "the session store failed; answering 503");
         Rejection::StoreUnavailable
@@ -171,7 +171,7 @@ impl Engine {
 
     /// The same, for what concerns no session.
     #[cfg(feature = "reconnect")]
-    pub(crate) fn store_away(&self, what: &str, error: &StoreError) -> Rejection {
+    pub(crate) fn store_away(&self, what: &'static str, error: &StoreError) -> Rejection {
         metrics::store_failed(what);
         tracing::warn!(operation = what, %error, cause = cause(error), "the session store failed; answering 503");
         Rejection::StoreUnavailable

@@ -1,5 +1,6 @@
 //! What the monitor says: JSON, never kept by a cache; a refusal tells the person what to do.
 
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
@@ -13,9 +14,14 @@ use crate::telemetry::metrics;
 
 /// A JSON answer.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<ResponseBody> {
-    let text = serde_json::to_string(value).expect("what is answered is plain data");
-    let mut response = Response::new(ResponseBody::whole(text));
+    let mut response = written(serde_json::to_string(value).expect("what is answered is plain data"));
     *response.status_mut() = status;
+    response
+}
+
+/// The same, of what is written already.
+pub(crate) fn written(json: impl Into<Bytes>) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::whole(json));
     let fields = response.headers_mut();
     fields.insert(header::CONTENT_TYPE, headers::JSON);
     fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -34,8 +40,27 @@ pub(crate) fn moved_to_directory(path: &str) -> Response<ResponseBody> {
     response
 }
 
+/// An answer under its tag; the tag alone (304) if the asker has it already.
+pub(crate) fn tagged(
+    parts: &Parts,
+    name: &str,
+    answer: impl FnOnce() -> Response<ResponseBody>,
+) -> Response<ResponseBody> {
+    let tag = HeaderValue::from_str(&format!("\"{name}\"")).expect("a tag is visible ASCII");
+    let mut response = match asks_for(parts, &tag) {
+        true => answer(),
+        false => {
+            let mut unchanged = Response::new(ResponseBody::whole(""));
+            *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
+            unchanged
+        }
+    };
+    response.headers_mut().insert(header::ETAG, tag);
+    response
+}
+
 /// Whether the asker does not have what is tagged so already.
-pub(crate) fn asks_for(parts: &Parts, tag: &HeaderValue) -> bool {
+fn asks_for(parts: &Parts, tag: &HeaderValue) -> bool {
     let known = parts.headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let mut tags = known.flat_map(|value| value.split(',')).map(|tag| tag.trim().trim_start_matches("W/"));
     !tags.any(|known| known == "*" || known.as_bytes() == tag.as_bytes())

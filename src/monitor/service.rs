@@ -132,7 +132,7 @@ impl Monitor {
             Route::Health => api::health::respond(self.viewing(role)?, self.grant(role), &parts).await,
             Route::Poll => api::poll::respond(self.viewing(role)?, &parts).await,
             Route::Detail(key) => api::detail::respond(self.viewing(role)?, key).await,
-            Route::OpenApi => Ok(api::openapi::respond(self.viewing(role)?)),
+            Route::OpenApi => self.viewing(role).map(|_| api::openapi::respond()),
             Route::Page | Route::Asset(_) if role.is_none() && !self.access.takes_bearer() => Ok(dashboard::denied()),
             Route::Page => Ok(dashboard::page(&parts)),
             Route::Asset(path) => dashboard::asset(&parts, &path),

@@ -49,6 +49,7 @@ pub use stream_log::{
     Appended, Heard, ListenCursor, Listening, LogLimits, LogSlice, StreamLog, StreamName, StreamState,
 };
 
+pub(crate) use survey::Age;
 pub use survey::{AgeLimits, Ages, Bucket, Place, Survey, Vitals};
 
 /// All that the layer needs of a store. Implemented for everything that implements the parts.

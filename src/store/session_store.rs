@@ -58,9 +58,9 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// Gives a session a new secret and makes it active, seen now; its generation rises by one. Of several callers that name
     /// the same generation exactly one gets [`Reconnected::Done`], but for its own retries: one that names the same generation
-    /// and the same nonce within [`Reconnection::RETRY_WINDOW`] sets the secret once more and gets the same generation again. One that brings the secret and
-    /// the handshake that the session has already takes nothing of what its holder did since.
-    /// A session whose retention has passed is gone.
+    /// and the same nonce within [`Reconnection::RETRY_WINDOW`] sets the secret once more and gets the same generation again.
+    /// One that brings the secret and the handshake that the session has already takes nothing of what its holder did since. A
+    /// session whose retention has passed is gone.
     ///
     /// With it the old holder's streams and open questions are forgotten and its listener is superseded; what its listening
     /// stream had not delivered is kept for the next one. With a new handshake, shaping calls are forgotten too.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use crate::event::SessionView;
@@ -48,6 +48,26 @@ pub struct AgeLimits {
     pub healthy: Duration,
     /// Idle for longer: stale; between the two: aging.
     pub stale: Duration,
+}
+
+/// By how long a session was idle.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Age {
+    Healthy,
+    Aging,
+    Stale,
+}
+
+impl AgeLimits {
+    /// What a session counts as that was idle for so long.
+    pub(crate) fn age(&self, idle: Duration) -> Age {
+        match idle {
+            idle if idle < self.healthy => Age::Healthy,
+            idle if idle > self.stale => Age::Stale,
+            _ => Age::Aging,
+        }
+    }
 }
 
 impl Default for AgeLimits {

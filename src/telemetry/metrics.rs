@@ -42,8 +42,8 @@ pub(crate) fn reconnect_attempted(door: &'static str, outcome: ReconnectOutcome)
     count!("mcp_sessions_reconnect_attempts_total", "door" => door, "outcome" => outcome.as_str());
 }
 
-pub(crate) fn store_failed(operation: &str) {
-    count!("mcp_sessions_store_errors_total", "operation" => operation.to_owned());
+pub(crate) fn store_failed(operation: &'static str) {
+    count!("mcp_sessions_store_errors_total", "operation" => operation);
 }
 
 /// A request, from its arrival to the head of its answer.
@@ -66,7 +66,7 @@ impl RequestTimer {
 
     /// It belongs to a revision without sessions.
     #[cfg_attr(not(feature = "metrics"), expect(clippy::unused_self, reason = "there is nothing to note then"))]
-    pub(crate) const fn is_modern(&mut self) {
+    pub(crate) const fn note_modern(&mut self) {
         #[cfg(feature = "metrics")]
         {
             self.era = "modern";

@@ -34,7 +34,7 @@ struct Params<'a> {
 
 /// The span of a message that was POSTed, or none if nobody asked for it.
 pub(crate) fn of_message(parts: &Parts, body: &[u8]) -> Span {
-    if !tracing::enabled!(target: TARGET, tracing::Level::DEBUG) {
+    if !is_wanted() {
         return Span::none();
     }
     let named = serde_json::from_slice::<Named<'_>>(body).unwrap_or(Named { method: None, params: None });
@@ -44,10 +44,15 @@ pub(crate) fn of_message(parts: &Parts, body: &[u8]) -> Span {
 
 /// The span of a modern message whose body is not looked at: its head says what it is (MCP 2026-07-28, Standard Headers).
 pub(crate) fn of_head(parts: &Parts) -> Span {
-    if !tracing::enabled!(target: TARGET, tracing::Level::DEBUG) || parts.method != Method::POST {
+    if !is_wanted() || parts.method != Method::POST {
         return Span::none();
     }
     span(parts, text(parts, "mcp-method"), text(parts, "mcp-name"))
+}
+
+/// Whether anybody asked for these spans. If not, the current span is the application's own, and none of our business.
+fn is_wanted() -> bool {
+    tracing::enabled!(target: TARGET, tracing::Level::DEBUG)
 }
 
 fn text(parts: &Parts, name: impl AsHeaderName) -> Option<&str> {
@@ -78,12 +83,16 @@ fn span(parts: &Parts, method: Option<&str>, name: Option<&str>) -> Span {
 
 /// The message belongs to this session: its key is told, never its id.
 pub(crate) fn concerns(session: &SessionKey) {
-    Span::current().record("mcp.session.id", display(session));
+    if is_wanted() {
+        Span::current().record("mcp.session.id", display(session));
+    }
 }
 
 /// The layer refused it with this status.
 pub(crate) fn refused(status: http::StatusCode) {
-    Span::current().record("error.type", status.as_u16());
+    if is_wanted() {
+        Span::current().record("error.type", status.as_u16());
+    }
 }
 
 fn cut(text: &str) -> &str {

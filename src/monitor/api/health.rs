@@ -1,6 +1,7 @@
 //! `GET /api/mcp/sessions/health`: how the sessions fare, in the shape its consumers have always known.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures::future::try_join;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
@@ -8,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::body::ResponseBody;
 use crate::monitor::access::Grant;
-use crate::monitor::answer::{Refusal, asks_for, json};
+use crate::monitor::answer::{Refusal, json, tagged};
 use crate::monitor::feed::hub::Hub;
 use crate::monitor::stats::Health;
 use crate::session::millis;
@@ -35,29 +36,19 @@ struct Limits {
 pub(crate) async fn respond(hub: &Hub, access: Grant, parts: &Parts) -> Result<Response<ResponseBody>, Refusal> {
     let store = &hub.engine.store;
     let ages = &hub.engine.config.ages;
-    let vitals = store.vitals(ages).await.map_err(Refusal::store_away)?;
-    let recent = store.page(None, None, RECENT).await.map_err(Refusal::store_away)?;
+    let asked = try_join(store.vitals(ages), store.page(None, None, RECENT)).await;
+    let (vitals, recent) = asked.map_err(Refusal::store_away)?;
     let age_limits = Limits { healthy_ms: millis(ages.healthy), stale_ms: millis(ages.stale) };
     let told = Told { health: Health::of(&vitals, &recent), age_limits, access };
-    let tag = entity_tag(&told);
-    let mut response = match asks_for(parts, &tag) {
-        true => json(StatusCode::OK, &told),
-        false => {
-            let mut unchanged = Response::new(ResponseBody::whole(""));
-            *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
-            unchanged
-        }
-    };
-    response.headers_mut().insert(header::ETAG, tag);
+    let mut response = tagged(parts, &digest_of(&told), || json(StatusCode::OK, &told));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(response)
 }
 
 /// Names everything but the time it was asked for.
-fn entity_tag(told: &Told) -> HeaderValue {
+fn digest_of(told: &Told) -> String {
     let mut timeless = told.clone();
     timeless.health.timestamp.clear();
     let text = serde_json::to_vec(&timeless).expect("counts are plain data");
-    let digest = URL_SAFE_NO_PAD.encode(&Sha256::digest(text)[..12]);
-    HeaderValue::from_str(&format!("\"{digest}\"")).expect("base64url is visible ASCII")
+    URL_SAFE_NO_PAD.encode(&Sha256::digest(text)[..12])
 }

@@ -2,32 +2,23 @@
 
 use http::request::Parts;
 use http::{Response, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::body::ResponseBody;
 use crate::event::SessionView;
 use crate::monitor::answer::{Refusal, json};
-use crate::monitor::feed::cursor::parse_place;
+use crate::monitor::feed::cursor::{parse_place, place_text};
 use crate::monitor::feed::hub::Hub;
 use crate::monitor::query::Query;
 use crate::monitor::stats::rfc3339;
 use crate::session::{SessionStatus, Timestamp, millis};
-use crate::store::{AgeLimits, Place, StoreError};
+use crate::store::{Age, AgeLimits, Place, StoreError};
 
 /// Sessions on a page, unless asked otherwise; and at most.
 const PAGE: usize = 50;
 const MOST: usize = 500;
 /// Sessions looked at for one page: a rare one may take several, which the cursor leads through.
 const SCANNED: usize = 5_000;
-
-/// By how long a session was idle.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Age {
-    Healthy,
-    Aging,
-    Stale,
-}
 
 /// Which sessions.
 struct Wanted {
@@ -81,7 +72,7 @@ pub(crate) async fn respond(hub: &Hub, parts: &Parts) -> Result<Response<Respons
     let (sessions, next) = find(hub, &wanted, from, limit, now).await.map_err(Refusal::store_away)?;
     let list = List {
         sessions: sessions.into_iter().map(|session| Listed::of(session, now)).collect(),
-        next_cursor: next.map(|place| format!("{}:{}", place.last_seen.0, place.key)),
+        next_cursor: next.as_ref().map(place_text),
         timestamp: rfc3339(now),
     };
     Ok(json(StatusCode::OK, &list))
@@ -96,9 +87,11 @@ async fn find(
     now: Timestamp,
 ) -> Result<(Vec<SessionView>, Option<Place>), StoreError> {
     let (mut found, mut scanned) = (Vec::new(), 0);
+    // One more than wanted tells whether there is a next page.
+    let batch = if wanted.takes_any() { limit + 1 } else { MOST };
     loop {
-        let page = hub.engine.store.page(wanted.status, from.as_ref(), MOST).await?;
-        let is_last = page.len() < MOST;
+        let page = hub.engine.store.page(wanted.status, from.as_ref(), batch).await?;
+        let is_last = page.len() < batch;
         for session in page {
             let place = Place { last_seen: session.last_seen, key: session.key };
             if wanted.wants(&session, now, &hub.engine.config.ages) {
@@ -119,14 +112,15 @@ async fn find(
 }
 
 impl Wanted {
+    /// Whether nothing is left out of what the store gives.
+    const fn takes_any(&self) -> bool {
+        self.age.is_none() && self.client.is_none() && self.text.is_none()
+    }
+
     fn wants(&self, session: &SessionView, now: Timestamp, ages: &AgeLimits) -> bool {
         let client = self.client.as_ref().is_none_or(|name| session.origin.client.name == *name);
         let text = self.text.as_ref().is_none_or(|text| session.mentions(text));
-        let age = match now.since(session.last_seen) {
-            idle if idle < ages.healthy => Age::Healthy,
-            idle if idle > ages.stale => Age::Stale,
-            _ => Age::Aging,
-        };
-        client && text && self.age.is_none_or(|wanted| wanted == age)
+        let age = self.age.is_none_or(|wanted| wanted == ages.age(now.since(session.last_seen)));
+        client && text && age
     }
 }

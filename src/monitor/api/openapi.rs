@@ -3,18 +3,13 @@
 use http::{HeaderValue, Response, header};
 
 use crate::body::ResponseBody;
-use crate::monitor::feed::hub::Hub;
-use crate::protocol::headers;
+use crate::monitor::answer::written;
 
 const DOCUMENT: &str = include_str!("openapi.json");
 
-/// For whoever may look at the sessions.
-pub(crate) fn respond(_: &Hub) -> Response<ResponseBody> {
-    let mut response = Response::new(ResponseBody::whole(DOCUMENT));
-    let fields = response.headers_mut();
-    fields.insert(header::CONTENT_TYPE, headers::JSON);
-    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    fields.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+pub(crate) fn respond() -> Response<ResponseBody> {
+    let mut response = written(DOCUMENT);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
 

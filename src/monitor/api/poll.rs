@@ -3,17 +3,16 @@
 
 use std::sync::Arc;
 
+use http::Response;
 use http::request::Parts;
-use http::{HeaderValue, Response, header};
 
 use crate::body::ResponseBody;
-use crate::monitor::answer::Refusal;
+use crate::monitor::answer::{Refusal, written};
 use crate::monitor::feed::cursor::Cursor;
 use crate::monitor::feed::filter::Filter;
 use crate::monitor::feed::hub::Hub;
 use crate::monitor::feed::update::Mode;
 use crate::monitor::query::Query;
-use crate::protocol::headers;
 
 pub(crate) async fn respond(hub: &Arc<Hub>, parts: &Parts) -> Result<Response<ResponseBody>, Refusal> {
     let query = Query::of(&parts.uri);
@@ -23,8 +22,5 @@ pub(crate) async fn respond(hub: &Arc<Hub>, parts: &Parts) -> Result<Response<Re
         true => update.json().clone(),
         false => update.filtered(|told| filter.wants(told, update.mode == Mode::Snapshot)).json().clone(),
     };
-    let mut response = Response::new(ResponseBody::whole(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, headers::JSON);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(written(body))
 }

@@ -18,7 +18,7 @@ use http::{HeaderValue, Response, StatusCode};
 use sha2::{Digest, Sha256};
 
 use self::files::{ASSETS, DENIED, File, INDEX};
-use super::answer::Refusal;
+use super::answer::{Refusal, tagged};
 use crate::body::ResponseBody;
 
 /// What stands in the page for the digest.
@@ -28,19 +28,19 @@ const PLACE: &str = "{digest}";
 struct Shell {
     digest: String,
     page: String,
-    tag: HeaderValue,
+    tag: String,
 }
 
 static SHELL: LazyLock<Shell> = LazyLock::new(|| {
     let digest = digest(ASSETS.iter().flat_map(|file| [file.name, file.text]));
     let page = INDEX.text.replace(PLACE, &digest);
-    let tag = quoted(&self::digest([page.as_str()]));
+    let tag = self::digest([page.as_str()]);
     Shell { digest, page, tag }
 });
 
 /// The page.
 pub(super) fn page(parts: &Parts) -> Response<ResponseBody> {
-    answer(parts, INDEX.media_type, SHELL.page.as_str(), SHELL.tag.clone(), "no-cache")
+    answer(parts, INDEX.media_type, SHELL.page.as_str(), &SHELL.tag, "no-cache")
 }
 
 /// An asset by what its path says after `assets/`. Another digest is another version's: what it links to is not here.
@@ -48,8 +48,8 @@ pub(super) fn asset(parts: &Parts, path: &str) -> Result<Response<ResponseBody>,
     let named = path.split_once('/').filter(|(digest, _)| *digest == SHELL.digest);
     let found = named.and_then(|(_, name)| ASSETS.iter().find(|file| file.name == name));
     let File { name, media_type, text } = found.ok_or(Refusal::new(StatusCode::NOT_FOUND, OUTDATED))?;
-    let tag = quoted(&format!("{}-{name}", SHELL.digest));
-    Ok(answer(parts, media_type, text, tag, "public, max-age=31536000, immutable"))
+    let tag = format!("{}-{name}", SHELL.digest);
+    Ok(answer(parts, media_type, text, &tag, "public, max-age=31536000, immutable"))
 }
 
 /// For somebody who is not let in, and could not get in with a token: how to.
@@ -66,19 +66,11 @@ fn answer(
     parts: &Parts,
     media_type: &'static str,
     text: &'static str,
-    tag: HeaderValue,
+    tag: &str,
     caching: &'static str,
 ) -> Response<ResponseBody> {
-    let mut response = match super::answer::asks_for(parts, &tag) {
-        true => Response::new(ResponseBody::whole(text)),
-        false => {
-            let mut unchanged = Response::new(ResponseBody::whole(""));
-            *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
-            unchanged
-        }
-    };
+    let mut response = tagged(parts, tag, || Response::new(ResponseBody::whole(text)));
     dress(&mut response, media_type, caching);
-    response.headers_mut().insert(header::ETAG, tag);
     response
 }
 
@@ -105,10 +97,6 @@ fn digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
         hash.update(text);
     }
     URL_SAFE_NO_PAD.encode(&hash.finalize()[..9])
-}
-
-fn quoted(tag: &str) -> HeaderValue {
-    HeaderValue::from_str(&format!("\"{tag}\"")).expect("base64url and names of files are visible ASCII")
 }
 
 #[cfg(test)]

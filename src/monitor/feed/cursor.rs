@@ -128,13 +128,18 @@ impl std::fmt::Display for Reading {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}:{}", self.pages, self.since.0, if self.is_second { 2 } else { 1 })?;
         match &self.place {
-            Some(place) => write!(f, ":{}:{}", place.last_seen.0, place.key),
+            Some(place) => write!(f, ":{}", place_text(place)),
             None => Ok(()),
         }
     }
 }
 
-/// Reads a place as [`Reading`] writes it, and as the list's pages do.
+/// A place as cursors hold it.
+pub(crate) fn place_text(place: &Place) -> String {
+    format!("{}:{}", place.last_seen.0, place.key)
+}
+
+/// Reads it back.
 pub(crate) fn parse_place(text: &str) -> Option<Place> {
     let (last_seen, key) = text.split_once(':')?;
     Some(Place { last_seen: Timestamp(last_seen.parse().ok()?), key: SessionKey::parse(key)? })

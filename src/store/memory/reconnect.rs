@@ -47,10 +47,10 @@ impl MemoryStore {
         if !is_late {
             entry.wire.change_hands();
             entry.log.forget_calls();
-        }
-        if let Some(handshake) = change.handshake.as_ref().filter(|_| !is_late) {
-            entry.handshake = handshake.clone();
-            entry.wire.forget_shapings();
+            if let Some(handshake) = &change.handshake {
+                entry.handshake = handshake.clone();
+                entry.wire.forget_shapings();
+            }
         }
         let (generation, created_at, inbox) =
             (entry.record.generation, entry.record.created_at, entry.wire.last_letter());

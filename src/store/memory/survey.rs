@@ -10,7 +10,7 @@ use super::state::{Entry, State};
 use crate::event::SessionView;
 use crate::id::SessionKey;
 use crate::session::{SessionStatus, Timestamp, millis};
-use crate::store::{AgeLimits, Ages, Bucket, Place, StoreError, Survey, Vitals};
+use crate::store::{Age, AgeLimits, Ages, Bucket, Place, StoreError, Survey, Vitals};
 
 /// Clients told of.
 const CLIENTS: usize = 50;
@@ -67,10 +67,10 @@ impl Survey for MemoryStore {
 }
 
 fn count_age(mut found: Ages, now: Timestamp, last_seen: Timestamp, limits: &AgeLimits) -> Ages {
-    match now.since(last_seen) {
-        idle if idle < limits.healthy => found.healthy += 1,
-        idle if idle > limits.stale => found.stale += 1,
-        _ => found.aging += 1,
+    match limits.age(now.since(last_seen)) {
+        Age::Healthy => found.healthy += 1,
+        Age::Aging => found.aging += 1,
+        Age::Stale => found.stale += 1,
     }
     found
 }
