@@ -16,6 +16,7 @@ on_every_backend! {
     hello_is_answered_with_a_welcome_a_snapshot_and_then_what_happens,
     a_cursor_of_one_replica_is_good_on_another,
     a_cursor_that_is_none_leads_to_a_snapshot,
+    counts_are_told_at_first_when_they_change_and_to_whoever_comes_back,
     a_filter_keeps_others_away_and_can_be_changed,
     whoever_does_not_say_hello_is_sent_away,
     a_token_may_come_with_hello,
@@ -111,6 +112,30 @@ async fn a_cursor_that_is_none_leads_to_a_snapshot(backend: Backend) {
     let error = socket.next().await;
     assert_eq!(error["t"], "error", "{error}");
     assert_eq!(socket.update().await["mode"], "snapshot");
+}
+
+async fn counts_are_told_at_first_when_they_change_and_to_whoever_comes_back(backend: Backend) {
+    let trio = open_trio(backend).await;
+    let session = trio.open().await;
+    let mut socket = Socket::hello(&trio.replicas[0]).await;
+    let total = |update: &Value| update["stats"]["status_breakdown"]["total"].as_u64();
+    let snapshot = socket.update().await;
+    assert_eq!(total(&snapshot), Some(1), "{snapshot}");
+    // It was used, which moves no session from one count to another.
+    assert_eq!(session.call("tools/list", json!({})).await.status, StatusCode::OK);
+    let used = socket.update().await;
+    assert_eq!((types(&used), &used["stats"]), (vec!["session_updated"], &Value::Null), "{used}");
+    trio.open().await;
+    let cursor = loop {
+        let update = socket.update().await;
+        if total(&update) == Some(2) {
+            break update["to"].as_str().unwrap().to_owned();
+        }
+        assert_eq!(total(&update), None, "{update}");
+    };
+    let mut again = Socket::resume(&trio.replicas[0], &cursor).await;
+    let update = again.update().await;
+    assert_eq!((&update["from"], &update["to"], total(&update)), (&json!(cursor), &json!(cursor), Some(2)));
 }
 
 async fn a_filter_keeps_others_away_and_can_be_changed(backend: Backend) {

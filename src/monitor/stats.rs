@@ -111,6 +111,14 @@ impl Stats {
             eras: Eras { legacy_sessions: total, modern_requests_24h: day.modern },
         }
     }
+
+    /// The same but for what changes with every request.
+    pub(crate) fn without_drift(&self) -> Self {
+        let mut steady = self.clone();
+        steady.connection_health.avg_duration_seconds = 0;
+        steady.eras.modern_requests_24h = 0;
+        steady
+    }
 }
 
 impl Health {

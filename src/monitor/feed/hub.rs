@@ -12,6 +12,7 @@ use tokio::sync::{Notify, broadcast};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::counts::Counts;
 use super::cursor::{Cursor, Mark};
 use super::snapshot::Snapshot;
 use super::update::{State, Told, Update};
@@ -72,7 +73,7 @@ struct Feed {
     /// Where it ends; `None` before the store was first looked at.
     marks: Option<Vec<Mark>>,
     kept: VecDeque<Arc<Update>>,
-    stats: Option<Arc<Stats>>,
+    counts: Counts,
     state: State,
     bytes: u64,
 }
@@ -87,7 +88,7 @@ pub(crate) struct Attached {
 
 impl Hub {
     pub(crate) fn new(engine: Arc<Engine>) -> Self {
-        let feed = Feed { marks: None, kept: VecDeque::new(), stats: None, state: State::Live, bytes: 0 };
+        let feed = Feed { marks: None, kept: VecDeque::new(), counts: Counts::default(), state: State::Live, bytes: 0 };
         Self {
             engine,
             feed: Mutex::new(feed),
@@ -158,13 +159,18 @@ impl Hub {
         self.feed().state
     }
 
-    pub(crate) fn stats(&self) -> Option<Arc<Stats>> {
-        self.feed().stats.clone()
+    pub(super) fn stats(&self) -> Option<Arc<Stats>> {
+        self.feed().counts.latest()
     }
 
-    /// Counts that the first viewers were given need not be told to them again.
-    pub(super) fn know_at_first(&self, stats: &Arc<Stats>) {
-        self.feed().stats.get_or_insert_with(|| Arc::clone(stats));
+    /// Takes in what was counted for all viewers: whether they have to be told.
+    pub(super) fn learn(&self, stats: &Arc<Stats>) -> bool {
+        self.feed().counts.learn(stats)
+    }
+
+    /// Takes in what one viewer is told.
+    pub(super) fn told_one(&self, stats: &Arc<Stats>) {
+        self.feed().counts.told_one(stats);
     }
 
     pub(crate) fn viewers(&self) -> usize {
@@ -181,7 +187,8 @@ impl Hub {
         let mut feed = self.feed();
         let from = Cursor::at(feed.marks.clone().unwrap_or_else(|| marks.clone()));
         let update = Update::delta(from, Cursor::at(marks.clone()), at, events);
-        let update = Arc::new(update.with(feed.state, feed.stats.clone()));
+        let stats = feed.counts.due();
+        let update = Arc::new(update.with(feed.state, stats));
         feed.marks = Some(marks);
         feed.keep(&update);
         // Nobody watching is fine.
@@ -189,11 +196,10 @@ impl Hub {
     }
 
     /// Says how things are, without an event.
-    pub(super) fn publish_state(&self, state: State, stats: Option<Arc<Stats>>, at: Timestamp, shown: Vec<Told>) {
+    pub(super) fn publish_state(&self, state: State, at: Timestamp, shown: Vec<Told>) {
         let marks = {
             let mut feed = self.feed();
             feed.state = state;
-            feed.stats = stats.or_else(|| feed.stats.take());
             feed.marks.clone()
         };
         if let Some(marks) = marks {
@@ -223,6 +229,15 @@ impl Hub {
             }
         };
         Some(Attached { missed, coming: self.updates.subscribe(), bytes: feed.bytes })
+    }
+
+    /// The same for a viewer who was away: at its end stands how things are, which may have changed without an event.
+    pub(super) fn come_back(&self, cursor: &Cursor) -> Option<Attached> {
+        let mut attached = self.read_on(cursor)?;
+        let end = attached.missed.last().map_or(cursor, |update| &update.to).clone();
+        let update = Update::delta(end.clone(), end, self.time(), Vec::new());
+        attached.missed.push(Arc::new(update.with(self.state(), self.stats())));
+        Some(attached)
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `update` | what is told? |
 //! | `cursor` | where does a viewer stand? |
+//! | `counts` | when is it news how many there are? |
 //! | `hub` | what do all viewers of a replica share? |
 //! | `watch` | how does the hub learn what happens, and that it missed nothing? |
 //! | `snapshot` | what does a viewer get that does not stand in the row? |
@@ -11,6 +12,7 @@
 //! | `pace` | how long may a viewer take, and how many may there be? |
 //! | `ws`, `frame`, `sse` | how does it get there? (Polling is [`Hub::poll`](hub::Hub::poll).) |
 
+mod counts;
 pub(crate) mod cursor;
 pub(crate) mod filter;
 mod frame;

@@ -58,7 +58,7 @@ impl Hub {
 
     /// Attaches where a cursor stands, if nothing is missing from there on.
     async fn attach_at(&self, cursor: &Cursor) -> Result<Option<Attached>, StoreError> {
-        if let Some(attached) = self.read_on(cursor) {
+        if let Some(attached) = self.come_back(cursor) {
             return Ok(Some(attached));
         }
         for (part, (theirs, ours)) in cursor.marks.iter().zip(&self.marks().await?).enumerate() {
@@ -67,12 +67,12 @@ impl Hub {
             }
         }
         self.catch_up(cursor).await;
-        if let Some(attached) = self.read_on(cursor) {
+        if let Some(attached) = self.come_back(cursor) {
             return Ok(Some(attached));
         }
         let Some(missed) = self.missed(cursor, &self.marks().await?).await? else { return Ok(None) };
-        let attached = self.read_on(&missed.to).map(|mut attached| {
-            attached.missed.insert(0, Arc::new(missed.with(self.state(), self.stats())));
+        let attached = self.come_back(&missed.to).map(|mut attached| {
+            attached.missed.insert(0, Arc::new(missed.with(self.state(), None)));
             attached
         });
         Ok(attached)
@@ -109,7 +109,7 @@ impl Hub {
     async fn fresh_stats(&self) -> Option<Arc<Stats>> {
         let vitals = self.engine.store.vitals(&self.engine.config.ages).await.ok();
         let stats = vitals.map(|vitals| Arc::new(Stats::of(&vitals))).or_else(|| self.stats())?;
-        self.know_at_first(&stats);
+        self.told_one(&stats);
         Some(stats)
     }
 

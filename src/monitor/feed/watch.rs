@@ -132,7 +132,7 @@ impl Hub {
         match self.reconcile().await {
             Ok(()) => {
                 if self.state() == State::Degraded {
-                    self.publish_state(State::Live, None, self.time(), Vec::new());
+                    self.publish_state(State::Live, self.time(), Vec::new());
                 }
                 true
             }
@@ -147,7 +147,7 @@ impl Hub {
     fn degrade(&self) {
         if self.state() == State::Live {
             tracing::warn!("the session store is away: viewers see the last that was known");
-            self.publish_state(State::Degraded, None, self.time(), Vec::new());
+            self.publish_state(State::Degraded, self.time(), Vec::new());
         }
     }
 
@@ -217,10 +217,10 @@ impl Hub {
             return;
         }
         let Ok(vitals) = self.engine.store.vitals(&self.engine.config.ages).await else { return };
-        let stats = Stats::of(&vitals);
+        let is_news = self.learn(&Arc::new(Stats::of(&vitals)));
         let shown = if activity { self.seen_lately(vitals.now).await } else { Vec::new() };
-        if self.stats().as_deref() != Some(&stats) || !shown.is_empty() {
-            self.publish_state(self.state(), Some(Arc::new(stats)), vitals.now, shown);
+        if is_news || !shown.is_empty() {
+            self.publish_state(self.state(), vitals.now, shown);
         }
     }
 
