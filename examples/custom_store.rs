@@ -24,7 +24,9 @@ use tower_mcp_sessions::store::{
     SessionStore, Shaped, Shaping, Store, StoreError, StreamLog, StreamName, Survey, Swept, Taken, Touch, Touched,
     Vitals, WindowName,
 };
-use tower_mcp_sessions::{EndReason, NewSession, SessionKey, SessionLayer, SessionRecord, SessionStatus, SessionView};
+use tower_mcp_sessions::{
+    ClientInfo, EndReason, NewSession, SessionKey, SessionLayer, SessionRecord, SessionStatus, SessionView,
+};
 
 #[path = "support/serve.rs"]
 mod serve;
@@ -278,8 +280,8 @@ impl<S: Store> Survey for Journal<S> {
         self.inside.page(status, from, max).await
     }
 
-    async fn count_modern(&self, requests: u64) -> Result<(), StoreError> {
-        self.inside.count_modern(requests).await
+    async fn count_modern(&self, client: &ClientInfo, requests: u64) -> Result<(), StoreError> {
+        self.inside.count_modern(client, requests).await
     }
 }
 

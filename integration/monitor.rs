@@ -3,6 +3,7 @@
 mod access;
 mod acting;
 mod dice;
+mod eras;
 mod faults;
 mod frames;
 mod greeting;

@@ -118,8 +118,8 @@ impl fmt::Display for Principal {
     }
 }
 
-/// `clientInfo` of the client's `initialize`: what it calls itself. Anybody can claim anything here.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// `clientInfo` of the client's `initialize`, or of a modern request's `_meta`: what it calls itself. Anybody can claim anything here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClientInfo {
     /// The client's name; empty if it gave none.
     #[serde(default, deserialize_with = "text_or_empty", skip_serializing_if = "String::is_empty")]
@@ -132,6 +132,11 @@ pub struct ClientInfo {
 impl ClientInfo {
     /// Longest name and version kept, in characters.
     const MAX_CHARS: usize = 128;
+
+    /// Reads it as a client wrote it. Missing or malformed parts read as empty.
+    pub(crate) fn from_json(text: &str) -> Self {
+        serde_json::from_str(text).map_or_else(|_| Self::default(), Self::bounded)
+    }
 
     /// Cut to what is worth keeping, control characters (line breaks, terminal escapes) replaced.
     pub(crate) fn bounded(self) -> Self {

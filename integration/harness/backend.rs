@@ -20,7 +20,7 @@ use tower_mcp_sessions::store::{
     Refusal, ReplicaId, Revival, SessionStore, Shaped, Shaping, Store, StoreError, StoreErrorKind, StreamLog,
     StreamName, Survey, Swept, Taken, Touch, Touched, Vitals, WindowName,
 };
-use tower_mcp_sessions::{EndReason, NewSession, SessionKey, SessionRecord, SessionStatus, SessionView};
+use tower_mcp_sessions::{ClientInfo, EndReason, NewSession, SessionKey, SessionRecord, SessionStatus, SessionView};
 
 use super::redis::RedisServer;
 
@@ -465,8 +465,8 @@ impl Survey for SharedStore {
         self.reached()?.page(status, from, max).await
     }
 
-    async fn count_modern(&self, requests: u64) -> Result<(), StoreError> {
-        self.reached()?.count_modern(requests).await
+    async fn count_modern(&self, client: &ClientInfo, requests: u64) -> Result<(), StoreError> {
+        self.reached()?.count_modern(client, requests).await
     }
 }
 

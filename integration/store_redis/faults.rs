@@ -11,7 +11,7 @@ use tower_mcp_sessions::store::{
     AgeLimits, Bus, BusMessage, BusSignal, EventLog, Inbox, Presence, QuestionName, Reconnected, Reconnection,
     RedisStore, ReplicaId, SessionStore, StoreErrorKind, StreamLog, Survey, TouchOutcome,
 };
-use tower_mcp_sessions::{EndReason, SessionKey, SessionStatus};
+use tower_mcp_sessions::{ClientInfo, EndReason, SessionKey, SessionStatus};
 
 use super::fixture::{LIFETIMES, LIMITS, change, kind, live_once, opened, patient, seen, session, stream, take};
 use crate::harness::eventually::found_within;
@@ -29,7 +29,7 @@ async fn ask_everything(store: &RedisStore, key: SessionKey) -> Vec<(&'static st
             )*
         };
     }
-    let touches = [seen(key)];
+    let (touches, client) = ([seen(key)], ClientInfo::default());
     ask! {
         "find" => store.find(&key),
         "blueprint" => store.blueprint(&key),
@@ -55,7 +55,7 @@ async fn ask_everything(store: &RedisStore, key: SessionKey) -> Vec<(&'static st
         "events" => store.events(0, 0, 10),
         "vitals" => store.vitals(&AgeLimits::default()),
         "page" => store.page(None, None, 10),
-        "count_modern" => store.count_modern(1),
+        "count_modern" => store.count_modern(&client, 1),
         "end" => store.end(&key, EndReason::ClosedByClient),
     }
     answers

@@ -128,7 +128,7 @@ async fn look_around(store: &RedisStore, key: &SessionKey) -> Result<(), StoreEr
     }
     let (outcome, door) = (ReconnectOutcome::TokenExpired, ReconnectDoor::Tool);
     store.record_refusal(&Refusal { session: Some(*key), outcome, door }).await?;
-    store.count_modern(1).await?;
+    store.count_modern(&ClientInfo::default(), 1).await?;
     assert!(store.vitals(&AgeLimits::default()).await?.active > 0);
     assert!(store.view(key).await?.is_some() && !store.page(None, None, 10).await?.is_empty());
     Ok(())

@@ -1,8 +1,8 @@
 //! *What is worth a note, and no operation of its own?* Refused reconnects and requests without a session are told to the store
 //! in passing, with the flushes.
 
+use std::collections::HashMap;
 use std::mem;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::engine::Engine;
 use crate::rate::Rate;
+use crate::session::ClientInfo;
 use crate::store::{Refusal, StoreError};
 
 /// Refusals that one replica records: under a flood of them the log would soon hold nothing else. All of them are audited.
@@ -18,17 +19,29 @@ const RECORDED: Rate = Rate { most: 20, per: Duration::from_secs(1) };
 /// Refusals that wait while the store is away.
 const WAITING: usize = 256;
 
+/// Clients of modern requests that are told apart between two flushes, and what they may say of themselves. Who is beyond counts
+/// as one that says nothing.
+const APART: usize = 50;
+const LONGEST: usize = 1024;
+
 /// What the store has not been told yet.
 #[derive(Default)]
 pub(crate) struct Asides {
-    modern: AtomicU64,
+    /// By what a client says of itself, as it wrote it.
+    modern: Mutex<HashMap<Box<str>, u64>>,
     refused: Mutex<Vec<Refusal>>,
 }
 
 impl Asides {
-    /// Counts a request of a revision without sessions.
-    pub(crate) fn count_modern(&self) {
-        self.modern.fetch_add(1, Ordering::Relaxed);
+    /// Counts a request of a revision without sessions, and what its client says of itself, as it wrote it.
+    pub(crate) fn count_modern(&self, client_info: Option<&str>) {
+        let mut modern = self.modern.lock().unwrap_or_else(PoisonError::into_inner);
+        let client = client_info.filter(|text| text.len() <= LONGEST).unwrap_or_default();
+        let client = if modern.len() < APART || modern.contains_key(client) { client } else { "" };
+        match modern.get_mut(client) {
+            Some(requests) => *requests += 1,
+            None => drop(modern.insert(client.into(), 1)),
+        }
     }
 
     fn refused(&self) -> MutexGuard<'_, Vec<Refusal>> {
@@ -57,15 +70,18 @@ impl Engine {
     }
 
     async fn tell_modern(&self) -> Result<(), StoreError> {
-        let requests = self.asides.modern.swap(0, Ordering::Relaxed);
-        if requests == 0 {
-            return Ok(());
+        let modern = || self.asides.modern.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = mem::take(&mut *modern()).into_iter();
+        while let Some((client, requests)) = counted.next() {
+            if let Err(error) = self.store.count_modern(&ClientInfo::from_json(&client), requests).await {
+                let mut later = modern();
+                for (client, requests) in [(client, requests)].into_iter().chain(counted) {
+                    *later.entry(client).or_default() += requests;
+                }
+                return Err(error);
+            }
         }
-        let told = self.store.count_modern(requests).await;
-        if told.is_err() {
-            self.asides.modern.fetch_add(requests, Ordering::Relaxed);
-        }
-        told
+        Ok(())
     }
 
     async fn tell_refusals(&self) -> Result<(), StoreError> {

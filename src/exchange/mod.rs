@@ -12,7 +12,7 @@
 //! | `close` | DELETE |
 //!
 //! `purpose` is what all of them agree on. `outcome` decides what becomes of an inner service's answer, `translate` makes its
-//! status one that a session's client understands, `lost` tells whether the inner service has forgotten the session, `relay`
+//! status one that a session's client understands, `overhear` tells who makes modern requests, `lost` tells whether the inner service has forgotten the session, `relay`
 //! carries what is not recorded, and `detach` lets work outlive its client.
 
 mod close;
@@ -22,6 +22,7 @@ mod incoming;
 mod listen;
 mod lost;
 mod outcome;
+mod overhear;
 mod pass;
 mod purpose;
 #[cfg(feature = "reconnect")]

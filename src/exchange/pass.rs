@@ -1,17 +1,20 @@
 //! Modern requests: everything stays inline, so that a client that leaves cancels its call (MCP 2026-07-28, Cancellation).
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::FutureExt;
 use http::request::Parts;
 use http::{Method, Request};
 use http_body::Body;
+use http_body_util::BodyExt;
 
+use super::overhear::Ear;
 use super::{Answered, Exchange};
 use crate::body::{BoxError, Exceeded, RequestBody};
 use crate::inner::InnerService;
-use crate::protocol::headers;
+use crate::protocol::{headers, message};
 use crate::rejection::Rejection;
 
 impl<S: InnerService> Exchange<S> {
@@ -25,19 +28,23 @@ impl<S: InnerService> Exchange<S> {
         if body.size_hint().lower() > limit as u64 {
             return Ok(Rejection::BodyTooLarge.answer(None));
         }
+        let mut ear = (parts.method != Method::OPTIONS).then(|| Ear::new(Arc::clone(&self.engine)));
+        let body = body.inspect_frame(move |frame| {
+            if let (Some(ear), Some(data)) = (&mut ear, frame.data_ref()) {
+                ear.hear(data);
+            }
+        });
         let (body, exceeded) = RequestBody::limited(body, limit);
         self.pass(parts, body, &exceeded).await
     }
 
     /// Passes a request whose body was looked at and found modern.
     pub(crate) async fn pass_read(self, parts: Box<Parts>, body: Bytes) -> Answered<S> {
+        self.engine.asides.count_modern(message::modern_client_info(&body));
         self.pass(parts, RequestBody::whole(body), &Exceeded::default()).await
     }
 
     async fn pass(mut self, mut parts: Box<Parts>, body: RequestBody, exceeded: &Exceeded) -> Answered<S> {
-        if parts.method != Method::OPTIONS {
-            self.engine.asides.count_modern();
-        }
         headers::take_ours(&mut parts.headers);
         let call = AssertUnwindSafe(self.inner.call(Request::from_parts(*parts, body)));
         let Ok(answered) = call.catch_unwind().await else { return Ok(Rejection::InnerPanicked.answer(None)) };

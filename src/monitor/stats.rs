@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::event::SessionView;
 use crate::session::{SessionStatus, Timestamp, millis};
-use crate::store::{Ages, Bucket, Vitals};
+use crate::store::{Ages, Bucket, ClientUse, Vitals};
 
 /// What `GET /api/mcp/sessions/health` answers.
 #[derive(Clone, Debug, Serialize)]
@@ -14,7 +14,7 @@ pub(crate) struct Health {
     #[serde(flatten)]
     pub(crate) stats: Stats,
     pub(crate) recent_activity: Vec<Activity>,
-    /// Live sessions by client, the most frequent first.
+    /// Who needs sessions, and who makes requests without: the former first.
     pub(crate) clients: Vec<Client>,
     /// The last 24 hours, by the hour.
     pub(crate) hours: Vec<Hour>,
@@ -63,6 +63,8 @@ pub(crate) struct Client {
     client_type: String,
     client_version: String,
     sessions: u64,
+    /// Made without a session, in this hour and the 23 before it.
+    modern_requests_24h: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -124,10 +126,11 @@ impl Stats {
 impl Health {
     /// Of the sessions last seen, and the time as the vitals tell it.
     pub(crate) fn of(vitals: &Vitals, recent: &[SessionView]) -> Self {
-        let client = |(name, version, sessions): &(String, String, u64)| Client {
-            client_type: name.clone(),
-            client_version: version.clone(),
-            sessions: *sessions,
+        let client = |of: &ClientUse| Client {
+            client_type: of.client.name.clone(),
+            client_version: of.client.version.clone(),
+            sessions: of.sessions,
+            modern_requests_24h: of.modern,
         };
         Self {
             stats: Stats::of(vitals),

@@ -265,6 +265,26 @@ pub(crate) fn client_info(initialize: &[u8]) -> ClientInfo {
         .map_or_else(|_| ClientInfo::default(), |read| read.params.client_info.bounded())
 }
 
+/// Who the client of a modern request says it is, as it wrote it: `clientInfo` in `_meta` (MCP 2026-07-28, General Fields).
+pub(crate) fn modern_client_info(request: &[u8]) -> Option<&str> {
+    #[derive(Deserialize)]
+    struct Request<'a> {
+        #[serde(borrow)]
+        params: Params<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Params<'a> {
+        #[serde(borrow, rename = "_meta")]
+        meta: Meta<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Meta<'a> {
+        #[serde(borrow, rename = "io.modelcontextprotocol/clientInfo")]
+        client_info: &'a RawValue,
+    }
+    serde_json::from_slice::<Request<'_>>(request).ok().map(|request| request.params.meta.client_info.get())
+}
+
 /// The protocol version an `initialize` answer settles on; `None` if it is no successful answer.
 pub(crate) fn negotiated_version(answer: &[u8]) -> Option<ProtocolVersion> {
     #[derive(Deserialize)]

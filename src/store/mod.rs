@@ -50,7 +50,7 @@ pub use stream_log::{
 };
 
 pub(crate) use survey::Age;
-pub use survey::{AgeLimits, Ages, Bucket, Place, Survey, Vitals};
+pub use survey::{AgeLimits, Ages, Bucket, ClientUse, Place, Survey, Vitals};
 
 /// All that the layer needs of a store. Implemented for everything that implements the parts.
 pub trait Store: SessionStore + StreamLog + Inbox + Presence + Limiter + EventLog + Survey + Bus {}

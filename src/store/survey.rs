@@ -1,5 +1,6 @@
 //! [`Survey`]: the sessions as a whole, for whoever looks after them.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use crate::event::SessionView;
 use crate::id::SessionKey;
-use crate::session::{SessionStatus, Timestamp};
+use crate::session::{ClientInfo, SessionStatus, Timestamp};
 
 /// Looks at all sessions together. None of it stands in a request's way.
 #[async_trait]
@@ -28,8 +29,8 @@ pub trait Survey: Send + Sync + 'static {
         max: usize,
     ) -> Result<Vec<SessionView>, StoreError>;
 
-    /// Counts requests of the revisions without sessions.
-    async fn count_modern(&self, requests: u64) -> Result<(), StoreError>;
+    /// Counts requests that a client made by a revision without sessions.
+    async fn count_modern(&self, client: &ClientInfo, requests: u64) -> Result<(), StoreError>;
 }
 
 /// A session's place among all, the last seen first: pages go on after it.
@@ -92,8 +93,41 @@ pub struct Vitals {
     pub lived: Duration,
     /// The last 24 hours, five minutes each, the oldest first; 288 of them.
     pub history: Vec<Bucket>,
-    /// Live sessions by client and version, the most frequent first; rare ones may be left out.
-    pub clients: Vec<(String, String, u64)>,
+    /// Who they are; those with the most sessions first, then those with the most requests. Rare ones may be left out.
+    pub clients: Vec<ClientUse>,
+}
+
+/// A version of a client, and what it needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientUse {
+    /// What it calls itself.
+    pub client: ClientInfo,
+    /// Its live sessions.
+    pub sessions: u64,
+    /// Its requests of the revisions without sessions, in this hour and the 23 before it.
+    pub modern: u64,
+}
+
+impl ClientUse {
+    /// Clients told of, by sessions and by requests.
+    pub(crate) const MOST: usize = 50;
+
+    /// By what was counted in each kind.
+    pub(crate) fn ranked(sessions: HashMap<ClientInfo, u64>, modern: HashMap<ClientInfo, u64>) -> Vec<Self> {
+        let mut uses: HashMap<ClientInfo, (u64, u64)> = HashMap::new();
+        most(sessions).for_each(|(client, count)| uses.entry(client).or_default().0 = count);
+        most(modern).for_each(|(client, count)| uses.entry(client).or_default().1 = count);
+        let mut uses: Vec<_> =
+            uses.into_iter().map(|(client, (sessions, modern))| Self { client, sessions, modern }).collect();
+        uses.sort_unstable_by(|a, b| (b.sessions, b.modern, &a.client).cmp(&(a.sessions, a.modern, &b.client)));
+        uses
+    }
+}
+
+fn most(counts: HashMap<ClientInfo, u64>) -> impl Iterator<Item = (ClientInfo, u64)> {
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_unstable_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
+    counts.into_iter().take(ClientUse::MOST)
 }
 
 /// Sessions by how long they were idle.

@@ -145,6 +145,7 @@ macro_rules! __each_store_check {
             a_log_that_lost_nothing_keeps_its_epoch
             who_watches_hears_of_each_event
             vitals_count_what_was_done
+            too_many_clients_are_not_told_apart
             ages_are_counted_by_the_limits_given
             vitals_equal_a_recount_whatever_was_done
             pages_lead_through_all_sessions_once_and_in_order

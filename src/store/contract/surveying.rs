@@ -14,7 +14,7 @@ use crate::event::{Change, SessionEvent, SessionView};
 use crate::id::SessionKey;
 use crate::outcome::ReconnectOutcome;
 use crate::session::{ClientInfo, NewSession, SessionStatus, Timestamp, millis};
-use crate::store::{AgeLimits, Ages, Bucket, Lifetimes, Place, Refusal, Store, Vitals};
+use crate::store::{AgeLimits, Ages, Bucket, ClientUse, Lifetimes, Place, Refusal, Store, Vitals};
 
 const PASS: Duration = Duration::from_millis(60);
 
@@ -84,13 +84,17 @@ pub async fn vitals_count_what_was_done(store: Arc<dyn Store>) {
     subject.0.reconnect(&successor(returned, 0), &long()).await.expect("reconnect works");
     let refusal = Refusal { session: None, outcome: ReconnectOutcome::InvalidToken, door: ReconnectDoor::Tool };
     subject.0.record_refusal(&refusal).await.expect("record_refusal works");
-    subject.0.count_modern(40).await.expect("count_modern works");
-    subject.0.count_modern(2).await.expect("count_modern works");
+    let named = |name: &str, version: &str| ClientInfo { name: name.to_owned(), version: version.to_owned() };
+    for (client, requests) in [(named("modern", "2"), 40), (named("successor", ""), 1), (named("modern", "2"), 1)] {
+        subject.0.count_modern(&client, requests).await.expect("count_modern works");
+    }
     let before = subject.vitals().await;
     assert_eq!((before.active, before.disconnected), (2, 1), "sessions are counted by status");
-    let clients = [("client \"0\"\n", "", 1), ("client \"0\"\n", "1", 1), ("successor", "", 1)];
-    let clients = clients.map(|(name, version, count)| (name.to_owned(), version.to_owned(), count));
-    assert_eq!(before.clients, clients, "and by client; a reconnected one by its new client");
+    let clients =
+        [("successor", "", 1, 1), ("client \"0\"\n", "", 1, 0), ("client \"0\"\n", "1", 1, 0), ("modern", "2", 0, 41)];
+    let clients =
+        clients.map(|(name, version, sessions, modern)| ClientUse { client: named(name, version), sessions, modern });
+    assert_eq!(before.clients, clients, "and by client; a reconnected one by its new client, and who needs no session");
     for key in ended {
         assert!(subject.end(&key).await);
     }
@@ -113,6 +117,22 @@ pub async fn vitals_count_what_was_done(store: Arc<dyn Store>) {
     assert_eq!(sum(&after.history), expected, "what happened is counted");
     assert_eq!(after.history.len(), Bucket::A_DAY);
     assert_eq!(sum(&after.history[Bucket::A_DAY - 3..]), expected, "in the last five minutes of the day");
+}
+
+/// A flood of names that anybody can make up costs no more than some.
+pub async fn too_many_clients_are_not_told_apart(store: Arc<dyn Store>) {
+    let subject = Subject(store);
+    let known = ClientInfo { name: "known".to_owned(), version: String::new() };
+    for number in 0..60 {
+        let unknown = ClientInfo { name: format!("unknown {number}"), version: String::new() };
+        for client in [&known, &unknown] {
+            subject.0.count_modern(client, 1).await.expect("count_modern works");
+        }
+    }
+    let vitals = subject.vitals().await;
+    assert_eq!(sum(&vitals.history).modern, 120, "every request is counted");
+    assert_eq!((&vitals.clients[0].client, vitals.clients[0].modern), (&known, 60), "who is known stays known");
+    assert!(vitals.clients.len() <= 50, "{} clients", vitals.clients.len());
 }
 
 /// Sessions of both kinds count by how long they were idle.
@@ -207,11 +227,9 @@ async fn assert_counts_are_right(subject: &Subject) {
     let mut clients = HashMap::new();
     for view in &views {
         let client = &view.origin.client;
-        *clients.entry((client.name.clone(), client.version.clone())).or_insert(0) += 1;
+        *clients.entry(client.clone()).or_insert(0) += 1;
     }
-    let mut clients: Vec<_> = clients.into_iter().map(|((name, version), count)| (name, version, count)).collect();
-    clients.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| a.cmp(b)));
-    assert_eq!(vitals.clients, clients, "clients are counted, the most frequent first");
+    assert_eq!(vitals.clients, ClientUse::ranked(clients, HashMap::new()), "clients are counted");
     let recounted = subject.all_events().await.iter().fold(Bucket::default(), recount);
     assert_eq!(sum(&vitals.history), recounted, "each event is counted once");
 }

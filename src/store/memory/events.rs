@@ -1,6 +1,6 @@
 //! [`EventLog`] in memory: one part, its epoch as old as the process.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -11,8 +11,8 @@ use super::MemoryStore;
 use super::state::{Entry, State};
 use crate::event::{Change, Comeback, SessionEvent, SessionView};
 use crate::id::SessionKey;
-use crate::session::{SessionStatus, Timestamp, millis};
-use crate::store::{Bucket, Epoch, EventHead, EventLog, EventSignal, EventSlice, Refusal, StoreError};
+use crate::session::{ClientInfo, SessionStatus, Timestamp, millis};
+use crate::store::{Bucket, ClientUse, Epoch, EventHead, EventLog, EventSignal, EventSlice, Refusal, StoreError};
 
 /// Events kept.
 const KEPT: usize = 10_000;
@@ -24,6 +24,8 @@ pub(super) struct Chronicle {
     last: u64,
     /// By number since the Unix epoch.
     pub(super) buckets: BTreeMap<u64, Bucket>,
+    /// Requests of the revisions without sessions, by the hour since the Unix epoch and by client.
+    modern: BTreeMap<u64, HashMap<ClientInfo, u64>>,
 }
 
 impl Chronicle {
@@ -38,6 +40,26 @@ impl Chronicle {
         let number = at.0 / millis(Bucket::SPAN);
         self.buckets = self.buckets.split_off(&number.saturating_sub(Bucket::A_DAY as u64));
         self.buckets.entry(number).or_default()
+    }
+
+    /// Counts requests of the revisions without sessions. Where too many clients would have to be told apart, new ones are not.
+    pub(super) fn count_modern(&mut self, at: Timestamp, client: &ClientInfo, requests: u64) {
+        self.bucket(at).modern += requests;
+        let hour = hour(at);
+        self.modern = self.modern.split_off(&hour.saturating_sub(23));
+        let clients = self.modern.entry(hour).or_default();
+        if clients.contains_key(client) || clients.len() < ClientUse::MOST {
+            *clients.entry(client.clone()).or_default() += requests;
+        }
+    }
+
+    /// How many requests of them each client made in this hour and the 23 before it.
+    pub(super) fn modern_clients(&self, now: Timestamp) -> HashMap<ClientInfo, u64> {
+        let mut sums: HashMap<_, u64> = HashMap::new();
+        for (client, count) in self.modern.range(hour(now).saturating_sub(23)..).flat_map(|(_, clients)| clients) {
+            *sums.entry(client.clone()).or_default() += count;
+        }
+        sums
     }
 
     fn count(&mut self, at: Timestamp, change: &Change, session: Option<&SessionView>) {
@@ -56,6 +78,10 @@ impl Chronicle {
             }
         }
     }
+}
+
+const fn hour(at: Timestamp) -> u64 {
+    at.0 / 3_600_000
 }
 
 impl MemoryStore {

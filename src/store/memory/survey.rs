@@ -9,11 +9,8 @@ use super::MemoryStore;
 use super::state::{Entry, State};
 use crate::event::SessionView;
 use crate::id::SessionKey;
-use crate::session::{SessionStatus, Timestamp, millis};
-use crate::store::{Age, AgeLimits, Ages, Bucket, Place, StoreError, Survey, Vitals};
-
-/// Clients told of.
-const CLIENTS: usize = 50;
+use crate::session::{ClientInfo, SessionStatus, Timestamp, millis};
+use crate::store::{Age, AgeLimits, Ages, Bucket, ClientUse, Place, StoreError, Survey, Vitals};
 
 impl Entry {
     pub(super) fn view(&self) -> SessionView {
@@ -34,7 +31,7 @@ impl Survey for MemoryStore {
             ages: sessions().fold(Ages::default(), |found, entry| count_age(found, now, entry.last_seen, ages)),
             lived: sessions().map(|entry| entry.last_seen.since(entry.record.created_at)).sum(),
             history: history(&state, now),
-            clients: clients(&state),
+            clients: ClientUse::ranked(clients(&state), state.chronicle.modern_clients(now)),
         })
     }
 
@@ -59,9 +56,9 @@ impl Survey for MemoryStore {
         Ok(found.iter().filter_map(|(_, key)| state.sessions.get(key)).map(Entry::view).collect())
     }
 
-    async fn count_modern(&self, requests: u64) -> Result<(), StoreError> {
+    async fn count_modern(&self, client: &ClientInfo, requests: u64) -> Result<(), StoreError> {
         let now = self.now();
-        self.state().chronicle.bucket(now).modern += requests;
+        self.state().chronicle.count_modern(now, client, requests);
         Ok(())
     }
 }
@@ -81,15 +78,10 @@ fn history(state: &State, now: Timestamp) -> Vec<Bucket> {
     (first..=last).map(|number| state.chronicle.buckets.get(&number).copied().unwrap_or_default()).collect()
 }
 
-fn clients(state: &State) -> Vec<(String, String, u64)> {
+fn clients(state: &State) -> HashMap<ClientInfo, u64> {
     let mut counts: HashMap<_, u64> = HashMap::new();
     for entry in state.sessions.values() {
-        let client = &entry.record.origin.client;
-        *counts.entry((client.name.as_str(), client.version.as_str())).or_default() += 1;
+        *counts.entry(&entry.record.origin.client).or_default() += 1;
     }
-    let mut counts: Vec<_> =
-        counts.into_iter().map(|((name, version), count)| (name.to_owned(), version.to_owned(), count)).collect();
-    counts.sort_unstable_by(|a, b| b.2.cmp(&a.2).then_with(|| a.cmp(b)));
-    counts.truncate(CLIENTS);
-    counts
+    counts.into_iter().map(|(client, count)| (client.clone(), count)).collect()
 }

@@ -8,6 +8,8 @@
 //! | `a` | sessions that ended while they were active |
 //! | `h` | how long those that ended had lived, in ms |
 //! | `m` | requests of the revisions without sessions |
+//!
+//! Those requests are also counted by client: under the number of the hour, a colon, and name and version as JSON.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -22,11 +24,8 @@ use super::scripts::{self, Call, span};
 use super::{RedisStore, record};
 use crate::event::SessionView;
 use crate::id::SessionKey;
-use crate::session::{SessionStatus, Timestamp, millis};
-use crate::store::{AgeLimits, Ages, Bucket, Place, StoreError, StoreErrorKind, Survey, Vitals};
-
-/// Clients told of.
-const CLIENTS: usize = 50;
+use crate::session::{ClientInfo, SessionStatus, Timestamp, millis};
+use crate::store::{AgeLimits, Ages, Bucket, ClientUse, Place, StoreError, StoreErrorKind, Survey, Vitals};
 
 /// What one shard counts: clock, active, disconnected, healthy, stale, lived, clients, counters.
 type Count = (u64, u64, u64, u64, u64, i64, HashMap<String, u64>, HashMap<String, u64>);
@@ -74,8 +73,10 @@ impl Survey for RedisStore {
         Ok(page)
     }
 
-    async fn count_modern(&self, requests: u64) -> Result<(), StoreError> {
-        let call = Call::new(&scripts::MODERN, self.keys(), 0, &[]).number(requests);
+    async fn count_modern(&self, client: &ClientInfo, requests: u64) -> Result<(), StoreError> {
+        let client = serde_json::to_vec(&(&client.name, &client.version)).expect("two texts are JSON");
+        let call = Call::new(&scripts::MODERN, self.keys(), 0, &[]).owned(client).number(requests);
+        let call = call.number(ClientUse::MOST as u64);
         self.lease().await?.ask::<u8>(&call).await.map(|_| ())
     }
 }
@@ -150,17 +151,25 @@ impl RedisStore {
 fn sum_up(counts: Vec<Count>) -> Vitals {
     let now = Timestamp(counts.iter().map(|count| count.0).max().unwrap_or_default());
     let mut vitals = Vitals { now, history: vec![Bucket::default(); Bucket::A_DAY], ..Vitals::default() };
-    let (mut lived, mut clients) = (0, HashMap::new());
+    let (mut lived, mut clients, mut modern) = (0, HashMap::new(), HashMap::new());
     for (_, active, disconnected, healthy, stale, of_shard, of_clients, counters) in counts {
         vitals.active += active;
         vitals.disconnected += disconnected;
         add_ages(&mut vitals.ages, active + disconnected, healthy, stale);
         lived += of_shard;
         of_clients.into_iter().for_each(|(client, count)| *clients.entry(client).or_default() += count);
-        counters.iter().for_each(|(name, count)| add_counter(&mut vitals, name, *count));
+        for (name, count) in counters {
+            match name.split_once(':') {
+                Some((hour, client)) if is_of_the_day(hour, now) => {
+                    *modern.entry(client.to_owned()).or_default() += count;
+                }
+                Some(_) => {}
+                None => add_counter(&mut vitals, &name, count),
+            }
+        }
     }
     vitals.lived = Duration::from_millis(u64::try_from(lived).unwrap_or_default());
-    vitals.clients = most_frequent(clients);
+    vitals.clients = ClientUse::ranked(by_client(clients), by_client(modern));
     vitals
 }
 
@@ -170,6 +179,11 @@ fn add_ages(ages: &mut Ages, all: u64, healthy: u64, stale: u64) {
     ages.healthy += healthy;
     ages.stale += stale;
     ages.aging += all - healthy - stale;
+}
+
+/// This hour and the 23 before it.
+fn is_of_the_day(hour: &str, now: Timestamp) -> bool {
+    hour.parse().is_ok_and(|hour: u64| (now.0 / 3_600_000).checked_sub(hour).is_some_and(|age| age < 24))
 }
 
 /// A counter that is too old, or of a newer version, is left out.
@@ -193,13 +207,7 @@ fn add_counter(vitals: &mut Vitals, name: &str, count: u64) {
 }
 
 /// What is counted together under a name of its own is no client.
-fn most_frequent(clients: HashMap<String, u64>) -> Vec<(String, String, u64)> {
-    let read = |(client, count): (String, u64)| {
-        let (name, version) = serde_json::from_str(&client).ok()?;
-        Some((name, version, count))
-    };
-    let mut clients: Vec<(String, String, u64)> = clients.into_iter().filter_map(read).collect();
-    clients.sort_unstable_by(|a, b| b.2.cmp(&a.2).then_with(|| a.cmp(b)));
-    clients.truncate(CLIENTS);
-    clients
+fn by_client(counts: HashMap<String, u64>) -> HashMap<ClientInfo, u64> {
+    let client = |text: &str| serde_json::from_str(text).map(|(name, version)| ClientInfo { name, version }).ok();
+    counts.into_iter().filter_map(|(text, count)| Some((client(&text)?, count))).collect()
 }
