@@ -150,6 +150,18 @@ async fn a_filter_keeps_others_away_and_can_be_changed(backend: Backend) {
     one.delete().await;
     let update = socket.happening().await;
     assert_eq!(update["events"][0]["session"]["session_id"], one.key());
+    let (new, mut at) = (trio.open().await, update["to"].clone());
+    socket.say(&json!({ "t": "filter", "filter": { "client": "raw" } })).await;
+    let shown = loop {
+        let update = socket.update().await;
+        if update["mode"] == "snapshot" {
+            break update;
+        }
+        assert_eq!(update["from"], at, "nothing is lost on the way");
+        at = update["to"].clone();
+    };
+    assert_eq!((&shown["from"], &shown["to"]), (&Value::Null, &at), "it stands where the viewer stands");
+    assert_eq!(shown["events"][0]["session"]["session_id"], new.key(), "what it did not see before");
     // It is read before what happens later: the server looks at what a viewer says first.
     socket.say(&json!({ "t": "filter", "filter": { "types": ["session_terminated"] } })).await;
     let session = trio.open().await;

@@ -206,7 +206,11 @@ async fn sums_that_went_wrong_are_right_again_when_a_shard_was_empty() {
     server.cli(&["HINCRBY", "mcp:{00}:em", "lived", "-5000"]);
     store.sweep(&Lifetimes { idle_timeout: Duration::ZERO, ..LIFETIMES }, 10).await.unwrap();
     let vitals = store.vitals(&AgeLimits::default()).await.unwrap();
-    assert_eq!((vitals.disconnected, vitals.lived, vitals.clients[0].sessions), (1, Duration::ZERO, 2), "nobody knows better");
+    assert_eq!(
+        (vitals.disconnected, vitals.lived, vitals.clients[0].sessions),
+        (1, Duration::ZERO, 2),
+        "nobody knows better"
+    );
     store.end(&other, EndReason::Terminated).await.unwrap();
     store.touch(&[seen(opened(&store).await)], &LIFETIMES).await.unwrap();
     let vitals = store.vitals(&AgeLimits::default()).await.unwrap();

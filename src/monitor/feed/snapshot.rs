@@ -78,6 +78,21 @@ impl Hub {
         Ok(attached)
     }
 
+    /// Attaches a viewer at its cursor, with a snapshot on the way: where in the row that was taken.
+    pub(crate) async fn show_anew(&self, cursor: Option<&Cursor>) -> Result<Attached, StoreError> {
+        for _ in 0..ATTEMPTS {
+            let snapshot = self.shared_snapshot().await?;
+            let Some(mut attached) = cursor.and_then(|cursor| self.read_on(cursor)) else { break };
+            let ends = cursor.into_iter().chain(attached.missed.iter().map(|update| &update.to));
+            if let Some(place) = ends.into_iter().position(|end| end == snapshot.end()) {
+                attached.missed.splice(place..place, snapshot.pages.iter().cloned());
+                return Ok(attached);
+            }
+            *self.snapshot.lock().await = None;
+        }
+        self.attach_anew().await
+    }
+
     async fn attach_anew(&self) -> Result<Attached, StoreError> {
         for _ in 0..ATTEMPTS {
             let snapshot = self.shared_snapshot().await?;

@@ -20,6 +20,8 @@ pub(crate) struct Viewer {
     taken: u64,
     /// It no longer stands in the row, and has to attach again.
     is_adrift: bool,
+    /// It wants to see other sessions than it was shown.
+    looks_anew: bool,
     filter: Filter,
 }
 
@@ -27,12 +29,23 @@ impl Viewer {
     /// Begins after a cursor; without a good one, with a snapshot.
     pub(crate) async fn begin(hub: Arc<Hub>, cursor: Option<Cursor>, filter: Filter) -> Result<Self, StoreError> {
         let Attached { missed, coming, bytes } = hub.attach(cursor.as_ref()).await?;
-        Ok(Self { hub, cursor, missed: missed.into(), coming, taken: bytes, is_adrift: false, filter })
+        Ok(Self {
+            hub,
+            cursor,
+            missed: missed.into(),
+            coming,
+            taken: bytes,
+            is_adrift: false,
+            looks_anew: false,
+            filter,
+        })
     }
 
-    /// Sees other events from the next update on.
+    /// Sees other sessions and events from now on, beginning with a snapshot of them; what it had not seen of the row it still
+    /// sees, by the new filter.
     pub(crate) fn set_filter(&mut self, filter: Filter) {
         self.filter = filter;
+        self.looks_anew = true;
     }
 
     /// Published bytes that were not taken yet.
@@ -47,7 +60,7 @@ impl Viewer {
     /// If the viewer has to be given a snapshot, and the store has none to give.
     pub(crate) async fn next(&mut self) -> Result<Arc<Update>, StoreError> {
         loop {
-            if self.is_adrift {
+            if self.is_adrift || self.looks_anew {
                 self.attach_again().await?;
             }
             if let Some(update) = self.missed.pop_front() {
@@ -75,8 +88,12 @@ impl Viewer {
     }
 
     async fn attach_again(&mut self) -> Result<(), StoreError> {
-        let Attached { missed, coming, bytes } = self.hub.attach(self.cursor.as_ref()).await?;
-        (self.missed, self.coming, self.taken, self.is_adrift) = (missed.into(), coming, bytes, false);
+        let Attached { missed, coming, bytes } = match self.looks_anew {
+            true => self.hub.show_anew(self.cursor.as_ref()).await?,
+            false => self.hub.attach(self.cursor.as_ref()).await?,
+        };
+        (self.missed, self.coming, self.taken) = (missed.into(), coming, bytes);
+        (self.is_adrift, self.looks_anew) = (false, false);
         Ok(())
     }
 }
