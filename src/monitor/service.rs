@@ -64,6 +64,8 @@ pub struct Monitor {
 /// let app: axum::Router =
 ///     axum::Router::new().route_service("/live", sessions.monitor().access(Access::loopback_only()).feed());
 /// ```
+///
+#[doc = include_str!("feed/protocol.md")]
 #[derive(Clone)]
 pub struct SessionFeed {
     pub(super) hub: Arc<Hub>,

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_say_whether_to_come_back() {
+    fn codes_say_whether_to_come_back_and_are_documented() {
         for bye in [
             Bye::Leaving,
             Bye::Slow,
@@ -134,6 +134,8 @@ mod tests {
             Bye::Expired,
         ] {
             assert_eq!((4000..4500).contains(&bye.code()), bye.retry_ms().is_some(), "{bye:?}");
+            let row = format!("\n| {} | ", bye.code());
+            assert!(include_str!("protocol.md").contains(&row), "{bye:?}");
         }
     }
 }
