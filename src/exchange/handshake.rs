@@ -20,7 +20,8 @@ use crate::engine::rehydrate::bound_by;
 use crate::engine::verdict::Admission;
 use crate::inner::{Failure, InnerService, Template};
 use crate::protocol::headers;
-use crate::protocol::message::{self, RequestId};
+use crate::protocol::introduction;
+use crate::protocol::message::RequestId;
 use crate::rejection::Rejection;
 use crate::session::{EndReason, Principal, SessionOrigin};
 use crate::stream::initialize;
@@ -51,7 +52,7 @@ impl<S: InnerService> Exchange<S> {
             Some(version) if !version.is_modern() => {
                 let origin = SessionOrigin {
                     protocol_version: version,
-                    client: message::client_info(&body),
+                    client: introduction::client_info(&body),
                     principal,
                     replica: Arc::clone(&self.engine.config.replica),
                     inner_has_sessions: binding.inner_id().is_some(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::engine::Engine;
-use crate::protocol::message;
+use crate::protocol::introduction;
 
 /// Longest body that is looked at; the client of a longer one remains unnamed.
 const LONGEST: usize = 64 << 10;
@@ -39,6 +39,6 @@ impl Drop for Ear {
             [whole] => whole.clone(),
             pieces => pieces.concat().into(),
         };
-        self.engine.asides.count_modern(message::modern_client_info(&whole));
+        self.engine.asides.count_modern(introduction::modern_client_info(&whole));
     }
 }

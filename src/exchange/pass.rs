@@ -14,7 +14,7 @@ use super::overhear::Ear;
 use super::{Answered, Exchange};
 use crate::body::{BoxError, Exceeded, RequestBody};
 use crate::inner::InnerService;
-use crate::protocol::{headers, message};
+use crate::protocol::{headers, introduction};
 use crate::rejection::Rejection;
 
 impl<S: InnerService> Exchange<S> {
@@ -40,7 +40,7 @@ impl<S: InnerService> Exchange<S> {
 
     /// Passes a request whose body was looked at and found modern.
     pub(crate) async fn pass_read(self, parts: Box<Parts>, body: Bytes) -> Answered<S> {
-        self.engine.asides.count_modern(message::modern_client_info(&body));
+        self.engine.asides.count_modern(introduction::modern_client_info(&body));
         self.pass(parts, RequestBody::whole(body), &Exceeded::default()).await
     }
 

@@ -3,18 +3,14 @@
 //! The look never copies or changes the body: the inner service receives the bytes that were judged. Field names are
 //! matched in their exact case and a repeated field is an error, so that no two readers can disagree about a message.
 
-use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::protocol::map_or::MapOr;
 pub(crate) use crate::protocol::method::Method;
-use crate::protocol::version::ProtocolVersion;
-use crate::session::ClientInfo;
 
 /// A JSON-RPC request id exactly as its sender wrote it, to be echoed byte for byte.
 #[derive(Clone, Debug)]
@@ -195,110 +191,6 @@ impl<'de> Deserialize<'de> for Present {
     }
 }
 
-/// `T` read from an object; its default from any other JSON value, which is the inner service's to judge.
-#[derive(Default)]
-struct MapOr<T> {
-    map: T,
-}
-
-impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for MapOr<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(MapOrVisitor(PhantomData)).map(|map| Self { map })
-    }
-}
-
-struct MapOrVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for MapOrVisitor<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<T, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(T::default())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_unit<E>(self) -> Result<T, E> {
-        Ok(T::default())
-    }
-}
-
-/// Who the client says it is: `params.clientInfo` of its `initialize`. Missing or malformed parts read as empty.
-pub(crate) fn client_info(initialize: &[u8]) -> ClientInfo {
-    #[derive(Deserialize)]
-    struct Initialize {
-        params: InitializeParams,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct InitializeParams {
-        client_info: ClientInfo,
-    }
-    serde_json::from_slice::<Initialize>(initialize)
-        .map_or_else(|_| ClientInfo::default(), |read| read.params.client_info.bounded())
-}
-
-/// Who the client of a modern request says it is, as it wrote it: `clientInfo` in `_meta` (MCP 2026-07-28, General Fields).
-pub(crate) fn modern_client_info(request: &[u8]) -> Option<&str> {
-    #[derive(Deserialize)]
-    struct Request<'a> {
-        #[serde(borrow)]
-        params: Params<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Params<'a> {
-        #[serde(borrow, rename = "_meta")]
-        meta: Meta<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Meta<'a> {
-        #[serde(borrow, rename = "io.modelcontextprotocol/clientInfo")]
-        client_info: &'a RawValue,
-    }
-    serde_json::from_slice::<Request<'_>>(request).ok().map(|request| request.params.meta.client_info.get())
-}
-
-/// The protocol version an `initialize` answer settles on; `None` if it is no successful answer.
-pub(crate) fn negotiated_version(answer: &[u8]) -> Option<ProtocolVersion> {
-    #[derive(Deserialize)]
-    struct Answer {
-        result: InitializeResult,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct InitializeResult {
-        protocol_version: ProtocolVersion,
-    }
-    serde_json::from_slice::<Answer>(answer).ok().map(|answer| answer.result.protocol_version)
-}
-
 /// Whether a message of the inner service is a response: the last one its request gets.
 pub(crate) fn is_response(message: &[u8]) -> bool {
     matches!(kind(message), Some(Kind::Response(_)))
@@ -383,14 +275,5 @@ mod tests {
         let _ = read(deep.as_bytes(), 100);
         let long = format!("[{}]", vec![r#"{"method":"x"}"#; 10_000].join(","));
         assert_eq!(read(long.as_bytes(), 100).unwrap_err(), Malformed::BatchTooLong);
-    }
-
-    #[test]
-    fn an_initialize_answer_names_its_version() {
-        let version = |answer: &str| negotiated_version(answer.as_bytes());
-        let accepted = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{}}}"#;
-        assert_eq!(version(accepted), Some(ProtocolVersion::V2025_11_25));
-        assert_eq!(version(r#"{"id":0,"error":{"code":-32602,"message":"no"}}"#), None);
-        assert_eq!(version(r#"{"id":0,"result":{"protocolVersion":"draft"}}"#), None);
     }
 }

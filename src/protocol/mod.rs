@@ -3,6 +3,8 @@
 //! Plain data and pure functions; nothing here knows of sessions, stores or services.
 
 pub(crate) mod headers;
+pub(crate) mod introduction;
+mod map_or;
 pub(crate) mod message;
 mod method;
 pub(crate) mod rewrite;

@@ -7,9 +7,9 @@ use http_body_util::BodyExt;
 use super::seen::Seen;
 use crate::body::{ResponseBody, Unreadable, read_whole};
 use crate::protocol::headers;
-use crate::protocol::message;
 use crate::protocol::sse::Splitter;
 use crate::protocol::version::ProtocolVersion;
+use crate::protocol::{introduction, message};
 
 /// Longest answer to `initialize` that is read.
 const LIMIT: usize = 4 << 20;
@@ -35,9 +35,9 @@ pub(crate) async fn read(response: Response<ResponseBody>) -> Result<Answer, Unr
             if is_stream {
                 headers::make_json(&mut parts.headers);
             }
-            (message::negotiated_version(&message), ResponseBody::whole(message))
+            (introduction::negotiated_version(&message), ResponseBody::whole(message))
         }
-        Found::Among { response, stream } => (message::negotiated_version(&response), stream),
+        Found::Among { response, stream } => (introduction::negotiated_version(&response), stream),
     };
     Ok(Answer { parts, body, version })
 }
