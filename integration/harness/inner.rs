@@ -25,7 +25,7 @@ use tower_mcp_sessions::{McpSession, Replayed};
 
 use self::conversation::Conversation;
 pub(crate) use self::conversation::{question, step};
-use super::raw::SESSION_ID;
+use super::headers::SESSION_ID;
 
 /// How an `initialize` is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

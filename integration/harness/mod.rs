@@ -7,6 +7,7 @@ pub(crate) mod cutting;
 pub(crate) mod eventually;
 pub(crate) mod faketime;
 pub(crate) mod gate;
+pub(crate) mod headers;
 pub(crate) mod in_flight;
 pub(crate) mod inner;
 pub(crate) mod log;

@@ -22,13 +22,8 @@ pub(crate) use self::answer::{Answer, Event, Events, Whole};
 pub(crate) use self::messages::{initialize, modern, notification, request};
 pub(crate) use self::session::Session;
 use super::eventually::soon;
+pub(crate) use super::headers::*;
 use super::replica::Replica;
-
-pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
-pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-pub(crate) const RECONNECT_TOKEN: HeaderName = HeaderName::from_static("mcp-reconnect-token");
-pub(crate) const RECONNECT_NONCE: HeaderName = HeaderName::from_static("mcp-reconnect-nonce");
-pub(crate) const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
 /// The revisions with sessions.
 pub(crate) const LEGACY: [&str; 3] = ["2025-03-26", "2025-06-18", "2025-11-25"];

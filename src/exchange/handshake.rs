@@ -8,22 +8,20 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response, header};
-use tokio::runtime::Handle;
 
 #[cfg(feature = "reconnect")]
 use super::reconnect::Returning;
+use super::unclaimed::{Introduced, Introduction};
 use super::{Answered, Exchange, answer, detached};
 use crate::body::{RequestBody, ResponseBody};
-use crate::engine::Engine;
 use crate::engine::binding::Binding;
 use crate::engine::rehydrate::bound_by;
-use crate::engine::verdict::Admission;
 use crate::inner::{Failure, InnerService, Template};
 use crate::protocol::headers;
 use crate::protocol::introduction;
 use crate::protocol::message::RequestId;
 use crate::rejection::Rejection;
-use crate::session::{EndReason, Principal, SessionOrigin};
+use crate::session::{Principal, SessionOrigin};
 use crate::stream::initialize;
 
 impl<S: InnerService> Exchange<S> {
@@ -64,9 +62,7 @@ impl<S: InnerService> Exchange<S> {
                     Entrance::Returns(returning) => self.hand_over(*returning, origin, body, binding, answer).await,
                 }
             }
-            Some(_) | None => {
-                Ok(Introduction { response: Response::from_parts(answer.parts, answer.body), unclaimed: None })
-            }
+            Some(_) | None => Ok(Introduction::known(Response::from_parts(answer.parts, answer.body))),
         }
     }
 
@@ -110,8 +106,7 @@ impl<S: InnerService> Exchange<S> {
         if let Some(token) = self.token(&opened.admission).await {
             response.headers_mut().insert(headers::RECONNECT_TOKEN, token);
         }
-        let unclaimed = Unclaimed { engine: self.engine, admission: Some(opened.admission) };
-        Ok(Introduction { response, unclaimed: Some(unclaimed) })
+        Ok(Introduction::unclaimed(response, self.engine, opened.admission))
     }
 }
 
@@ -122,47 +117,4 @@ enum Entrance {
     /// Having proved that a session is its own.
     #[cfg(feature = "reconnect")]
     Returns(Box<Returning>),
-}
-
-pub(super) type Introduced<S> = Result<Introduction, Failure<<S as InnerService>::Failure>>;
-
-/// The answer to an `initialize`, and the session its client does not know of yet.
-pub(super) struct Introduction {
-    response: Response<ResponseBody>,
-    unclaimed: Option<Unclaimed>,
-}
-
-impl Introduction {
-    /// Of a session that lives on whether its client takes the answer or not.
-    #[cfg(feature = "reconnect")]
-    pub(super) fn known(response: Response<ResponseBody>) -> Self {
-        Self { response, unclaimed: None }
-    }
-
-    /// The client takes its answer.
-    fn claim(self) -> Response<ResponseBody> {
-        if let Some(mut session) = self.unclaimed {
-            session.admission = None;
-        }
-        self.response
-    }
-}
-
-/// A session whose client has left before it learned the id. Dropping it ends the session: nobody could ever use it.
-struct Unclaimed {
-    engine: Arc<Engine>,
-    /// `None` once claimed.
-    admission: Option<Admission>,
-}
-
-impl Drop for Unclaimed {
-    fn drop(&mut self) {
-        if let (Some(admission), Ok(runtime)) = (self.admission.take(), Handle::try_current()) {
-            let engine = Arc::clone(&self.engine);
-            runtime.spawn(async move {
-                // A store that cannot be reached is logged there; then the session ends with its retention.
-                let _ = engine.end(&admission.record.key, EndReason::Abandoned).await;
-            });
-        }
-    }
 }

@@ -8,7 +8,7 @@ use http::Response;
 use http::request::Parts;
 
 use super::Exchange;
-use super::handshake::{Introduced, Introduction};
+use super::unclaimed::{Introduced, Introduction};
 use crate::audit::ReconnectDoor;
 use crate::body::ResponseBody;
 use crate::engine::attempt::Attempt;

@@ -6,15 +6,10 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 use super::error::{Kind, ReconnectKeysError};
-use super::keys::ReconnectKeys;
 
-pub(super) fn read(text: &str) -> Result<ReconnectKeys, ReconnectKeysError> {
-    let mut keys = None;
-    for (line, content) in lines(text) {
-        let added = Entry::read(content).and_then(|entry| entry.add_to(keys.take()));
-        keys = Some(added.map_err(|error| error.at(line))?);
-    }
-    keys.ok_or_else(|| Kind::NoKey.into())
+/// The lines that hold a key, read, with their numbers.
+pub(super) fn entries(text: &str) -> impl Iterator<Item = (usize, Result<Entry<'_>, ReconnectKeysError>)> {
+    lines(text).map(|(line, content)| (line, Entry::read(content)))
 }
 
 /// The lines that hold a key, with their numbers. A semicolon ends a line too, except in a comment.
@@ -29,11 +24,10 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// One line.
-struct Entry<'a> {
-    /// Made from the secret if there is none.
+pub(super) struct Entry<'a> {
     kid: Option<&'a str>,
-    secret: &'a str,
-    until: Option<SystemTime>,
+    pub(super) secret: &'a str,
+    pub(super) until: Option<SystemTime>,
 }
 
 impl<'a> Entry<'a> {
@@ -54,15 +48,9 @@ impl<'a> Entry<'a> {
         }
     }
 
-    fn add_to(self, keys: Option<ReconnectKeys>) -> Result<ReconnectKeys, ReconnectKeysError> {
-        let secret = self.secret.as_bytes();
-        let kid = self.kid.map_or_else(|| derived_kid(secret), ToOwned::to_owned);
-        match (keys, self.until) {
-            (None, None) => ReconnectKeys::new(&kid, secret),
-            (None, Some(_)) => Err(Kind::FirstEnds.into()),
-            (Some(keys), None) => keys.accept(&kid, secret),
-            (Some(keys), Some(until)) => keys.accept_until(&kid, secret, until),
-        }
+    /// The key's name, made from the secret if there is none.
+    pub(super) fn kid(&self) -> String {
+        self.kid.map_or_else(|| derived_kid(self.secret.as_bytes()), ToOwned::to_owned)
     }
 }
 
@@ -75,12 +63,13 @@ pub(super) fn derived_kid(secret: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reconnect::ReconnectKeys;
 
     const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
     fn ends_of(text: &str) -> Vec<(String, Option<u64>)> {
-        let keys = read(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let keys = ReconnectKeys::from_text(text).unwrap_or_else(|error| panic!("{text}: {error}"));
         keys.accepted.iter().map(|key| (key.kid.to_string(), key.until.map(|until| until.0))).collect()
     }
 
@@ -117,14 +106,14 @@ mod tests {
             (format!("a {A}\nuntil=2026-12-01T00:00:00Z"), 2, "Words"),
             (format!("{}\u{e4} {B}", &A[1..]), 1, "KeyId"),
         ] {
-            let error = read(&text).unwrap_err();
+            let error = ReconnectKeys::from_text(&text).unwrap_err();
             assert!(error.to_string().contains(&format!("line {line}: ")), "{text}: {error}");
             assert_eq!(format!("{:?}", error.kind()), kind, "{text}");
             let shown = format!("{error} {error:?} {:?}", std::error::Error::source(&error).map(ToString::to_string));
             assert!(![&A[..8], &B[..8]].iter().any(|secret| shown.contains(secret)), "{shown}");
         }
         for nothing in ["", "\n # a\n", ";;"] {
-            assert!(matches!(read(nothing).unwrap_err().kind(), Kind::NoKey), "{nothing:?}");
+            assert!(matches!(ReconnectKeys::from_text(nothing).unwrap_err().kind(), Kind::NoKey), "{nothing:?}");
         }
     }
 }

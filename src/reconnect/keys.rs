@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 
 use super::error::{Kind, ReconnectKeysError};
-use super::key_text;
+use super::key_text::{self, Entry};
 use crate::session::{Timestamp, millis};
 
 /// The keys of reconnect tokens: one signs, any number of others are accepted.
@@ -125,7 +125,22 @@ impl ReconnectKeys {
     ///
     /// If a line is none of this; the error names the line's number and shows nothing of it.
     pub fn from_text(text: &str) -> Result<Self, ReconnectKeysError> {
-        key_text::read(text)
+        let mut keys = None;
+        for (line, entry) in key_text::entries(text) {
+            let added = entry.and_then(|entry| Self::and_entry(keys.take(), &entry));
+            keys = Some(added.map_err(|error| error.at(line))?);
+        }
+        keys.ok_or_else(|| Kind::NoKey.into())
+    }
+
+    fn and_entry(keys: Option<Self>, entry: &Entry<'_>) -> Result<Self, ReconnectKeysError> {
+        let (kid, secret) = (entry.kid(), entry.secret.as_bytes());
+        match (keys, entry.until) {
+            (None, None) => Self::new(&kid, secret),
+            (None, Some(_)) => Err(Kind::FirstEnds.into()),
+            (Some(keys), None) => keys.accept(&kid, secret),
+            (Some(keys), Some(until)) => keys.accept_until(&kid, secret, until),
+        }
     }
 
     /// Reads keys from the environment variable `MCP_RECONNECT_KEYS`, written as [`from_text`](Self::from_text) has it.

@@ -4,6 +4,7 @@
 //! behave like replicas.
 
 mod bus;
+mod chronicle;
 mod events;
 mod inbox;
 mod limiter;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tower_mcp_sessions::body::BoxError;
 
 use super::{OnInitialize, Script, Scripted, Seen, accepted};
-use crate::harness::raw::SESSION_ID;
+use crate::harness::headers::SESSION_ID;
 
 type Chunk = Result<Bytes, BoxError>;
 

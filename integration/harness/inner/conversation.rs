@@ -14,7 +14,7 @@ use tower_mcp_sessions::body::BoxError;
 
 use super::answers::{event, event_stream, log, result, status};
 use super::{Running, Scripted, Seen};
-use crate::harness::raw::SESSION_ID;
+use crate::harness::headers::SESSION_ID;
 
 /// An open question: the inner session that asked, and what it called it.
 type Asked = (String, u64);

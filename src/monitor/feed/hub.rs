@@ -14,9 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::counts::Counts;
 use super::cursor::{Cursor, Mark};
-use super::snapshot::Snapshot;
 use super::update::{State, Told, Update};
-use super::watch;
 use crate::engine::Engine;
 use crate::monitor::stats::Stats;
 use crate::session::Timestamp;
@@ -38,10 +36,14 @@ pub(crate) struct Hub {
     looked: Notify,
     /// Somebody knows of events that the hub has not heard of.
     pub(super) nudged: Arc<Notify>,
-    pub(super) snapshot: tokio::sync::Mutex<Option<(Instant, Arc<Snapshot>)>>,
-    task: Mutex<Option<AbortOnDropHandle<()>>>,
+    /// The pages of the last snapshot, and when it was taken.
+    pub(super) snapshot: tokio::sync::Mutex<Option<(Instant, Pages)>>,
+    pub(super) task: Mutex<Option<AbortOnDropHandle<()>>>,
     seats_taken: AtomicUsize,
 }
+
+/// A snapshot.
+pub(super) type Pages = Arc<[Arc<Update>]>;
 
 /// A place among the viewers of this replica.
 pub(crate) struct Seat(Arc<Hub>);
@@ -103,12 +105,6 @@ impl Hub {
 
     fn feed(&self) -> MutexGuard<'_, Feed> {
         self.feed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Begins to watch the store with the first viewer.
-    pub(crate) fn start(self: &Arc<Self>) {
-        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        task.get_or_insert_with(|| AbortOnDropHandle::new(tokio::spawn(watch::run(Arc::downgrade(self)))));
     }
 
     /// Where the row ends, once the store was looked at.

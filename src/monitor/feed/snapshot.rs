@@ -11,7 +11,7 @@ use futures::future::try_join_all;
 use tokio::time::Instant;
 
 use super::cursor::{Cursor, Mark, Reading};
-use super::hub::{Attached, Hub};
+use super::hub::{Attached, Hub, Pages};
 use super::update::{Shown, Told, Update};
 use crate::event::SessionEvent;
 use crate::monitor::stats::Stats;
@@ -32,15 +32,9 @@ const ATTEMPTS: usize = 5;
 /// How much later than it happened the store may be told of activity.
 const TOLD_LATE: Duration = Duration::from_secs(5);
 
-/// All sessions as they were, in pages.
-pub(crate) struct Snapshot {
-    pages: Vec<Arc<Update>>,
-}
-
-impl Snapshot {
-    fn end(&self) -> &Cursor {
-        &self.pages.last().expect("a snapshot has a page").to
-    }
+/// Where a snapshot stands in the row.
+fn end(pages: &[Arc<Update>]) -> &Cursor {
+    &pages.last().expect("a snapshot has a page").to
 }
 
 impl Hub {
@@ -84,8 +78,8 @@ impl Hub {
             let snapshot = self.shared_snapshot().await?;
             let Some(mut attached) = cursor.and_then(|cursor| self.read_on(cursor)) else { break };
             let ends = cursor.into_iter().chain(attached.missed.iter().map(|update| &update.to));
-            if let Some(place) = ends.into_iter().position(|end| end == snapshot.end()) {
-                attached.missed.splice(place..place, snapshot.pages.iter().cloned());
+            if let Some(place) = ends.into_iter().position(|cursor| cursor == end(&snapshot)) {
+                attached.missed.splice(place..place, snapshot.iter().cloned());
                 return Ok(attached);
             }
             *self.snapshot.lock().await = None;
@@ -96,8 +90,8 @@ impl Hub {
     async fn attach_anew(&self) -> Result<Attached, StoreError> {
         for _ in 0..ATTEMPTS {
             let snapshot = self.shared_snapshot().await?;
-            if let Some(mut attached) = self.read_on(snapshot.end()) {
-                attached.missed.splice(0..0, snapshot.pages.iter().cloned());
+            if let Some(mut attached) = self.read_on(end(&snapshot)) {
+                attached.missed.splice(0..0, snapshot.iter().cloned());
                 return Ok(attached);
             }
             *self.snapshot.lock().await = None;
@@ -182,7 +176,7 @@ impl Hub {
     }
 
     /// The snapshot of a moment ago, or a new one: of many viewers that come at once one reads it.
-    async fn shared_snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
+    async fn shared_snapshot(&self) -> Result<Pages, StoreError> {
         let mut shared = self.snapshot.lock().await;
         if let Some((taken_at, snapshot)) = shared.as_ref()
             && taken_at.elapsed() < SHARED_FOR
@@ -197,7 +191,7 @@ impl Hub {
             next = page.to.clone();
             pages.push(Arc::new(page.with(state, stats.clone())));
         }
-        let snapshot = Arc::new(Snapshot { pages });
+        let snapshot: Pages = pages.into();
         *shared = Some((Instant::now(), Arc::clone(&snapshot)));
         Ok(snapshot)
     }

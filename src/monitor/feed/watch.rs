@@ -2,12 +2,13 @@
 //! whether nothing was missed.
 
 use std::pin::pin;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::future::try_join_all;
 use futures::{Stream, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::cursor::Mark;
 use super::hub::Hub;
@@ -32,7 +33,7 @@ const SHOWN: usize = 200;
 /// How long to leave the store alone after it failed.
 const PAUSE: Duration = Duration::from_millis(250);
 
-pub(super) async fn run(hub: Weak<Hub>) {
+async fn run(hub: Weak<Hub>) {
     while let Some(store) = hub.upgrade().map(|hub| hub.engine.store.clone()) {
         let heard = store.hear_events().await;
         drop(store);
@@ -99,6 +100,12 @@ async fn gather(first: EventSignal, signals: &mut (impl Stream<Item = EventSigna
 }
 
 impl Hub {
+    /// Begins to watch the store with the first viewer.
+    pub(super) fn start(self: &Arc<Self>) {
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        task.get_or_insert_with(|| AbortOnDropHandle::new(tokio::spawn(run(Arc::downgrade(self)))));
+    }
+
     /// Takes events in that follow on what is known; if others were missed, looks them up.
     async fn take(&self, signals: Vec<EventSignal>) {
         let Some(mut marks) = self.known_marks() else { return self.look().await };

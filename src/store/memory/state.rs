@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 
-use super::events::Chronicle;
+use super::chronicle::Chronicle;
 use super::inbox::Wire;
 use super::log::Log;
 use super::reconnect::Retry;
