@@ -79,7 +79,7 @@ async fn an_upstream_that_the_gateway_cannot_ask_is_refused_with_the_way_out() {
 
 #[tokio::test]
 async fn lifetimes_that_make_no_sense_are_refused() {
-    let said = refusal("server", &["--idle-timeout", "10m", "--expires-after", "5m"]).await;
+    let said = refusal("server", &["--listen=127.0.0.1:0", "--idle-timeout", "10m", "--expires-after", "5m"]).await;
     assert!(said.contains("expires_after must not be shorter than idle_timeout"), "{said}");
 }
 

@@ -5,6 +5,7 @@ mod axe;
 mod browser;
 mod closed;
 mod cutter;
+mod documented;
 mod filtering;
 mod hostile;
 mod live;

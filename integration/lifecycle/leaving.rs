@@ -1,13 +1,19 @@
 //! A replica that leaves: listeners are sent elsewhere, calls finish, sessions live on.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use serde_json::json;
 use tower::Layer;
+use tower_mcp_sessions::SessionLayer;
+use tower_mcp_sessions::store::{AgeLimits, RedisStore, Survey};
 
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::{eventually, soon};
+use crate::harness::gate::{Gate, Held};
 use crate::harness::inner::Scripted;
-use crate::harness::raw::{Client, LEGACY, request};
+use crate::harness::raw::{Client, LEGACY, modern, request};
+use crate::harness::redis::RedisServer;
 use crate::harness::replica::{Replica, layer};
 
 on_every_backend! {
@@ -47,6 +53,28 @@ async fn a_replica_that_leaves_sends_listeners_elsewhere_and_finishes_its_calls(
     assert!(elsewhere.works().await);
     assert!(elsewhere.listen().await.next().await.is_some());
     assert_eq!((store.counts().await, store.ended()), ((4, 0), vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_replica_has_to_tell_arrives_before_it_leaves() {
+    let redis = RedisServer::start();
+    let gate = Gate::to(redis.port()).await;
+    let store = RedisStore::builder(gate.url()).response_timeout(Duration::from_secs(10)).connect().await;
+    let leaving = SessionLayer::builder(store.expect("Redis answers")).build();
+    let here = Replica::start(leaving.layer(Scripted::with_sessions())).await;
+    gate.hold(&["gated"], Held::Command);
+    for number in 0..10 {
+        let mut message = modern("echo");
+        let client = json!({ "name": format!("gated {number}"), "version": "1" });
+        message["params"]["_meta"]["io.modelcontextprotocol/clientInfo"] = client;
+        assert_eq!(Client::of(&here).post(&message).await.status, StatusCode::OK);
+    }
+    soon("the store is being told", gate.is_holding()).await;
+    tokio::join!(leaving.shutdown(), gate.deliver());
+    let store = RedisStore::connect(redis.url()).await.expect("Redis answers");
+    let vitals = store.vitals(&AgeLimits::default()).await.expect("vitals can be read");
+    let told: Vec<u64> = vitals.clients.iter().map(|client| client.modern).collect();
+    assert_eq!(told, [1; 10]);
 }
 
 async fn a_replica_that_dies_takes_no_session_with_it(backend: Backend) {

@@ -108,7 +108,7 @@ async fn until_state(socket: &mut Socket, state: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn viewers_see_that_redis_is_gone_and_back() {
-    let mut server = RedisServer::with(&["--appendonly", "yes"]);
+    let mut server = RedisServer::with(&["--appendonly", "yes", "--appendfsync", "always"]);
     let (replica, _store, _layer) = replica_of(&server).await;
     Client::of(&replica).open(REVISION).await;
     let mut socket = Socket::hello(&replica).await;

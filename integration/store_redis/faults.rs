@@ -108,7 +108,7 @@ async fn scripts_that_are_flushed_all_the_time_make_no_error() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_survive_a_killed_server_that_writes_a_log() {
-    let mut server = RedisServer::with(&["--appendonly", "yes", "--appendfsync", "everysec"]);
+    let mut server = RedisServer::with(&["--appendonly", "yes", "--appendfsync", "always"]);
     let store = RedisStore::connect(server.url()).await.unwrap();
     let mut keys = Vec::new();
     for _ in 0..200 {

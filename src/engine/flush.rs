@@ -37,6 +37,7 @@ pub(crate) async fn run(engine: Weak<Engine>) {
 impl Engine {
     /// Tells the store of all activity so far, and what else it should know. What cannot be told is kept for the next time.
     pub(crate) async fn flush(&self) {
+        let _telling = self.telling.lock().await;
         let untold = self.residents.untold.take();
         for batch in untold.chunks(BATCH) {
             let touches: Vec<Touch> = batch.iter().map(|resident| resident.take_untold()).collect();

@@ -84,6 +84,8 @@ pub(crate) struct Engine {
     pub(crate) clock: StoreClock,
     pub(crate) local_limits: LocalLimiter,
     pub(crate) asides: Asides,
+    /// Held while the store is told what is to be told: who has taken that must not be stopped before it has arrived.
+    pub(crate) telling: tokio::sync::Mutex<()>,
     /// This run of this replica.
     pub(crate) replica_id: ReplicaId,
     streams: AtomicU64,
@@ -104,6 +106,7 @@ impl Engine {
             clock: StoreClock::default(),
             local_limits: LocalLimiter::default(),
             asides: Asides::default(),
+            telling: tokio::sync::Mutex::default(),
             replica_id,
             streams: AtomicU64::new(0),
             started: Once::new(),
