@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use crate::evidence::Evidence;
+use crate::client::Ledger;
 use crate::options::Options;
 use crate::report::Sample;
 
@@ -13,6 +13,40 @@ use crate::report::Sample;
 const OFTEN: Duration = Duration::from_millis(250);
 const SAMPLES: usize = 2_000;
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The name that Prometheus gives to a process's memory.
+const RESIDENT: &str = "process_resident_memory_bytes";
+
+/// The server's processes, as far as they were told.
+pub struct Processes {
+    pids: Vec<u32>,
+    pages: Vec<String>,
+    http: reqwest::Client,
+}
+
+impl Processes {
+    /// # Errors
+    ///
+    /// If one of them cannot be weighed.
+    pub async fn of(options: &Options, http: &reqwest::Client) -> Result<Self, String> {
+        for pid in &options.pid {
+            resident(*pid).ok_or_else(|| format!("the memory of a process {pid} cannot be read on this machine"))?;
+        }
+        for page in &options.metrics {
+            told(http, page).await.ok_or_else(|| format!("{page} does not tell {RESIDENT}"))?;
+        }
+        Ok(Self { pids: options.pid.clone(), pages: options.metrics.clone(), http: http.clone() })
+    }
+
+    /// The bytes of all together; `None` if none was told, or one cannot be weighed any longer.
+    pub async fn weigh(&self) -> Option<u64> {
+        let mut weights: Vec<Option<u64>> = self.pids.iter().map(|pid| resident(*pid)).collect();
+        for page in &self.pages {
+            weights.push(told(&self.http, page).await);
+        }
+        let known = !weights.is_empty();
+        weights.into_iter().sum::<Option<u64>>().filter(|_| known)
+    }
+}
 
 /// Looks until it is dropped.
 pub struct Scale {
@@ -22,17 +56,15 @@ pub struct Scale {
 
 impl Scale {
     /// Looks once, and goes on looking in the background.
-    pub async fn begin(options: &Options, http: &reqwest::Client, evidence: &Arc<Evidence>) -> Self {
-        let began = Instant::now();
-        let (pids, pages, http) = (options.pid.clone(), options.metrics.clone(), http.clone());
+    pub async fn begin(began: Instant, processes: &Arc<Processes>, ledger: &Arc<Ledger>) -> Self {
         let samples = Arc::<Mutex<Vec<Sample>>>::default();
-        let (kept, evidence) = (Arc::clone(&samples), Arc::clone(evidence));
-        keep(&kept, look(&pids, &pages, &http, &evidence, began).await);
+        let (processes, ledger, kept) = (Arc::clone(processes), Arc::clone(ledger), Arc::clone(&samples));
+        keep(&kept, look(&processes, &ledger, began).await);
         let task = tokio::spawn(async move {
             let mut pause = OFTEN;
             loop {
                 tokio::time::sleep(pause).await;
-                if keep(&kept, look(&pids, &pages, &http, &evidence, began).await) {
+                if keep(&kept, look(&processes, &ledger, began).await) {
                     pause *= 2;
                 }
             }
@@ -66,19 +98,13 @@ fn keep(samples: &Mutex<Vec<Sample>>, sample: Sample) -> bool {
     is_full
 }
 
-async fn look(pids: &[u32], pages: &[String], http: &reqwest::Client, evidence: &Evidence, began: Instant) -> Sample {
-    let sessions = evidence.open();
-    let mut weights: Vec<Option<u64>> = pids.iter().map(|pid| resident(*pid)).collect();
-    for page in pages {
-        weights.push(told(http, page).await);
-    }
-    let known = !weights.is_empty();
-    let memory_bytes = weights.into_iter().sum::<Option<u64>>().filter(|_| known);
+async fn look(processes: &Processes, ledger: &Ledger, began: Instant) -> Sample {
+    let (sessions, memory_bytes) = (ledger.count() as u64, processes.weigh().await);
     Sample { at_seconds: began.elapsed().as_secs_f64(), sessions, memory_bytes }
 }
 
 /// The resident memory of a process on this machine.
-pub fn resident(pid: u32) -> Option<u64> {
+fn resident(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
@@ -86,11 +112,12 @@ pub fn resident(pid: u32) -> Option<u64> {
 }
 
 /// What a Prometheus page tells of the process behind it.
-pub async fn told(http: &reqwest::Client, page: &str) -> Option<u64> {
-    let text = http.get(page).timeout(PATIENCE).send().await.ok()?.text().await.ok()?;
+async fn told(http: &reqwest::Client, page: &str) -> Option<u64> {
+    let answer = http.get(page).timeout(PATIENCE).send().await.ok()?.error_for_status().ok()?;
+    let text = answer.text().await.ok()?;
     let mut lines = text.lines().filter(|line| !line.starts_with('#'));
     let value = lines.find_map(|line| {
-        let rest = line.strip_prefix("process_resident_memory_bytes")?;
+        let rest = line.strip_prefix(RESIDENT)?;
         let after_labels = rest.rsplit_once('}').map_or(rest, |(_, value)| value);
         after_labels.split_whitespace().next()?.parse::<f64>().ok()
     });

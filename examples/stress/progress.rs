@@ -26,12 +26,25 @@ impl Progress {
         }
     }
 
+    /// Says that somebody pressed Ctrl-C. A terminal wrote `^C` in the line below the bars: the cursor is led back.
+    pub fn interrupted(&self, line: &str) {
+        if self.is_terminal {
+            eprint!("\r\x1b[2K\x1b[A");
+        }
+        self.say(line);
+    }
+
+    /// Leaves nothing behind on a terminal.
+    pub fn clear(&self) {
+        let _ = self.bars.clear();
+    }
+
     /// Shows that a scenario begins.
     pub fn begin(&self, name: &str, about: &str) -> Bar {
         if !self.is_terminal {
             eprintln!("{name}: {about}");
         }
-        let bar = self.bars.add(ProgressBar::new(0));
+        let bar = self.bars.add(ProgressBar::no_length());
         let style =
             ProgressStyle::with_template("{prefix:>11.bold} {wide_bar:.cyan/blue} {pos:>6}/{len:<6} {elapsed:>4}");
         bar.set_style(style.expect("the template is well formed"));
@@ -49,7 +62,7 @@ pub struct Bar {
 impl Bar {
     /// There are this many more steps to take.
     pub fn expect(&self, steps: usize) {
-        self.bar.inc_length(steps as u64);
+        self.bar.set_length(self.bar.length().unwrap_or(0) + steps as u64);
     }
 
     /// One step is taken.

@@ -76,6 +76,11 @@ impl Failure {
         self.is(StatusCode::NOT_FOUND)
     }
 
+    /// Who asks is not let in.
+    pub fn is_refusal(&self) -> bool {
+        self.is(StatusCode::UNAUTHORIZED) || self.is(StatusCode::FORBIDDEN)
+    }
+
     /// Whether the server answered with this status.
     pub fn is(&self, wanted: StatusCode) -> bool {
         matches!(self, Self::Status(status, _) if *status == wanted)

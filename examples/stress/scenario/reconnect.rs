@@ -11,6 +11,7 @@ use super::stage::Stage;
 use super::tokens::{Refusals, forged, lifetime};
 use crate::client::{Coming, Session};
 use crate::criteria::Criterion;
+use crate::report::time;
 
 pub struct Reconnect;
 
@@ -147,7 +148,7 @@ async fn wins_alone(stage: &Stage, number: usize) -> Option<bool> {
         let mut rivalling = client.clone();
         rivalling.home += rival;
         let token = &token;
-        async move { rivalling.come(Coming::With(token)).await }
+        async move { stage.connect(&rivalling, Some(token)).await }
     });
     let outcomes = join_all(rivals).await;
     let (won, lost): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
@@ -162,7 +163,6 @@ async fn wins_alone(stage: &Stage, number: usize) -> Option<bool> {
     for winner in &winners {
         fair &= winner.ping().await.is_ok();
     }
-    // The session was counted once.
     stage.clean_up(&winners[..winners.len().min(1)]).await;
     Some(fair)
 }
@@ -178,7 +178,7 @@ async fn expired(stage: &Stage) -> Criterion {
     };
     let wait = lifetime + EXPIRED_AFTER;
     if wait > stage.options().duration() + EXPIRED_AFTER {
-        let why = format!("tokens live {lifetime:?}, longer than this run: start the server with --token-ttl 1s");
+        let why = format!("tokens live {}, longer than this run: start the server with --token-ttl 1s", time(lifetime));
         stage.clean_up(&[session]).await;
         return Criterion::skipped(name, why);
     }
