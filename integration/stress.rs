@@ -44,11 +44,11 @@ async fn stress(urls: &[String], arguments: &[&str]) -> Run {
 async fn run(arguments: &[&str]) -> Run {
     let directory = tempfile::tempdir().expect("the temporary directory can be written");
     let report = ["--report", directory.path().to_str().expect("a path in Unicode")];
-    Run::of(run_example("stress", &[arguments, &report].concat()).await, directory)
+    Run::of(&run_example("stress", &[arguments, &report].concat()).await, directory)
 }
 
 impl Run {
-    fn of(output: Output, directory: TempDir) -> Self {
+    fn of(output: &Output, directory: TempDir) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Self {
             status: output.status.code().expect("it ends by itself"),

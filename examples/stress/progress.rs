@@ -26,17 +26,23 @@ impl Progress {
         }
     }
 
-    /// Says that somebody pressed Ctrl-C. A terminal wrote `^C` in the line below the bars: the cursor is led back.
+    /// Says that somebody pressed Ctrl-C.
     pub fn interrupted(&self, line: &str) {
-        if self.is_terminal {
-            eprint!("\r\x1b[2K\x1b[A");
-        }
+        self.after_ctrl_c();
         self.say(line);
     }
 
-    /// Leaves nothing behind on a terminal.
-    pub fn clear(&self) {
+    /// Leaves no bar behind, after Ctrl-C once more.
+    pub fn leave(&self) {
+        self.after_ctrl_c();
         let _ = self.bars.clear();
+    }
+
+    /// A terminal wrote `^C` into the line below the bars: leads the cursor back.
+    fn after_ctrl_c(&self) {
+        if self.is_terminal {
+            eprint!("\r\x1b[2K\x1b[A");
+        }
     }
 
     /// Shows that a scenario begins.

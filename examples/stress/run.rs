@@ -151,7 +151,7 @@ fn stop_on_ctrl_c(server: &Arc<Server>) {
             stop.cancel();
         }
         if tokio::signal::ctrl_c().await.is_ok() {
-            progress.clear();
+            progress.leave();
             std::process::exit(INTERRUPTED.into());
         }
     });

@@ -21,7 +21,7 @@ async fn interrupted(server: &Process, scenario: &str, count: u64) -> Run {
     let child = start_example("stress", &[&arguments[..], &["--time-scale", "0.1"]].concat());
     eventually("the scenario has begun", async || sessions(server).await >= count).await;
     signal(&child, Signal::INT);
-    let run = Run::of(output_of(child).await, directory);
+    let run = Run::of(&output_of(child).await, directory);
     assert_eq!(sessions(server).await, 0, "it left sessions behind: {run}");
     run
 }

@@ -41,7 +41,7 @@ async fn the_report_is_there_though_nobody_reads_the_table() {
     let report = directory.path().to_str().expect("a path in Unicode");
     let mut child = start_example("stress", &["--url", &server.mcp(), "--scenario", "concurrent", "--report", report]);
     drop(child.stdout.take());
-    let run = Run::of(output_of(child).await, directory);
+    let run = Run::of(&output_of(child).await, directory);
     assert_eq!(run.status, 0, "{run}");
     assert_eq!(run.criteria("failed"), [""; 0], "{run}");
 }

@@ -164,6 +164,9 @@ impl Report {
     pub fn summary(&self) -> String {
         let [passed, failed, skipped] = [Verdict::Passed, Verdict::Failed, Verdict::Skipped].map(|v| self.count(v));
         let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
+        if passed + failed == 0 {
+            return format!("nothing was asked of the server{skipped}");
+        }
         let interrupted = if self.interrupted { "interrupted: " } else { "" };
         match failed {
             0 => format!("{interrupted}{passed} criteria met{skipped}"),

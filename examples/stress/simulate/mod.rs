@@ -62,7 +62,10 @@ impl Scenario for Simulate {
         let doings = Arc::new(Doings::default());
         let say = |line: String| stage.server.progress.say(&line);
         let ramp = stage.options().scaled(RAMP);
-        say(format!("{clients} clients of {} kinds come within {}; Ctrl-C ends it", KINDS.len(), time(ramp)));
+        let stay =
+            stage.options().duration.map_or_else(String::new, |span| format!(", all is over after {}", time(span)));
+        let kinds = KINDS.len();
+        say(format!("{clients} clients of {kinds} kinds come within {}{stay}; Ctrl-C ends it", time(ramp)));
         let lives = join_all((0..clients).map(|number| begin(stage, number, ramp / clients as u32, &doings)));
         let telling = async {
             loop {
@@ -81,7 +84,7 @@ impl Scenario for Simulate {
             () = telling => {}
             () = over => {}
         }
-        say(doings.told());
+        stage.note(doings.told());
         vec![]
     }
 }
