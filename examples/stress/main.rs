@@ -1,7 +1,7 @@
 //! The stress runner: what a team tries by hand before a release, as a program, against any MCP server.
 //!
 //! `cargo run --release --example stress -- --url http://127.0.0.1:8932/mcp` takes six minutes with the defaults; `--time-scale
-//! 0.02` makes it less than half a minute, against a server that was started with `--idle-timeout 6s --token-ttl 1s`.
+//! 0.02` makes it ten seconds, against a server that was started with `--idle-timeout 6s --token-ttl 1s`.
 //!
 //! | question | file |
 //! |---|---|

@@ -1,6 +1,6 @@
 //! What the server's processes weigh, and how many sessions are open, again and again while scenarios run.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
@@ -50,30 +50,40 @@ impl Processes {
 
 /// Looks until it is dropped.
 pub struct Scale {
-    samples: Arc<Mutex<Vec<Sample>>>,
+    looking: Arc<Looking>,
     task: JoinHandle<()>,
+}
+
+struct Looking {
+    began: Instant,
+    processes: Arc<Processes>,
+    ledger: Arc<Ledger>,
+    samples: Mutex<Vec<Sample>>,
 }
 
 impl Scale {
     /// Looks once, and goes on looking in the background.
     pub async fn begin(began: Instant, processes: &Arc<Processes>, ledger: &Arc<Ledger>) -> Self {
-        let samples = Arc::<Mutex<Vec<Sample>>>::default();
-        let (processes, ledger, kept) = (Arc::clone(processes), Arc::clone(ledger), Arc::clone(&samples));
-        keep(&kept, look(&processes, &ledger, began).await);
+        let (processes, ledger, samples) = (Arc::clone(processes), Arc::clone(ledger), Mutex::default());
+        let looking = Arc::new(Looking { began, processes, ledger, samples });
+        looking.look().await;
+        let background = Arc::clone(&looking);
         let task = tokio::spawn(async move {
             let mut pause = OFTEN;
             loop {
                 tokio::time::sleep(pause).await;
-                if keep(&kept, look(&processes, &ledger, began).await) {
+                if background.look().await {
                     pause *= 2;
                 }
             }
         });
-        Self { samples, task }
+        Self { looking, task }
     }
 
-    pub fn samples(&self) -> Vec<Sample> {
-        self.samples.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Looks a last time; all that was seen.
+    pub async fn end(self) -> Vec<Sample> {
+        self.looking.look().await;
+        self.looking.samples().clone()
     }
 }
 
@@ -83,24 +93,27 @@ impl Drop for Scale {
     }
 }
 
-/// Keeps a sample; if there are too many by now, every second one goes.
-fn keep(samples: &Mutex<Vec<Sample>>, sample: Sample) -> bool {
-    let mut samples = samples.lock().unwrap_or_else(PoisonError::into_inner);
-    samples.push(sample);
-    let is_full = samples.len() > SAMPLES;
-    if is_full {
-        let mut at = 0;
-        samples.retain(|_| {
-            at += 1;
-            at % 2 == 1
-        });
+impl Looking {
+    /// Keeps a sample; if there are too many by now, every second one goes, which is told.
+    async fn look(&self) -> bool {
+        let (sessions, memory_bytes) = (self.ledger.count() as u64, self.processes.weigh().await);
+        let sample = Sample { at_seconds: self.began.elapsed().as_secs_f64(), sessions, memory_bytes };
+        let mut samples = self.samples();
+        samples.push(sample);
+        let is_full = samples.len() > SAMPLES;
+        if is_full {
+            let mut at = 0;
+            samples.retain(|_| {
+                at += 1;
+                at % 2 == 1
+            });
+        }
+        is_full
     }
-    is_full
-}
 
-async fn look(processes: &Processes, ledger: &Ledger, began: Instant) -> Sample {
-    let (sessions, memory_bytes) = (ledger.count() as u64, processes.weigh().await);
-    Sample { at_seconds: began.elapsed().as_secs_f64(), sessions, memory_bytes }
+    fn samples(&self) -> MutexGuard<'_, Vec<Sample>> {
+        self.samples.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The resident memory of a process on this machine.

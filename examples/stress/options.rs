@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use http::HeaderName;
+use humantime::parse_duration;
 
 /// Runs scenarios against an MCP server and says which criteria it meets.
 ///
@@ -30,7 +31,7 @@ pub struct Options {
     pub monitor_token_file: Option<PathBuf>,
 
     /// The idle timeout it was started with [default: 5m × time-scale].
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "The server")]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = "The server")]
     pub idle_timeout: Option<Duration>,
 
     /// Name each client's user in this header, as a proxy in front would.
@@ -70,7 +71,7 @@ pub struct Options {
     pub viewers: u32,
 
     /// How long the scenarios that wait, churn or soak take [default: 6m × time-scale; simulate: until Ctrl-C].
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "The run")]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = "The run")]
     pub duration: Option<Duration>,
 
     /// Shrinks every time that is not given: at 0.02 an idle timeout of 5 minutes is one of 6 seconds. The server does not
@@ -85,7 +86,7 @@ pub struct Options {
     pub rate: Option<f64>,
 
     /// How long to wait for an answer.
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration, help_heading = "The run")]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, help_heading = "The run")]
     pub patience: Duration,
 
     /// What is random is the same with the same seed.
@@ -93,15 +94,15 @@ pub struct Options {
     pub seed: u64,
 
     /// How long the monitor's API may take (p99).
-    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = humantime::parse_duration, help_heading = "Goals")]
+    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = parse_duration, help_heading = "Goals")]
     pub api_limit: Duration,
 
     /// How long a query of the session store may take (p99).
-    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = humantime::parse_duration, help_heading = "Goals")]
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = parse_duration, help_heading = "Goals")]
     pub store_limit: Duration,
 
     /// How long an event may take to a viewer (p99).
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration, help_heading = "Goals")]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_duration, help_heading = "Goals")]
     pub event_limit: Duration,
 
     /// Where report.json, report.md and report.html go.
@@ -130,7 +131,7 @@ Scenarios (`all` is the first eight; `--scenario lifecycle stale` is two of them
 Goals are what people wrote down before: those three limits, and reconnects > 95 %, traffic saved over polling > 90 %,
 memory < 100 MB per session.
 
-Try it in half a minute instead of six minutes:
+Try it in ten seconds instead of six minutes:
   server --idle-timeout 6s --token-ttl 1s --rate-limits off
   stress --url http://127.0.0.1:8932/mcp --time-scale 0.02
 

@@ -35,8 +35,8 @@ pub async fn run(options: Options, scenarios: Vec<Box<dyn Scenario>>) -> Result<
     let is_endless = scenarios.iter().all(|scenario| scenario.is_endless());
     let played = play_all(&server, scenarios).await;
     let interrupted = server.stop.is_cancelled() && !is_endless;
-    let samples = scale.samples();
     close_what_is_left(&server).await;
+    let samples = scale.end().await;
     let after = health(&server).await;
     Ok(Report {
         format: FORMAT,

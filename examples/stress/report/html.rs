@@ -12,10 +12,10 @@ pub fn of(report: &Report) -> String {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Stress report</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><style>{STYLE}</style></head><body>\n\
-         <h1>Stress report</h1><p class=\"verdict {}\">{}</p><p class=\"soft\">{}, {:.1} s</p>\n",
+         <h1>Stress report</h1><p class=\"verdict {}\">{}</p><p class=\"soft\">{}, took {:.1} s</p>\n",
         if failed { "bad" } else { "good" },
         escaped(&report.summary()),
-        escaped(&report.began),
+        escaped(&report.began.replace('T', " ").replace('Z', " UTC")),
         report.took_seconds
     );
     page.push_str(&failed_first(report));
@@ -26,7 +26,7 @@ pub fn of(report: &Report) -> String {
     for played in &report.scenarios {
         page.push_str(&scenario(played));
     }
-    page.push_str(&table(report));
+    page.push_str(&operations(report));
     page.push_str(&server(report));
     page.push_str(&settings(report));
     page.push_str("</body></html>\n");
@@ -116,17 +116,14 @@ fn plots(report: &Report) -> String {
     text
 }
 
-fn table(report: &Report) -> String {
+fn operations(report: &Report) -> String {
     let row = |(part, operation): (&str, &Operation)| {
         let times: String = operation.times().iter().map(|time| format!("<td>{time}</td>")).collect();
         let name = escaped(&format!("{part}: {}", operation.name));
         format!("<tr><td>{name}</td><td>{}</td><td>{}</td>{times}</tr>", operation.count, operation.failed)
     };
-    format!(
-        "<section><h2>Every operation</h2><div class=\"scroll\"><table><tr><th>operation</th><th>count</th><th>failed</th><th>p50</th>\
-         <th>p90</th><th>p99</th><th>p99.9</th><th>max</th></tr>{}</table></div></section>\n",
-        report.operations().map(row).collect::<String>()
-    )
+    let head = ["operation", "count", "failed", "p50", "p90", "p99", "p99.9", "max"];
+    table("Every operation", &head, &report.operations().map(row).collect::<String>())
 }
 
 fn server(report: &Report) -> String {
@@ -134,17 +131,19 @@ fn server(report: &Report) -> String {
     let row = |(name, was, is): (String, String, String)| {
         format!("<tr><td>{}</td><td>{was}</td><td>{is}</td></tr>", escaped(&name))
     };
-    format!(
-        "<section><h2>The server's own figures</h2><div class=\"scroll\"><table><tr><th></th><th>before</th><th>after</th></tr>{}</table>\
-         </div></section>\n",
-        super::counts(before, after).into_iter().map(row).collect::<String>()
-    )
+    let rows: String = super::counts(before, after).into_iter().map(row).collect();
+    table("The server's own figures", &["", "before", "after"], &rows)
 }
 
 fn settings(report: &Report) -> String {
     let row = |(name, value): (&String, &String)| {
         format!("<tr><td>{}</td><td class=\"text\">{}</td></tr>", escaped(name), escaped(value))
     };
-    let rows: String = report.settings.iter().map(row).collect();
-    format!("<section><h2>This run</h2><div class=\"scroll\"><table>{rows}</table></div></section>\n")
+    table("This run", &[], &report.settings.iter().map(row).collect::<String>())
+}
+
+/// A section that is a table; its rows are written already.
+fn table(title: &str, head: &[&str], rows: &str) -> String {
+    let head: String = head.iter().map(|name| format!("<th>{name}</th>")).collect();
+    format!("<section><h2>{title}</h2><div class=\"scroll\"><table><tr>{head}</tr>{rows}</table></div></section>\n")
 }
