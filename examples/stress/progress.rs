@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+/// How often bars are drawn anew in a second.
+const HERTZ: u8 = 8;
+
 #[derive(Clone)]
 pub struct Progress {
     bars: MultiProgress,
@@ -14,7 +17,7 @@ pub struct Progress {
 impl Progress {
     pub fn new() -> Self {
         let is_terminal = std::io::stderr().is_terminal();
-        let target = if is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if is_terminal { ProgressDrawTarget::stderr_with_hz(HERTZ) } else { ProgressDrawTarget::hidden() };
         Self { bars: MultiProgress::with_draw_target(target), is_terminal }
     }
 
