@@ -18,6 +18,8 @@ use crate::scenario::{Scenario, Server, Stage};
 const GRACE: Duration = Duration::from_secs(2);
 /// How long closing what is left open may take.
 const CLOSING: Duration = Duration::from_secs(10);
+/// What an interrupted scenario cannot show.
+const TO_ITS_END: &str = "it runs to its end";
 /// The status of a program that was interrupted, as shells have it.
 pub const INTERRUPTED: u8 = 130;
 
@@ -67,40 +69,42 @@ async fn play(server: &Arc<Server>, scenario: &dyn Scenario) -> Played {
     let bar = server.progress.begin(scenario.name(), scenario.about());
     let stage = Stage::new(server, scenario.name(), bar);
     let began = Instant::now();
-    let stopped = async {
-        server.stop.cancelled().await;
-        tokio::time::sleep(GRACE).await;
-    };
-    let was_stopped = server.stop.is_cancelled();
-    let mut criteria = match was_stopped {
-        true => Vec::new(),
-        false => tokio::select! {
-            criteria = scenario.play(&stage) => criteria,
-            () = stopped => Vec::new(),
-        },
-    };
+    let mut criteria = ended(&stage, scenario).await;
     stage.bar.finish();
-    let took = began.elapsed();
-    let interrupted = server.stop.is_cancelled() && !scenario.is_endless();
-    if interrupted {
-        let when =
-            if was_stopped { "before it began".to_owned() } else { format!("after {:.1} s", took.as_secs_f64()) };
-        criteria.push(Criterion::skipped("it runs to its end", format!("it was interrupted {when}")));
-    }
     let failures = stage.measure.failures();
     criteria.extend(nothing_else_fails(&criteria, &failures));
     let played = Played {
         name: scenario.name().to_owned(),
         about: scenario.about().to_owned(),
         began_seconds,
-        took_seconds: took.as_secs_f64(),
+        took_seconds: began.elapsed().as_secs_f64(),
         criteria,
         operations: stage.measure.operations(),
         failures,
         notes: stage.notes(),
     };
-    server.progress.say(&told(&played, interrupted));
+    server.progress.say(&told(&played));
     played
+}
+
+/// Plays a scenario to its end, or to where Ctrl-C leaves it.
+async fn ended(stage: &Stage, scenario: &dyn Scenario) -> Vec<Criterion> {
+    let stop = &stage.server.stop;
+    let interrupted = |when: &str| Criterion::skipped(TO_ITS_END, format!("it was interrupted {when}"));
+    if stop.is_cancelled() {
+        return vec![interrupted("before it began")];
+    }
+    let stopped = async {
+        stop.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        mut criteria = scenario.play(stage) => {
+            criteria.extend(stage.was_cut_short().then(|| interrupted("before its time")));
+            criteria
+        }
+        () = stopped => vec![interrupted("before its time")],
+    }
 }
 
 /// A failure that no criterion asks about is one all the same.
@@ -110,7 +114,8 @@ fn nothing_else_fails(criteria: &[Criterion], failures: &BTreeMap<String, report
     (!is_told && !kinds.is_empty()).then(|| Criterion::failed("nothing fails on the way", kinds.join(", ")))
 }
 
-fn told(played: &Played, interrupted: bool) -> String {
+fn told(played: &Played) -> String {
+    let interrupted = played.criteria.iter().any(|criterion| criterion.name == TO_ITS_END);
     let failed: Vec<_> =
         played.criteria.iter().filter(|c| c.verdict == Verdict::Failed).map(|c| c.name.as_str()).collect();
     let how = match (failed.is_empty(), interrupted) {

@@ -62,7 +62,7 @@ pub async fn churn(
     let mut turn = 0;
     loop {
         tokio::select! {
-            begin = pace.turn(turn), if turn < turns && !stage.server.stop.is_cancelled() => {
+            begin = pace.turn(turn), if turn < turns && !stage.is_stopped() => {
                 running.push(doing(turn, begin));
                 churned.begun += 1;
                 turn += 1;

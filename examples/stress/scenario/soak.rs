@@ -62,7 +62,7 @@ async fn work(stage: &Stage, session: &Session, number: usize, until: Instant) -
     while Instant::now() < until {
         let pause = longest.mul_f64(random.random_range(0.0..1.0));
         stage.rest(pause.min(until.saturating_duration_since(Instant::now()))).await;
-        if stage.server.stop.is_cancelled() {
+        if stage.is_stopped() {
             break;
         }
         stage.bar.expect(1);

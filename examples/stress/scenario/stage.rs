@@ -1,5 +1,6 @@
 //! What a scenario has at hand: the server, its clients, the monitor, and where results go.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,7 @@ pub struct Stage {
     pub measure: Measure,
     pub bar: Bar,
     notes: Mutex<Vec<String>>,
+    cut_short: AtomicBool,
 }
 
 /// Clients that do something at the same time, where it does not matter how many.
@@ -48,7 +50,14 @@ const AT_ONCE: usize = 64;
 
 impl Stage {
     pub fn new(server: &Arc<Server>, name: &'static str, bar: Bar) -> Self {
-        Self { server: Arc::clone(server), name, measure: Measure::new(), bar, notes: Mutex::default() }
+        Self {
+            server: Arc::clone(server),
+            name,
+            measure: Measure::new(),
+            bar,
+            notes: Mutex::default(),
+            cut_short: AtomicBool::new(false),
+        }
     }
 
     pub fn options(&self) -> &Options {
@@ -134,6 +143,18 @@ impl Stage {
             () = tokio::time::sleep(pause) => {}
             () = self.server.stop.cancelled() => {}
         }
+    }
+
+    /// Whether Ctrl-C was pressed: who asks ends early then.
+    pub fn is_stopped(&self) -> bool {
+        let is_stopped = self.server.stop.is_cancelled();
+        self.cut_short.fetch_or(is_stopped, Ordering::Relaxed);
+        is_stopped
+    }
+
+    /// Whether the scenario ended early because of Ctrl-C.
+    pub fn was_cut_short(&self) -> bool {
+        self.cut_short.load(Ordering::Relaxed)
     }
 
     /// Looks again and again until something is there, at most that long.

@@ -51,11 +51,12 @@ impl Scenario for Stale {
         let clients = stage.options().clients();
         let criteria = match watch(stage, timeline, &keys).await {
             Ok(unseen) => {
-                vec![in_time(stage, &unseen, clients), not_early(stage, &unseen), listed(stage, &keys, clients).await]
+                let listed = listed(stage, &keys, clients).await;
+                come_back(stage, &sessions).await;
+                vec![in_time(stage, &unseen, clients), not_early(stage, &unseen), listed]
             }
             Err(failure) => vec![Criterion::failed(IN_TIME, format!("the monitor: {failure}"))],
         };
-        come_back(stage, &sessions).await;
         stage.clean_up(&sessions).await;
         criteria
     }
