@@ -56,6 +56,8 @@ pub struct Traffic {
     pub poll_bytes: u64,
     pub polls: u64,
     pub poll_interval: Duration,
+    /// Sessions fell idle between two calls, which is no ordinary while.
+    pub falls_idle: bool,
 }
 
 /// The interval that dashboards poll at, as those did whose goal this was.
@@ -70,8 +72,13 @@ impl Traffic {
 
     /// Why the goal cannot be judged by this.
     pub fn not_comparable(&self) -> Option<String> {
-        let is_short = self.span < LONG_ENOUGH;
-        is_short.then(|| format!("it takes {} to judge: --duration 4m, or no --time-scale", time(LONG_ENOUGH)))
+        match () {
+            () if self.span < LONG_ENOUGH => {
+                Some(format!("it takes {} to judge: --duration 4m, or no --time-scale", time(LONG_ENOUGH)))
+            }
+            () if self.falls_idle => Some("sessions fell idle between calls: --idle-timeout 5m shows more".to_owned()),
+            () => None,
+        }
     }
 
     pub fn told(&self) -> String {

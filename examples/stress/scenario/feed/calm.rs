@@ -26,7 +26,8 @@ pub async fn compare(stage: &Stage, monitor: &Monitor, span: Duration) -> Result
     let feed_bytes = viewed.map_err(|failure| format!("the viewer: {failure}"))?;
     let (poll_bytes, polls) = polled.map_err(|failure| format!("the poller: {failure}"))?;
     let poll_interval = stage.options().scaled(POLL_INTERVAL);
-    stage.server.evidence.compared(Traffic { span, feed_bytes, poll_bytes, polls, poll_interval });
+    let falls_idle = stage.options().idle_timeout() < stage.options().scaled(THINKS);
+    stage.server.evidence.compared(Traffic { span, feed_bytes, poll_bytes, polls, poll_interval, falls_idle });
     let (answered, failed) = (answered.iter().sum::<usize>(), stage.measure.failures_of("call"));
     match failed {
         0 => Ok(format!("{answered} calls, {polls} polls")),
