@@ -4,6 +4,7 @@
 //! |---|---|
 //! | every scenario against the example server, in a fiftieth of the time | `compressed.rs` |
 //! | servers that cross answers, lose sessions, limit | `broken.rs` |
+//! | a run that somebody ends before its time | `interrupted.rs` |
 //! | a server of somebody else's, behind the gateway | `foreign.rs` |
 //! | the reports and their comparison | `reports.rs` |
 //! | the command line | `usage.rs` |
@@ -11,10 +12,12 @@
 mod broken;
 mod compressed;
 mod foreign;
+mod interrupted;
 mod reports;
 mod usage;
 
 use std::fs;
+use std::process::Output;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -41,17 +44,25 @@ async fn stress(urls: &[String], arguments: &[&str]) -> Run {
 async fn run(arguments: &[&str]) -> Run {
     let directory = tempfile::tempdir().expect("the temporary directory can be written");
     let report = ["--report", directory.path().to_str().expect("a path in Unicode")];
-    let output = run_example("stress", &[arguments, &report].concat()).await;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Run {
-        status: output.status.code().expect("it ends by itself"),
-        stdout: text(&output.stdout),
-        stderr: text(&output.stderr),
-        directory,
-    }
+    Run::of(&run_example("stress", &[arguments, &report].concat()).await, directory)
 }
 
 impl Run {
+    fn of(output: &Output, directory: TempDir) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            status: output.status.code().expect("it ends by itself"),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+            directory,
+        }
+    }
+
+    /// What it printed, in one line: the terminal breaks long ones.
+    fn said(&self) -> String {
+        self.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     fn file(&self, name: &str) -> String {
         let path = self.directory.path().join(name);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}\n{self}"))

@@ -9,7 +9,7 @@ use crate::report::{Operation, Report, ms};
 /// Changes below this are noise, in percent.
 const NOISE: f64 = 10.0;
 
-/// The comparison as text, and how many criteria that were met before now fail.
+/// The comparison as text, and how many criteria fail now that did not before.
 pub fn compare(before: &Report, after: &Report) -> (String, usize) {
     let mut text = format!("A: {}, {}\nB: {}, {}\n", before.began, before.summary(), after.began, after.summary());
     differing_settings(&mut text, before, after);
@@ -32,26 +32,29 @@ fn criteria(text: &mut String, before: &Report, after: &Report) -> usize {
     let mut worse = 0;
     let mut lines = String::new();
     for (part, now) in after.criteria() {
-        let Some(then) = was.get(&(part, now.name.as_str())) else { continue };
-        if then.verdict == now.verdict {
+        let then = was.get(&(part, now.name.as_str())).map(|then| then.verdict);
+        let is_failure = now.verdict == Verdict::Failed;
+        // What A did not ask is news only if it fails.
+        if then == Some(now.verdict) || (then.is_none() && !is_failure) {
             continue;
         }
-        if now.verdict == Verdict::Failed {
-            worse += 1;
-        }
-        let word = |verdict| match verdict {
-            Verdict::Passed => "ok",
-            Verdict::Failed => "FAIL",
-            Verdict::Skipped => "skip",
-        };
-        let _ =
-            writeln!(lines, "  {part}: {}: {} → {} ({})", now.name, word(then.verdict), word(now.verdict), now.detail);
+        worse += usize::from(is_failure);
+        let was = then.map_or("not asked", word);
+        let _ = writeln!(lines, "  {part}: {}: {was} → {} ({})", now.name, word(now.verdict), now.detail);
     }
     match lines.is_empty() {
         true => text.push_str("\nno criterion changed its verdict\n"),
         false => text.push_str(&format!("\ncriteria that changed\n{lines}")),
     }
     worse
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Passed => "ok",
+        Verdict::Failed => "FAIL",
+        Verdict::Skipped => "skip",
+    }
 }
 
 fn operations(text: &mut String, before: &Report, after: &Report) {

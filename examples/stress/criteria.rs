@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
 use crate::options::Options;
-use crate::report::{Sample, bytes};
+use crate::report::{Sample, bytes, ms, time};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -70,11 +70,15 @@ pub fn written_down(options: &Options, evidence: &Evidence, samples: &[Sample]) 
     ]
 }
 
+fn took(time: Duration) -> String {
+    ms(time.as_secs_f64() * 1000.0)
+}
+
 fn api(limit: Duration, evidence: &Evidence) -> Criterion {
-    let name = format!("API < {limit:?}");
+    let name = format!("API < {}", time(limit));
     match evidence.api.percentile_of_all(99.0) {
         Some((p99, count)) => {
-            Criterion::check(&name, p99 < limit, format!("p99 {p99:.1?} of {count} requests to the monitor"))
+            Criterion::check(&name, p99 < limit, format!("p99 {} of {count} requests to the monitor", took(p99)))
         }
         None => Criterion::skipped(&name, NO_MONITOR),
     }
@@ -82,15 +86,18 @@ fn api(limit: Duration, evidence: &Evidence) -> Criterion {
 
 /// Nobody tells from outside how long the store took; but health asks it, so the store took no longer than that.
 fn store_query(limit: Duration, evidence: &Evidence) -> Criterion {
-    let name = format!("store query < {limit:?}");
+    let name = format!("store query < {}", time(limit));
     match evidence.api.percentile("health", 99.0) {
-        Some(p99) if p99 < limit => {
-            Criterion::check(&name, true, format!("less than {p99:.1?}: p99 of health, which asks the store and more"))
-        }
+        Some(p99) if p99 < limit => Criterion::check(
+            &name,
+            true,
+            format!("less than {}: p99 of health, which asks the store and more", took(p99)),
+        ),
         Some(p99) => Criterion::skipped(
             &name,
             format!(
-                "health, which asks the store and more, took {p99:.1?} (p99): how much was the store's cannot be told"
+                "health, which asks the store and more, took {} (p99): how much was the store's cannot be told",
+                took(p99)
             ),
         ),
         None => Criterion::skipped(&name, NO_MONITOR),
@@ -98,12 +105,12 @@ fn store_query(limit: Duration, evidence: &Evidence) -> Criterion {
 }
 
 fn event(limit: Duration, evidence: &Evidence) -> Criterion {
-    let name = format!("event < {limit:?}");
+    let name = format!("event < {}", time(limit));
     match evidence.events.percentile_of_all(99.0) {
         Some((p99, count)) => Criterion::check(
             &name,
             p99 < limit,
-            format!("p99 {p99:.1?} from the request that causes it to a viewer's socket, {count} times"),
+            format!("p99 {} from the request that causes it to a viewer's socket, {count} times", took(p99)),
         ),
         None => Criterion::skipped(&name, "no viewer watched: see the scenario feed"),
     }
@@ -140,7 +147,7 @@ fn memory(samples: &[Sample]) -> Criterion {
     let (Some((_, before)), Some((sessions, most))) =
         (weighed.first(), weighed.iter().max_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))))
     else {
-        return Criterion::skipped(name, "not measured: tell --pid of each process, or --metrics");
+        return Criterion::skipped(name, NOT_MEASURED);
     };
     if *sessions == 0 {
         return Criterion::skipped(name, "no session was open when memory was looked at");
@@ -159,4 +166,6 @@ fn memory(samples: &[Sample]) -> Criterion {
     )
 }
 
+/// Why nothing is known of the server's memory.
+pub const NOT_MEASURED: &str = "not measured: tell --pid of each process, or --metrics";
 const NO_MONITOR: &str = "there is no monitor: tell --monitor where it is";

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::measure::Measure;
-use crate::report::bytes;
+use crate::report::{bytes, time};
 
 pub struct Evidence {
     /// Requests to the monitor's API.
@@ -14,7 +14,6 @@ pub struct Evidence {
     pub events: Measure,
     reconnected: AtomicU64,
     tried: AtomicU64,
-    open: AtomicU64,
     traffic: Mutex<Option<Traffic>>,
 }
 
@@ -25,7 +24,6 @@ impl Evidence {
             events: Measure::new(),
             reconnected: AtomicU64::new(0),
             tried: AtomicU64::new(0),
-            open: AtomicU64::new(0),
             traffic: Mutex::new(None),
         }
     }
@@ -39,20 +37,6 @@ impl Evidence {
     /// How many were let in, of how many.
     pub fn reconnects(&self) -> (u64, u64) {
         (self.reconnected.load(Ordering::Relaxed), self.tried.load(Ordering::Relaxed))
-    }
-
-    pub fn opened(&self) {
-        self.open.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub fn closed(&self) {
-        // Closing what was never counted changes nothing.
-        let _ = self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| open.checked_sub(1));
-    }
-
-    /// Sessions this program has open.
-    pub fn open(&self) -> u64 {
-        self.open.load(Ordering::Relaxed)
     }
 
     pub fn compared(&self, traffic: Traffic) {
@@ -72,6 +56,8 @@ pub struct Traffic {
     pub poll_bytes: u64,
     pub polls: u64,
     pub poll_interval: Duration,
+    /// Sessions fell idle between two calls, which is no ordinary while.
+    pub falls_idle: bool,
 }
 
 /// The interval that dashboards poll at, as those did whose goal this was.
@@ -86,20 +72,25 @@ impl Traffic {
 
     /// Why the goal cannot be judged by this.
     pub fn not_comparable(&self) -> Option<String> {
-        let is_short = self.span < LONG_ENOUGH;
-        is_short.then(|| format!("it takes {LONG_ENOUGH:?} to judge: --duration 4m, or no --time-scale"))
+        match () {
+            () if self.span < LONG_ENOUGH => {
+                Some(format!("it takes {} to judge: --duration 4m, or no --time-scale", time(LONG_ENOUGH)))
+            }
+            () if self.falls_idle => Some("sessions fell idle between calls: --idle-timeout 5m shows more".to_owned()),
+            () => None,
+        }
     }
 
     pub fn told(&self) -> String {
         format!(
-            "{:.1} %: {} over the feed, {} by polling health and the list every {:?} ({} polls in {:.0?}; bodies and frames \
+            "{:.1} %: {} over the feed, {} by polling health and the list every {} ({} polls in {}; bodies and frames \
              alone)",
             self.saved_percent(),
             bytes(self.feed_bytes as f64),
             bytes(self.poll_bytes as f64),
-            self.poll_interval,
+            time(self.poll_interval),
             self.polls,
-            self.span
+            time(self.span)
         )
     }
 }

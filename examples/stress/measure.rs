@@ -10,11 +10,11 @@ use crate::client::Failure;
 use crate::report::{Curve, FailureCount, Moment, Operation};
 
 /// The width of a moment in the plots over time.
-const MOMENT: Duration = Duration::from_millis(200);
+const MOMENT: Duration = Duration::from_millis(500);
 /// Longest time that is told apart.
 const LONGEST: u64 = 3_600_000_000;
 /// Points of a plot over time.
-const POINTS: usize = 150;
+const POINTS: usize = 90;
 
 /// The measurements of one scenario.
 pub struct Measure {

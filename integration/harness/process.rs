@@ -171,8 +171,7 @@ impl Process {
     /// Sends a signal and does not wait.
     pub(crate) fn signal(&mut self, signal: Signal) {
         self.told = Some(Instant::now());
-        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw).expect("a process id");
-        kill_process(id, signal).expect("our own child can be signalled");
+        self::signal(&self.child, signal);
     }
 
     /// Waits until it ends by itself, or by a signal sent before.
@@ -208,11 +207,40 @@ impl Process {
 ///
 /// If it is not built, does not start or does not end.
 pub(crate) async fn run_example(name: &str, arguments: &[&str]) -> Output {
+    output_of(start_example(name, arguments)).await
+}
+
+/// Starts an example that listens to nobody, with these arguments and nothing else, and leaves it running.
+///
+/// # Panics
+///
+/// If it is not built or does not start.
+pub(crate) fn start_example(name: &str, arguments: &[&str]) -> Child {
     let mut command = command(example(name), arguments);
-    let Ok(output) = timeout(GONE_WITHIN, command.output()).await else {
-        panic!("{command:?} does not end within {GONE_WITHIN:?}");
+    command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"))
+}
+
+/// Sends a child of ours a signal.
+///
+/// # Panics
+///
+/// If it was waited for already.
+pub(crate) fn signal(child: &Child, signal: Signal) {
+    let id =
+        child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).expect("the process was not waited for yet");
+    kill_process(id, signal).expect("our own child can be signalled");
+}
+
+/// What is left to say of a child that ends by itself.
+///
+/// # Panics
+///
+/// If it does not end.
+pub(crate) async fn output_of(child: Child) -> Output {
+    let Ok(output) = timeout(GONE_WITHIN, child.wait_with_output()).await else {
+        panic!("the process does not end within {GONE_WITHIN:?}");
     };
-    output.unwrap_or_else(|error| panic!("{command:?} does not start: {error}"))
+    output.expect("our own child can be waited for")
 }
 
 /// The address in the line that says so; `None` if the output ends before.

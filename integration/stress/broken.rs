@@ -26,6 +26,10 @@ enum Flaw {
     LosesSessions,
     /// It gives the same session to everybody.
     SharesSessions,
+    /// It gives sessions to nobody.
+    RefusesSessions,
+    /// All but its first session cannot be ended.
+    KeepsSessions,
 }
 
 /// A small MCP server of one tool, with a flaw.
@@ -59,7 +63,11 @@ impl Flawed {
 }
 
 async fn end(State(shared): State<Shared>, headers: HeaderMap) -> StatusCode {
-    let known = shared.1.lock().unwrap().requests.remove(&id_in(&headers)).is_some();
+    let books = &mut *shared.1.lock().unwrap();
+    if shared.0 == Flaw::KeepsSessions && books.opened > 1 {
+        return StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    let known = books.requests.remove(&id_in(&headers)).is_some();
     if known { StatusCode::OK } else { StatusCode::NOT_FOUND }
 }
 
@@ -67,6 +75,9 @@ async fn answer(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -
     let (flaw, books) = (shared.0, &mut *shared.1.lock().unwrap());
     let message: Value = serde_json::from_slice(&body).expect("clients send JSON");
     if message["method"] == "initialize" {
+        if flaw == Flaw::RefusesSessions {
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
         books.opened += 1;
         let id = if flaw == Flaw::SharesSessions { "the one".to_owned() } else { format!("session-{}", books.opened) };
         books.requests.insert(id.clone(), 0);
@@ -173,7 +184,33 @@ async fn a_server_with_another_idle_timeout_is_told_apart_from_one_that_forgets(
     let server = Process::server(&["--rate-limits", "off"]).await;
     let run = stress(&[server.mcp()], &["--scenario", "stale", "--clients", "2", "--idle-timeout", "1s"]).await;
     assert_eq!(run.status, 1, "{run}");
-    // The terminal breaks long lines.
-    let said = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(said.contains("was the server started with --idle-timeout 1s?"), "{run}");
+    assert!(run.said().contains("was the server started with --idle-timeout 1s?"), "{run}");
+}
+
+#[tokio::test]
+async fn pings_prove_nothing_while_a_session_without_them_stays_active_too() {
+    let server = Process::server(&["--rate-limits", "off"]).await;
+    let run = stress(&[server.mcp()], &["--scenario", "heartbeat", "--clients", "2", "--idle-timeout", "1s"]).await;
+    assert_eq!(run.status, 1, "{run}");
+    assert_eq!(run.criteria("failed"), ["heartbeat: a session without pings is marked disconnected"], "{run}");
+    assert!(run.said().contains("was the server started with --idle-timeout 1s?"), "{run}");
+}
+
+#[tokio::test]
+async fn a_viewer_that_sees_all_there_is_does_not_make_up_for_sessions_that_were_refused() {
+    let (server, flawed) =
+        (Process::server(&["--rate-limits", "off"]).await, Flawed::start(Flaw::RefusesSessions).await);
+    let run = stress(&[server.mcp(), flawed.url.clone()], &["--scenario", "feed", "--duration", "3s"]).await;
+    assert_eq!(run.status, 1, "{run}");
+    assert_eq!(run.criteria("failed"), ["feed: every session opens and closes"], "{run}");
+    assert!(run.stdout.contains("503 unavailable (feed)"), "{run}");
+}
+
+#[tokio::test]
+async fn a_failure_that_no_criterion_asks_about_fails_all_the_same() {
+    let server = Flawed::start(Flaw::KeepsSessions).await;
+    let run = stress(std::slice::from_ref(&server.url), &["--scenario", "concurrent"]).await;
+    assert_eq!(run.status, 1, "{run}");
+    assert_eq!(run.criteria("failed"), ["concurrent: nothing fails on the way"], "{run}");
+    assert!(run.stderr.contains("5 sessions could not be closed"), "{run}");
 }

@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{run, stress};
-use crate::harness::process::{Process, run_example};
+use super::{Run, run, stress};
+use crate::harness::process::{Process, output_of, run_example, start_example};
 
 #[tokio::test]
 async fn a_run_leaves_a_report_for_programs_for_tickets_and_for_eyes() {
@@ -35,6 +35,18 @@ async fn a_run_leaves_a_report_for_programs_for_tickets_and_for_eyes() {
 }
 
 #[tokio::test]
+async fn the_report_is_there_though_nobody_reads_the_table() {
+    let server = Process::server(&["--rate-limits", "off"]).await;
+    let directory = tempfile::tempdir().expect("the temporary directory can be written");
+    let report = directory.path().to_str().expect("a path in Unicode");
+    let mut child = start_example("stress", &["--url", &server.mcp(), "--scenario", "concurrent", "--report", report]);
+    drop(child.stdout.take());
+    let run = Run::of(&output_of(child).await, directory);
+    assert_eq!(run.status, 0, "{run}");
+    assert_eq!(run.criteria("failed"), [""; 0], "{run}");
+}
+
+#[tokio::test]
 async fn two_reports_are_compared_and_what_got_worse_fails() {
     let server = Process::server(&["--rate-limits", "off"]).await;
     let run = stress(&[server.mcp()], &["--scenario", "concurrent", "--clients", "2"]).await;
@@ -45,6 +57,8 @@ async fn two_reports_are_compared_and_what_got_worse_fails() {
         criterion["verdict"] = Value::from("failed");
         criterion["detail"] = Value::from("7 crossed");
     }
+    let new = json!({"name": "nothing fails on the way", "verdict": "failed", "detail": "8 × 503 unavailable"});
+    worse["scenarios"][0]["criteria"].as_array_mut().expect("a list").push(new);
     fs::write(&after, worse.to_string()).expect("a file can be written");
     let [before, after] = [&before, &after].map(|path| path.to_str().expect("a path in Unicode"));
 
@@ -57,6 +71,7 @@ async fn two_reports_are_compared_and_what_got_worse_fails() {
     let said = String::from_utf8_lossy(&worse.stdout);
     assert_eq!(worse.status.code(), Some(1), "{said}");
     assert!(said.contains("concurrent: no answer is crossed: ok → FAIL (7 crossed)"), "{said}");
+    assert!(said.contains("nothing fails on the way: not asked → FAIL (8 × 503 unavailable)"), "{said}");
 }
 
 #[tokio::test]

@@ -1,5 +1,10 @@
 //! What is said to those who ask for help, or for what makes no sense.
 
+use axum::Router;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
 use super::{run, stress};
 use crate::harness::process::{Process, run_example};
 
@@ -8,7 +13,7 @@ async fn it_explains_itself() {
     let output = run_example("stress", &["--help"]).await;
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{output:?}");
-    for word in ["Usage: stress", "--time-scale", "round-robin", "simulate", "Exit status"] {
+    for word in ["Usage: stress", "The server:", "--time-scale", "round-robin", "simulate", "Exit status"] {
         assert!(said.contains(word), "{word}: {said}");
     }
 }
@@ -38,6 +43,40 @@ async fn a_monitor_that_is_named_must_be_there() {
     let run = stress(&[server.mcp()], &["--monitor", "http://127.0.0.1:9"]).await;
     assert_eq!(run.status, 2, "{run}");
     assert!(run.stderr.contains("no monitor at http://127.0.0.1:9"), "{run}");
+}
+
+#[tokio::test]
+async fn what_is_not_so_is_said_before_anything_is_played() {
+    let server = Process::server(&[]).await;
+    let elsewhere = server.mcp().replace("/mcp", "/elsewhere");
+    let no_metrics = server.mcp().replace("/mcp", "/metrics");
+    let cases: [(&str, &[&str], &str); 3] = [
+        (&elsewhere, &[], "there is no MCP endpoint"),
+        (&server.mcp(), &["--pid", "4294967295"], "process 4294967295"),
+        (&server.mcp(), &["--metrics", &no_metrics], "process_resident_memory_bytes"),
+    ];
+    for (url, arguments, why) in cases {
+        let run = stress(&[url.to_owned()], arguments).await;
+        assert_eq!(run.status, 2, "{arguments:?}: {run}");
+        assert!(run.stderr.contains(why), "{arguments:?}: {run}");
+    }
+}
+
+#[tokio::test]
+async fn the_memory_of_a_process_elsewhere_is_told_by_its_metrics() {
+    let server = Process::server(&["--rate-limits", "off"]).await;
+    let page = "# HELP process_resident_memory_bytes Memory.\nprocess_resident_memory_bytes{job=\"mcp\"} 2.5e7\n";
+    let app = Router::new().route("/metrics", get(async move || page));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let metrics = format!("http://{}/metrics", listener.local_addr().expect("a bound socket has an address"));
+    let mut serving = JoinSet::new();
+    serving.spawn(async move { axum::serve(listener, app).await.expect("the listener works") });
+
+    let arguments = ["--scenario", "soak", "--clients", "3", "--duration", "2s", "--metrics", &metrics];
+    let run = stress(&[server.mcp()], &arguments).await;
+    assert_eq!(run.status, 0, "{run}");
+    assert!(run.said().contains("0 B each: 25.0 MB before, 25.0 MB with 3 sessions"), "{run}");
+    assert!(run.said().contains("25.0 MB in the middle, 25.0 MB at the end"), "{run}");
 }
 
 #[tokio::test]

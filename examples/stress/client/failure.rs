@@ -59,7 +59,10 @@ impl Failure {
             Self::Status(StatusCode::TOO_MANY_REQUESTS, _) => {
                 Some("the server limits how often one address may do this: start it with --rate-limits off")
             }
-            Self::Status(StatusCode::FORBIDDEN, _) => {
+            Self::Status(StatusCode::UNAUTHORIZED, _) => {
+                Some("it asks who is there, which this program cannot say: put a proxy in between that does")
+            }
+            Self::Status(StatusCode::FORBIDDEN, text) if !text.contains("token") => {
                 Some("it may not answer for this host (--allow-host), or not let this machine in")
             }
             Self::Status(StatusCode::SERVICE_UNAVAILABLE, _) => Some("its session store is away, or it is full"),
@@ -74,6 +77,11 @@ impl Failure {
     /// The session it was about is gone.
     pub fn is_session_lost(&self) -> bool {
         self.is(StatusCode::NOT_FOUND)
+    }
+
+    /// Who asks is not let in.
+    pub fn is_refusal(&self) -> bool {
+        self.is(StatusCode::UNAUTHORIZED) || self.is(StatusCode::FORBIDDEN)
     }
 
     /// Whether the server answered with this status.

@@ -103,6 +103,11 @@ impl Session {
         id.get(..KEY_CHARS)
     }
 
+    /// What tells it from all others; the same for life where sessions have a key. For no eyes: it may be the whole id.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.key().or(self.inner.id.as_deref())
+    }
+
     /// Whether both are known to the server by the same id.
     pub fn has_id_of(&self, other: &Self) -> bool {
         self.has_id() && self.inner.id == other.inner.id

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Report, ms};
+use super::Report;
 use crate::criteria::{Criterion, Verdict};
 
 pub fn of(report: &Report) -> String {
@@ -54,16 +54,15 @@ fn operations(text: &mut String, report: &Report) {
         "| operation | count | failed | p50 | p90 | p99 | p99.9 | max |\n|---|--:|--:|--:|--:|--:|--:|--:|"
     );
     for (part, operation) in report.operations() {
-        let times = [operation.p50_ms, operation.p90_ms, operation.p99_ms, operation.p999_ms, operation.max_ms].map(ms);
         let (name, count, failed) = (&operation.name, operation.count, operation.failed);
-        let _ = writeln!(text, "| {part}: {name} | {count} | {failed} | {} |", times.join(" | "));
+        let _ = writeln!(text, "| {part}: {name} | {count} | {failed} | {} |", operation.times().join(" | "));
     }
 }
 
 fn server(text: &mut String, report: &Report) {
     let (Some(before), Some(after)) = (&report.server.before, &report.server.after) else { return };
     let _ = writeln!(text, "\n## The server's own figures\n\n| | before | after |\n|---|--:|--:|");
-    for (name, was, is) in super::figures(before, after) {
+    for (name, was, is) in super::counts(before, after) {
         let _ = writeln!(text, "| {name} | {was} | {is} |");
     }
 }

@@ -5,17 +5,19 @@
 //! | `report.json`, written from here | programs, and `--compare` |
 //! | `terminal` | whoever waits in front of the terminal |
 //! | `markdown` | a pull request, a ticket |
-//! | `html`, `plot` | whoever wants to see |
+//! | `html`, `style`, and in it `plots`, each by `plot` | whoever wants to see |
 
 mod html;
 mod markdown;
 mod plot;
+mod plots;
 mod style;
 pub mod terminal;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +31,9 @@ pub struct Report {
     pub format: u32,
     pub began: String,
     pub took_seconds: f64,
+    /// Somebody ended it before its time: it says what was measured until then.
+    #[serde(default)]
+    pub interrupted: bool,
     /// What was asked for, by name.
     pub settings: BTreeMap<String, String>,
     pub scenarios: Vec<Played>,
@@ -44,6 +49,9 @@ pub struct Report {
 pub struct Played {
     pub name: String,
     pub about: String,
+    /// After the run began.
+    #[serde(default)]
+    pub began_seconds: f64,
     pub took_seconds: f64,
     pub criteria: Vec<Criterion>,
     pub operations: Vec<Operation>,
@@ -77,6 +85,7 @@ pub struct Curve {
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Moment {
+    /// After its scenario began.
     pub at_seconds: f64,
     pub per_second: f64,
     pub failed: u64,
@@ -115,6 +124,16 @@ pub struct Sample {
     pub memory_bytes: Option<u64>,
 }
 
+impl Operation {
+    /// p50, p90, p99, p99.9 and the longest, as people read them.
+    fn times(&self) -> [String; 5] {
+        [self.p50_ms, self.p90_ms, self.p99_ms, self.p999_ms, self.max_ms].map(|time| match self.count {
+            0 => "-".to_owned(),
+            _ => ms(time),
+        })
+    }
+}
+
 impl Report {
     /// All criteria: each scenario's, and what was written down.
     pub fn criteria(&self) -> impl Iterator<Item = (&str, &Criterion)> {
@@ -145,10 +164,14 @@ impl Report {
     pub fn summary(&self) -> String {
         let [passed, failed, skipped] = [Verdict::Passed, Verdict::Failed, Verdict::Skipped].map(|v| self.count(v));
         let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
+        if passed + failed == 0 {
+            return format!("nothing was asked of the server{skipped}");
+        }
+        let interrupted = if self.interrupted { "interrupted: " } else { "" };
         match failed {
-            0 => format!("{passed} criteria met{skipped}"),
-            1 => format!("1 criterion FAILED, {passed} met{skipped}"),
-            _ => format!("{failed} criteria FAILED, {passed} met{skipped}"),
+            0 => format!("{interrupted}{passed} criteria met{skipped}"),
+            1 => format!("{interrupted}1 criterion FAILED, {passed} met{skipped}"),
+            _ => format!("{interrupted}{failed} criteria FAILED, {passed} met{skipped}"),
         }
     }
 
@@ -179,6 +202,15 @@ impl Report {
 pub const WRITTEN_DOWN: &str = "goals";
 pub const MONITOR: &str = "monitor";
 
+/// A time that somebody chose, as people write it.
+pub fn time(time: Duration) -> String {
+    match time.as_secs_f64() {
+        seconds if seconds < 1.0 => format!("{} ms", time.as_millis()),
+        seconds if seconds < 120.0 => format!("{} s", (seconds * 100.0).round() / 100.0),
+        seconds => humantime::format_duration(Duration::from_secs(seconds as u64)).to_string(),
+    }
+}
+
 /// Milliseconds as people read them.
 pub fn ms(ms: f64) -> String {
     match ms {
@@ -193,6 +225,7 @@ pub fn ms(ms: f64) -> String {
 /// Bytes as people read them.
 pub fn bytes(bytes: f64) -> String {
     match bytes.abs() {
+        size if size >= 1e8 => format!("{:.0} MB", bytes / 1e6),
         size if size >= 1e6 => format!("{:.1} MB", bytes / 1e6),
         size if size >= 1e3 => format!("{:.1} kB", bytes / 1e3),
         _ => format!("{bytes:.0} B"),
@@ -200,7 +233,7 @@ pub fn bytes(bytes: f64) -> String {
 }
 
 /// The numbers in a health report, by name, as they were and as they are.
-fn figures(before: &serde_json::Value, after: &serde_json::Value) -> Vec<(String, String, String)> {
+fn counts(before: &serde_json::Value, after: &serde_json::Value) -> Vec<(String, String, String)> {
     let mut found = Vec::new();
     for (part, figures) in after.as_object().into_iter().flatten() {
         for (name, is) in figures.as_object().into_iter().flatten().filter(|(_, is)| is.is_number()) {

@@ -2,23 +2,24 @@
 
 use std::fmt::Write;
 
-use super::ms;
+use super::{bytes, ms};
 
 const WIDE: f64 = 560.0;
 const HIGH: f64 = 240.0;
 /// Room for what is written at the axes.
-const LEFT: f64 = 62.0;
+const LEFT: f64 = 74.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 10.0;
-const BOTTOM: f64 = 34.0;
-/// Colours there are.
-const COLOURS: usize = 8;
+const BOTTOM: f64 = 46.0;
+/// Colours there are, `--c0` and so on in the style.
+const COLOURS: usize = 6;
 
 /// A line.
 pub struct Trace {
     pub name: String,
     /// From left to right; where the height is no number, the line is interrupted.
     pub points: Vec<(f64, f64)>,
+    pub colour: usize,
 }
 
 /// How the vertical axis is divided.
@@ -37,6 +38,8 @@ pub struct Plot<'a> {
     pub vertical: fn(f64) -> String,
     /// What is written at a place from left to right, and where.
     pub ticks: Vec<(f64, String)>,
+    /// From 0 so far to the right; without it as far as the points go.
+    pub width: Option<f64>,
     pub across: &'a str,
 }
 
@@ -44,7 +47,7 @@ impl Plot<'_> {
     /// As a figure with its legend; nothing if there is nothing to draw.
     pub fn figure(&self) -> String {
         let points = || self.traces.iter().flat_map(|trace| trace.points.iter().copied()).filter(|(_, y)| !y.is_nan());
-        let (low_x, high_x) = range(points().map(|(x, _)| x));
+        let (low_x, high_x) = self.width.map_or_else(|| range(points().map(|(x, _)| x)), |width| (0.0, width));
         let (low_y, high_y) = self.heights(points().map(|(_, y)| y));
         if points().count() < 2 || high_x <= low_x {
             return String::new();
@@ -70,7 +73,7 @@ impl Plot<'_> {
                 svg,
                 "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
                 place_x(*x),
-                HIGH - BOTTOM + 16.0,
+                HIGH - BOTTOM + 18.0,
                 escaped(label)
             );
         }
@@ -78,10 +81,10 @@ impl Plot<'_> {
             svg,
             "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
             WIDE - RIGHT,
-            HIGH - 3.0,
+            HIGH - 6.0,
             escaped(self.across)
         );
-        for (at, trace) in self.traces.iter().enumerate() {
+        for trace in &self.traces {
             for piece in trace.points.split(|(_, y)| y.is_nan()).filter(|piece| !piece.is_empty()) {
                 let points: Vec<_> =
                     piece.iter().map(|(x, y)| format!("{:.1},{:.1}", place_x(*x), place_y(*y))).collect();
@@ -90,7 +93,7 @@ impl Plot<'_> {
                 let _ = write!(
                     svg,
                     "<polyline class=\"trace\" style=\"stroke: var(--c{})\" points=\"{points}\"><title>{}</title></polyline>",
-                    at % COLOURS,
+                    trace.colour % COLOURS,
                     escaped(&trace.name)
                 );
             }
@@ -98,11 +101,16 @@ impl Plot<'_> {
         format!("<figure><figcaption>{}</figcaption>{svg}</svg>{}</figure>\n", escaped(self.title), self.legend())
     }
 
+    /// Whose line is whose; a single line is its title's.
     fn legend(&self) -> String {
-        let entry = |(at, trace): (usize, &Trace)| {
-            format!("<span><i style=\"background: var(--c{})\"></i>{}</span>", at % COLOURS, escaped(&trace.name))
+        if self.traces.len() < 2 {
+            return String::new();
+        }
+        let entry = |trace: &Trace| {
+            let (colour, name) = (trace.colour % COLOURS, escaped(&trace.name));
+            format!("<span><i style=\"background: var(--c{colour})\"></i>{name}</span>")
         };
-        let entries: String = self.traces.iter().enumerate().map(entry).collect();
+        let entries: String = self.traces.iter().map(entry).collect();
         format!("<div class=\"legend\">{entries}</div>")
     }
 
@@ -127,7 +135,7 @@ impl Plot<'_> {
         match self.scale {
             Scale::Logarithmic => (low as i32..=high as i32).map(|power| 10f64.powi(power)).collect(),
             Scale::FromZero => {
-                let step = round_step(high / 4.0);
+                let step = round_step(high / 5.0);
                 (0..).map(|n| f64::from(n) * step).take_while(|y| *y <= high).collect()
             }
         }
@@ -147,8 +155,24 @@ pub fn seconds(last: f64) -> Vec<(f64, String)> {
         .collect()
 }
 
+/// A time at an axis.
 pub fn times(time: f64) -> String {
-    ms(time).replace(".00", "").replace(".0 ", " ")
+    short(&ms(time))
+}
+
+/// A size at an axis.
+pub fn sizes(size: f64) -> String {
+    short(&bytes(size))
+}
+
+/// Without zeros at the end of a fraction.
+fn short(text: &str) -> String {
+    match text.split_once(' ') {
+        Some((number, unit)) if number.contains('.') => {
+            format!("{} {unit}", number.trim_end_matches('0').trim_end_matches('.'))
+        }
+        _ => text.to_owned(),
+    }
 }
 
 /// 1, 2 or 5 of a power of ten.

@@ -2,11 +2,15 @@
 
 use std::fmt::Write;
 
-use super::{Operation, Report, WRITTEN_DOWN, ms};
+use super::{Operation, Report, WRITTEN_DOWN};
 use crate::criteria::{Criterion, Verdict};
 
-/// Longest detail that stands beside a criterion; a longer one is broken into lines.
-const WIDE: usize = 72;
+/// No line of criteria is longer; a longer detail is broken.
+const WIDE: usize = 100;
+/// Longest name of a criterion that has its detail beside it; that of a longer one stands below.
+const NAME: usize = 52;
+/// Room for the verdict.
+const MARGIN: usize = 8;
 
 /// As text, with colours or without.
 pub fn of(report: &Report, colours: bool) -> String {
@@ -14,8 +18,8 @@ pub fn of(report: &Report, colours: bool) -> String {
     for played in &report.scenarios {
         let _ = writeln!(text, "\n{} ({:.1} s)", played.name, played.took_seconds);
         criteria(&mut text, &played.criteria, colours);
-        for note in &played.notes {
-            let _ = writeln!(text, "  note  {note}");
+        for line in played.notes.iter().flat_map(|note| wrapped(note, WIDE - MARGIN)) {
+            let _ = writeln!(text, "{:MARGIN$}{line}", "");
         }
     }
     if !report.written_down.is_empty() {
@@ -29,22 +33,26 @@ pub fn of(report: &Report, colours: bool) -> String {
 }
 
 fn criteria(text: &mut String, criteria: &[Criterion], colours: bool) {
-    let wide = criteria.iter().map(|criterion| criterion.name.chars().count()).max().unwrap_or(0);
+    let lengths = criteria.iter().map(|criterion| criterion.name.chars().count());
+    let wide = lengths.filter(|length| *length <= NAME).max().unwrap_or(0);
     for Criterion { name, verdict, detail } in criteria {
-        let mut lines = wrapped(detail).into_iter();
-        let first = lines.next().unwrap_or_default();
-        let _ = writeln!(text, "  {}  {name:wide$}  {first}", mark(*verdict, colours));
+        let _ = write!(text, "  {}  {name:wide$}", mark(*verdict, colours));
+        let mut lines = wrapped(detail, WIDE - MARGIN - wide - 2).into_iter();
+        if name.chars().count() <= wide {
+            let _ = write!(text, "  {}", lines.next().unwrap_or_default());
+        }
+        text.push('\n');
         for line in lines {
-            let _ = writeln!(text, "        {:wide$}  {line}", "");
+            let _ = writeln!(text, "{:1$}  {line}", "", MARGIN + wide);
         }
     }
 }
 
-fn wrapped(detail: &str) -> Vec<String> {
+fn wrapped(detail: &str, wide: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in detail.split(' ') {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDE => {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= wide || is_unit(word) => {
                 line.push(' ');
                 line.push_str(word);
             }
@@ -52,6 +60,11 @@ fn wrapped(detail: &str) -> Vec<String> {
         }
     }
     lines
+}
+
+/// What must stand behind its number, at the cost of the margin.
+fn is_unit(word: &str) -> bool {
+    ["%", "s", "ms", "B", "kB", "MB"].contains(&word.trim_end_matches([',', ';', ':', ')']))
 }
 
 fn mark(verdict: Verdict, colours: bool) -> String {
@@ -72,15 +85,12 @@ fn operations(text: &mut String, report: &Report) {
     }
     let _ = writeln!(
         text,
-        "\n{:wide$} {:>8} {:>7} {:>10} {:>10} {:>10} {:>10}",
+        "\n{:wide$} {:>7} {:>6} {:>8} {:>8} {:>8} {:>8}",
         "operation", "count", "failed", "p50", "p90", "p99", "max"
     );
-    for (name, Operation { count, failed, p50_ms, p90_ms, p99_ms, max_ms, .. }) in rows {
-        let [p50, p90, p99, max] = [p50_ms, p90_ms, p99_ms, max_ms].map(|time| match count {
-            0 => "-".to_owned(),
-            _ => ms(*time),
-        });
-        let _ = writeln!(text, "{name:wide$} {count:>8} {failed:>7} {p50:>10} {p90:>10} {p99:>10} {max:>10}");
+    for (name, operation) in rows {
+        let (Operation { count, failed, .. }, [p50, p90, p99, _, max]) = (operation, operation.times());
+        let _ = writeln!(text, "{name:wide$} {count:>7} {failed:>6} {p50:>8} {p90:>8} {p99:>8} {max:>8}");
     }
 }
 

@@ -62,7 +62,7 @@ pub async fn churn(
     let mut turn = 0;
     loop {
         tokio::select! {
-            begin = pace.turn(turn), if turn < turns && !stage.server.stop.is_cancelled() => {
+            begin = pace.turn(turn), if turn < turns && !stage.is_stopped() => {
                 running.push(doing(turn, begin));
                 churned.begun += 1;
                 turn += 1;
@@ -78,8 +78,9 @@ pub async fn churn(
 
 /// One short life; the time of connecting counts from when it was due.
 async fn live(stage: &Stage, client: &Client, number: usize, begin: std::time::Instant) -> bool {
-    let Ok(session) = stage.measure.time_from("connect", begin, client.open()).await else { return false };
-    stage.server.evidence.opened();
+    let Ok(session) = stage.measure.time_from("connect", begin, stage.connect(client, None)).await else {
+        return false;
+    };
     let mut good = true;
     for call in 0..stage.options().calls {
         good &= stage.call(&session, &format!("{number}.{call}")).await.is_ok();

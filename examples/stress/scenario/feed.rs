@@ -17,9 +17,11 @@ use crate::criteria::Criterion;
 pub struct Feed;
 
 const WATCH: &str = "every viewer is let in";
+const LIVES: &str = "every session opens and closes";
 const SEEN: &str = "every viewer sees every session come and go";
 const ONCE: &str = "nobody is told twice";
-const NAMES: [&str; 3] = [WATCH, SEEN, ONCE];
+const COMPARED: &str = "then, in an ordinary while, nothing fails";
+const NAMES: [&str; 5] = [WATCH, LIVES, SEEN, ONCE, COMPARED];
 
 /// How long a session of the churn lives at least.
 const LIFE: Duration = Duration::from_millis(100);
@@ -42,9 +44,7 @@ impl Scenario for Feed {
 
     async fn play(&self, stage: &Stage) -> Vec<Criterion> {
         let skipped = |why: &str| NAMES.map(|name| Criterion::skipped(name, why)).into();
-        if stage.monitor().is_none() {
-            return skipped(NO_MONITOR);
-        }
+        let Some(monitor) = stage.monitor() else { return skipped(NO_MONITOR) };
         let viewers = stage.options().viewers as usize;
         let watching = Watching::begin(stage, viewers).await;
         if watching.viewers() == 0 {
@@ -52,7 +52,7 @@ impl Scenario for Feed {
         }
         let caused = Caused::default();
         let (third, rate) = (stage.options().duration() / 3, stage.options().rate.unwrap_or(RATE));
-        churn(stage, third, rate, async |number, _| come_and_go(stage, number, &caused).await).await;
+        let churned = churn(stage, third, rate, async |number, _| come_and_go(stage, number, &caused).await).await;
         let caused = caused.all();
         if caused.is_empty() && stage.measure.failures_of("connect") == 0 {
             return skipped(NO_KEY);
@@ -60,8 +60,14 @@ impl Scenario for Feed {
         let let_in = watching.viewers();
         let seen = watching.end(&caused, STRAGGLERS).await;
         seen.measure(stage, &caused);
-        calm::compare(stage, stage.options().duration() - third).await;
-        vec![Criterion::all(WATCH, let_in, viewers), seen.complete(SEEN, &caused, let_in), seen.once(ONCE, &caused)]
+        let compared = calm::compare(stage, monitor, stage.options().duration() - third).await;
+        vec![
+            Criterion::all(WATCH, let_in, viewers),
+            Criterion::all(LIVES, churned.good, churned.begun),
+            seen.complete(SEEN, &caused, let_in),
+            seen.once(ONCE, &caused),
+            Criterion::check(COMPARED, compared.is_ok(), compared.unwrap_or_else(|why| why)),
+        ]
     }
 }
 

@@ -12,6 +12,7 @@ mod stage;
 mod stale;
 mod streams;
 mod timeline;
+mod timeout;
 mod tokens;
 
 use async_trait::async_trait;
@@ -29,6 +30,11 @@ pub trait Scenario {
 
     /// Whether it mostly waits: those that do, wait together.
     fn waits(&self) -> bool {
+        false
+    }
+
+    /// Whether it goes on until Ctrl-C: then it says nothing of the server, and its end is no interruption.
+    fn is_endless(&self) -> bool {
         false
     }
 

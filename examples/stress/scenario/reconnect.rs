@@ -9,8 +9,9 @@ use futures::future::join_all;
 use super::Scenario;
 use super::stage::Stage;
 use super::tokens::{Refusals, forged, lifetime};
-use crate::client::{Coming, Session};
+use crate::client::{Client, Coming, Session};
 use crate::criteria::Criterion;
+use crate::report::time;
 
 pub struct Reconnect;
 
@@ -142,12 +143,15 @@ async fn refused(stage: &Stage, number: usize, refusals: &Refusals) {
 async fn wins_alone(stage: &Stage, number: usize) -> Option<bool> {
     let client = stage.client(number);
     let session = stage.open(&client).await.ok()?;
-    let token = session.token()?;
+    let Some(token) = session.token() else {
+        stage.clean_up(&[session]).await;
+        return None;
+    };
     let rivals = (0..RIVALS).map(|rival| {
         let mut rivalling = client.clone();
         rivalling.home += rival;
         let token = &token;
-        async move { rivalling.come(Coming::With(token)).await }
+        async move { stage.connect(&rivalling, Some(token)).await }
     });
     let outcomes = join_all(rivals).await;
     let (won, lost): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
@@ -162,7 +166,7 @@ async fn wins_alone(stage: &Stage, number: usize) -> Option<bool> {
     for winner in &winners {
         fair &= winner.ping().await.is_ok();
     }
-    // The session was counted once.
+    // Should there be several: it is one session.
     stage.clean_up(&winners[..winners.len().min(1)]).await;
     Some(fair)
 }
@@ -172,19 +176,24 @@ async fn expired(stage: &Stage) -> Criterion {
     let name = "an expired token is refused";
     let client = stage.client(0);
     let Ok(session) = stage.open(&client).await else { return Criterion::failed(name, "no session could be opened") };
-    let Some(token) = session.token() else { return Criterion::skipped(name, NO_TOKENS) };
-    let Some(lifetime) = lifetime(&token) else {
+    let criterion = match session.token() {
+        Some(token) => expires(stage, name, &client, &token).await,
+        None => Criterion::skipped(name, NO_TOKENS),
+    };
+    stage.clean_up(&[session]).await;
+    criterion
+}
+
+async fn expires(stage: &Stage, name: &str, client: &Client, token: &str) -> Criterion {
+    let Some(lifetime) = lifetime(token) else {
         return Criterion::skipped(name, "the tokens do not say when they expire");
     };
-    let wait = lifetime + EXPIRED_AFTER;
-    if wait > stage.options().duration() + EXPIRED_AFTER {
-        let why = format!("tokens live {lifetime:?}, longer than this run: start the server with --token-ttl 1s");
-        stage.clean_up(&[session]).await;
+    if lifetime > stage.options().duration() {
+        let why = format!("tokens live {}, longer than this run: start the server with --token-ttl 1s", time(lifetime));
         return Criterion::skipped(name, why);
     }
-    tokio::time::sleep(wait).await;
+    tokio::time::sleep(lifetime + EXPIRED_AFTER).await;
     let refusals = Refusals::default();
-    refusals.note("expired", client.come(Coming::With(&token)).await.map(drop));
-    stage.clean_up(&[session]).await;
+    refusals.note("expired", client.come(Coming::With(token)).await.map(drop));
     refusals.criterion(stage, "expired", name)
 }

@@ -8,8 +8,7 @@ use rand::RngExt;
 
 use super::{Scenario, stage::Stage};
 use crate::client::Session;
-use crate::criteria::Criterion;
-use crate::memory::resident;
+use crate::criteria::{Criterion, NOT_MEASURED};
 use crate::report::bytes;
 
 pub struct Soak;
@@ -60,9 +59,12 @@ impl Scenario for Soak {
 async fn work(stage: &Stage, session: &Session, number: usize, until: Instant) -> usize {
     let (mut random, mut answered) = (stage.random(number), 0);
     let longest = stage.options().scaled(PAUSE);
-    while Instant::now() < until && !stage.server.stop.is_cancelled() {
+    while Instant::now() < until {
         let pause = longest.mul_f64(random.random_range(0.0..1.0));
-        tokio::time::sleep(pause.min(until.saturating_duration_since(Instant::now()))).await;
+        stage.rest(pause.min(until.saturating_duration_since(Instant::now()))).await;
+        if stage.is_stopped() {
+            break;
+        }
         stage.bar.expect(1);
         answered += usize::from(stage.call(session, &format!("{number}.{answered}")).await.is_ok());
         stage.bar.step();
@@ -73,12 +75,11 @@ async fn work(stage: &Stage, session: &Session, number: usize, until: Instant) -
 /// The server's memory in the middle and at the end.
 async fn weigh(stage: &Stage, until: Instant) -> Option<(u64, u64)> {
     let half = until.saturating_duration_since(Instant::now()) / 2;
-    let all = || stage.options().pid.iter().map(|pid| resident(*pid)).sum::<Option<u64>>().filter(|bytes| *bytes > 0);
     let weighing = async {
         tokio::time::sleep(half).await;
-        let middle = all();
+        let middle = stage.server.processes.weigh().await;
         tokio::time::sleep_until(until.into()).await;
-        middle.zip(all())
+        middle.zip(stage.server.processes.weigh().await)
     };
     tokio::select! {
         weights = weighing => weights,
@@ -89,7 +90,7 @@ async fn weigh(stage: &Stage, until: Instant) -> Option<(u64, u64)> {
 fn flat(weights: Option<(u64, u64)>) -> Criterion {
     let name = "memory stays flat in the second half";
     let Some((middle, end)) = weights.map(|(middle, end)| (middle as f64, end as f64)) else {
-        return Criterion::skipped(name, "not measured: tell --pid of each process");
+        return Criterion::skipped(name, NOT_MEASURED);
     };
     let is_flat = end - middle <= (middle * GROWTH).max(NOISE);
     Criterion::check(name, is_flat, format!("{} in the middle, {} at the end", bytes(middle), bytes(end)))

@@ -1,22 +1,26 @@
 //! What a scenario has at hand: the server, its clients, the monitor, and where results go.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::{Client, Coming, Errand, Failure, Session, Target};
+use crate::client::{Client, Errand, Failure, Ledger, Session, Target};
 use crate::evidence::Evidence;
 use crate::measure::Measure;
+use crate::memory::Processes;
 use crate::monitor::Monitor;
 use crate::options::Options;
 use crate::progress::{Bar, Progress};
 
 /// What all scenarios share.
 pub struct Server {
+    /// When the run began.
+    pub began: Instant,
     pub target: Arc<Target>,
     /// Of any replica; all tell the same.
     pub monitors: Vec<Monitor>,
@@ -24,8 +28,10 @@ pub struct Server {
     pub errand: Errand,
     pub options: Options,
     pub evidence: Arc<Evidence>,
+    pub ledger: Arc<Ledger>,
+    pub processes: Arc<Processes>,
     pub progress: Progress,
-    /// Ctrl-C: what goes on until somebody ends it, ends.
+    /// Ctrl-C: what can end by itself does.
     pub stop: CancellationToken,
 }
 
@@ -36,6 +42,7 @@ pub struct Stage {
     pub measure: Measure,
     pub bar: Bar,
     notes: Mutex<Vec<String>>,
+    cut_short: AtomicBool,
 }
 
 /// Clients that do something at the same time, where it does not matter how many.
@@ -43,7 +50,14 @@ const AT_ONCE: usize = 64;
 
 impl Stage {
     pub fn new(server: &Arc<Server>, name: &'static str, bar: Bar) -> Self {
-        Self { server: Arc::clone(server), name, measure: Measure::new(), bar, notes: Mutex::default() }
+        Self {
+            server: Arc::clone(server),
+            name,
+            measure: Measure::new(),
+            bar,
+            notes: Mutex::default(),
+            cut_short: AtomicBool::new(false),
+        }
     }
 
     pub fn options(&self) -> &Options {
@@ -81,14 +95,17 @@ impl Stage {
 
     /// Opens a client's session.
     pub async fn open(&self, client: &Client) -> Result<Session, Failure> {
-        let session = self.measure.time("connect", client.open()).await?;
-        self.server.evidence.opened();
-        Ok(session)
+        self.measure.time("connect", self.connect(client, None)).await
+    }
+
+    /// Connects without being measured.
+    pub async fn connect(&self, client: &Client, token: Option<&str>) -> Result<Session, Failure> {
+        self.server.ledger.connect(client, token).await
     }
 
     /// Comes back with a reconnect token that should be good.
     pub async fn come_back(&self, client: &Client, token: &str) -> Result<Session, Failure> {
-        let outcome = self.measure.time("reconnect", client.come(Coming::With(token))).await;
+        let outcome = self.measure.time("reconnect", self.connect(client, Some(token))).await;
         self.server.evidence.came_back(outcome.is_ok());
         outcome
     }
@@ -100,9 +117,7 @@ impl Stage {
     }
 
     pub async fn close(&self, session: &Session) -> Result<(), Failure> {
-        let outcome = self.measure.time("disconnect", session.close()).await;
-        self.server.evidence.closed();
-        outcome
+        self.measure.time("disconnect", self.server.ledger.close(session)).await
     }
 
     /// Ends sessions whose end is no part of the scenario.
@@ -120,6 +135,26 @@ impl Stage {
     /// Does something for each, many at once; what came of it, in order.
     pub async fn each<'a, T, R>(&self, items: &'a [T], doing: impl AsyncFn(&'a T) -> R) -> Vec<R> {
         futures::stream::iter(items).map(|item| doing(item)).buffered(AT_ONCE).collect().await
+    }
+
+    /// Does nothing for a while, or until Ctrl-C.
+    pub async fn rest(&self, pause: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = self.server.stop.cancelled() => {}
+        }
+    }
+
+    /// Whether Ctrl-C was pressed: who asks ends early then.
+    pub fn is_stopped(&self) -> bool {
+        let is_stopped = self.server.stop.is_cancelled();
+        self.cut_short.fetch_or(is_stopped, Ordering::Relaxed);
+        is_stopped
+    }
+
+    /// Whether the scenario ended early because of Ctrl-C.
+    pub fn was_cut_short(&self) -> bool {
+        self.cut_short.load(Ordering::Relaxed)
     }
 
     /// Looks again and again until something is there, at most that long.

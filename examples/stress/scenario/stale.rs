@@ -8,8 +8,10 @@ use async_trait::async_trait;
 use super::Scenario;
 use super::stage::{NO_KEY, NO_MONITOR, Stage};
 use super::timeline::{Timeline, statuses};
+use super::timeout::{SLACK, other_timeout, past_the_timeout};
 use crate::client::{Failure, Session};
 use crate::criteria::Criterion;
+use crate::report::time;
 
 pub struct Stale;
 
@@ -19,8 +21,6 @@ const LISTED: &str = "the monitor lists them as disconnected";
 
 /// How often to look.
 const LOOK: Duration = Duration::from_millis(250);
-/// Looking takes its time too; judged is what the store's clock says.
-const SLACK: Duration = Duration::from_secs(3);
 /// Activity is told to the store in batches; so much earlier it may have been.
 const BATCH_MS: u128 = 300;
 
@@ -51,11 +51,12 @@ impl Scenario for Stale {
         let clients = stage.options().clients();
         let criteria = match watch(stage, timeline, &keys).await {
             Ok(unseen) => {
-                vec![in_time(stage, &unseen, clients), not_early(stage, &unseen), listed(stage, &keys, clients).await]
+                let listed = listed(stage, &keys, clients).await;
+                come_back(stage, &sessions).await;
+                vec![in_time(stage, &unseen, clients), not_early(stage, &unseen), listed]
             }
             Err(failure) => vec![Criterion::failed(IN_TIME, format!("the monitor: {failure}"))],
         };
-        come_back(stage, &sessions).await;
         stage.clean_up(&sessions).await;
         criteria
     }
@@ -69,7 +70,7 @@ async fn watch(
 ) -> Result<HashMap<String, Duration>, Failure> {
     let mut timeline = timeline?;
     let idle = stage.options().idle_timeout();
-    let until = Instant::now() + idle + idle / 5 + SLACK;
+    let until = Instant::now() + past_the_timeout(idle) + SLACK;
     let mut unseen = HashMap::new();
     let waiting = async {
         while unseen.len() < keys.len() && Instant::now() < until {
@@ -85,7 +86,7 @@ async fn watch(
     tokio::select! {
         waited = waiting => waited?,
         // The bar moves meanwhile.
-        () = async { stage.bar.wait(idle + idle / 5).await; futures::future::pending().await } => {}
+        () = async { stage.bar.wait(past_the_timeout(idle)).await; futures::future::pending().await } => {}
     }
     Ok(unseen)
 }
@@ -93,13 +94,16 @@ async fn watch(
 fn in_time(stage: &Stage, unseen: &HashMap<String, Duration>, clients: usize) -> Criterion {
     let idle = stage.options().idle_timeout();
     for time in unseen.values() {
-        stage.measure.took("marked disconnected after the timeout", time.saturating_sub(idle));
+        stage.measure.took("marked late by", time.saturating_sub(idle));
     }
-    let good = unseen.values().filter(|time| **time <= idle + idle / 5).count();
-    let latest = unseen.values().max().map_or_else(String::new, |latest| format!(", the last after {latest:.2?}"));
+    let good = unseen.values().filter(|time| **time <= past_the_timeout(idle)).count();
+    let latest = unseen
+        .values()
+        .max()
+        .map_or_else(String::new, |latest| format!(", the last after {:.2} s", latest.as_secs_f64()));
     let criterion = Criterion::all(IN_TIME, good, clients);
-    Criterion { detail: format!("{}{latest}, the timeout being {idle:?}", criterion.detail), ..criterion }
-        .or_hint(|| hint(idle))
+    Criterion { detail: format!("{}{latest}, the timeout being {}", criterion.detail, time(idle)), ..criterion }
+        .or_hint(|| other_timeout(idle))
 }
 
 fn not_early(stage: &Stage, unseen: &HashMap<String, Duration>) -> Criterion {
@@ -108,13 +112,8 @@ fn not_early(stage: &Stage, unseen: &HashMap<String, Duration>) -> Criterion {
         return Criterion::skipped(NOT_EARLY, "none was marked");
     };
     let is_late_enough = earliest.as_millis() + BATCH_MS >= idle.as_millis();
-    Criterion::check(NOT_EARLY, is_late_enough, format!("the first after {earliest:.2?}")).or_hint(|| hint(idle))
-}
-
-fn hint(idle: Duration) -> String {
-    let told = humantime::format_duration(Duration::from_millis(idle.as_millis() as u64));
-    let told = told.to_string().replace(' ', "");
-    format!("was the server started with --idle-timeout {told}? else tell this program with --idle-timeout")
+    Criterion::check(NOT_EARLY, is_late_enough, format!("the first after {:.2} s", earliest.as_secs_f64()))
+        .or_hint(|| other_timeout(idle))
 }
 
 async fn listed(stage: &Stage, keys: &HashSet<String>, clients: usize) -> Criterion {

@@ -12,6 +12,8 @@ pub struct Timeline {
     monitor: Monitor,
     client: String,
     cursor: String,
+    /// What was there before is read.
+    has_begun: bool,
 }
 
 /// One of them.
@@ -25,9 +27,15 @@ pub struct Happened {
 impl Timeline {
     /// Begins with what happens from now on.
     pub async fn begin(monitor: &Monitor, client: &str) -> Result<Self, Failure> {
-        let mut timeline = Self { monitor: monitor.clone(), client: client.to_owned(), cursor: String::new() };
+        let mut timeline =
+            Self { monitor: monitor.clone(), client: client.to_owned(), cursor: String::new(), has_begun: false };
         timeline.read().await?;
+        timeline.has_begun = true;
         Ok(timeline)
+    }
+
+    pub fn monitor(&self) -> &Monitor {
+        &self.monitor
     }
 
     /// What happened since.
@@ -36,6 +44,9 @@ impl Timeline {
         loop {
             let query = format!("client={}&cursor={}", self.client, self.cursor);
             let update = self.monitor.events(&query).await?;
+            if self.has_begun && update["mode"] != "delta" {
+                return Err(Failure::NotSeen("the monitor began anew: events were lost in between".to_owned()));
+            }
             self.cursor = update["to"].as_str().unwrap_or_default().to_owned();
             events.extend(update["events"].as_array().into_iter().flatten().map(happened));
             if update["more"] != true {

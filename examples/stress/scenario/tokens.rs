@@ -27,6 +27,10 @@ pub fn forged(token: &str) -> String {
     format!("{signed}.{swapped}")
 }
 
+/// How a server says that it is the token it does not take.
+const REFUSALS: [StatusCode; 4] =
+    [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::CONFLICT];
+
 /// What came of each kind of bad token.
 #[derive(Default)]
 pub struct Refusals(Mutex<BTreeMap<&'static str, Vec<Result<(), Failure>>>>);
@@ -52,26 +56,18 @@ impl Refusals {
         let mut statuses = BTreeMap::<String, usize>::new();
         let mut refused = 0;
         for outcome in tried {
-            match outcome {
-                Ok(()) => *statuses.entry("let in".to_owned()).or_default() += 1,
-                Err(failure) if is_refusal(failure) => {
+            let told = match outcome {
+                Ok(()) => "let in".to_owned(),
+                Err(Failure::Status(status, _)) if REFUSALS.contains(status) => {
                     refused += 1;
-                    *statuses
-                        .entry(
-                            failure
-                                .kind()
-                                .split(' ')
-                                .find(|word| word.parse::<u16>().is_ok())
-                                .unwrap_or("?")
-                                .to_owned(),
-                        )
-                        .or_default() += 1;
+                    status.as_u16().to_string()
                 }
                 Err(failure) => {
                     stage.measure.failed("refusing", failure);
-                    *statuses.entry(failure.kind()).or_default() += 1;
+                    failure.kind()
                 }
-            }
+            };
+            *statuses.entry(told).or_default() += 1;
         }
         let told: Vec<_> = statuses.iter().map(|(status, count)| format!("{count} × {status}")).collect();
         Criterion::check(name, refused == tried.len(), told.join(", "))
@@ -83,11 +79,4 @@ impl Refusals {
             _ => "the server gives no reconnect tokens",
         }
     }
-}
-
-/// Refused because of the token, and not because of anything else.
-fn is_refusal(failure: &Failure) -> bool {
-    [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::CONFLICT]
-        .iter()
-        .any(|status| failure.is(*status))
 }

@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 
 use super::Doings;
 use super::kinds::Kind;
-use crate::client::{Client, Coming, Session};
+use crate::client::{Client, Session};
 use crate::scenario::Stage;
 
 /// Between two calls of a burst.
@@ -27,12 +27,12 @@ enum Left {
     Token(String),
 }
 
-/// Lives until it is over: then it says goodbye.
+/// Lives for ever. Whoever ends it closes the sessions.
 pub async fn live(stage: &Stage, kind: &Kind, number: usize, mut random: StdRng, doings: &Doings) {
     let version = kind.versions[random.random_range(0..kind.versions.len())];
     let client = Client { name: kind.name.to_owned(), version: version.to_owned(), ..stage.client(number) };
     let mut left = Left::Nothing;
-    while !stage.server.stop.is_cancelled() {
+    loop {
         let Some(session) = come(stage, &client, left, doings).await else {
             left = Left::Nothing;
             rest(stage, &mut random, PAUSE).await;
@@ -42,10 +42,6 @@ pub async fn live(stage: &Stage, kind: &Kind, number: usize, mut random: StdRng,
         left = work(stage, kind, session, &mut random, doings).await;
         doings.present.fetch_sub(1, Ordering::Relaxed);
         rest(stage, &mut random, kind.away.clone()).await;
-    }
-    // Whoever was away when it ended leaves nothing behind either.
-    if let Left::Id(session) = left {
-        let _ = stage.close(&session).await;
     }
 }
 
@@ -59,7 +55,7 @@ async fn come(stage: &Stage, client: &Client, left: Left, doings: &Doings) -> Op
             }
         }
         Left::Token(token) => {
-            if let Ok(session) = stage.measure.time("reconnect", client.come(Coming::With(&token))).await {
+            if let Ok(session) = stage.come_back(client, &token).await {
                 Doings::count(&doings.reconnected);
                 return Some(session);
             }
@@ -94,17 +90,16 @@ async fn work(stage: &Stage, kind: &Kind, session: Session, random: &mut StdRng,
     };
     let working = async {
         loop {
-            for call in 0..random.random_range(kind.burst.clone()) {
+            for _ in 0..random.random_range(kind.burst.clone()) {
                 let called = stage.call(&session, &format!("{}", random.random::<u32>())).await;
                 Doings::count(if called.is_ok() { &doings.calls } else { &doings.failures });
-                if called.is_err() || stage.server.stop.is_cancelled() {
+                if called.is_err() {
                     break;
                 }
-                let _ = call;
                 rest(stage, random, TYPING).await;
             }
             let dice = random.random_range(0..100);
-            if stage.server.stop.is_cancelled() || dice < kind.ends {
+            if dice < kind.ends {
                 return true;
             }
             if dice < kind.ends + kind.vanishes {
@@ -130,11 +125,8 @@ async fn work(stage: &Stage, kind: &Kind, session: Session, random: &mut StdRng,
     }
 }
 
-/// Does nothing for a while, or until it is over.
+/// Does nothing for a while.
 async fn rest(stage: &Stage, random: &mut StdRng, seconds: Range<f64>) {
     let pause = stage.options().scaled(Duration::from_secs_f64(random.random_range(seconds)));
-    tokio::select! {
-        () = tokio::time::sleep(pause) => {}
-        () = stage.server.stop.cancelled() => {}
-    }
+    tokio::time::sleep(pause).await;
 }

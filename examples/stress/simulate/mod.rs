@@ -11,7 +11,7 @@ mod life;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::join_all;
@@ -19,6 +19,7 @@ use rand::RngExt;
 
 use self::kinds::KINDS;
 use crate::criteria::Criterion;
+use crate::report::time;
 use crate::scenario::{Scenario, Stage};
 
 pub struct Simulate;
@@ -28,8 +29,6 @@ const CLIENTS: usize = 200;
 const RAMP: Duration = Duration::from_secs(60);
 /// How often it is said what goes on.
 const TELL: Duration = Duration::from_secs(10);
-/// How long the last ones may take to leave.
-const GOODBYE: Duration = Duration::from_secs(5);
 
 /// What all of them did so far.
 #[derive(Default)]
@@ -54,13 +53,19 @@ impl Scenario for Simulate {
         "believable clients, until Ctrl-C"
     }
 
+    fn is_endless(&self) -> bool {
+        true
+    }
+
     async fn play(&self, stage: &Stage) -> Vec<Criterion> {
         let clients = stage.options().clients.map_or(CLIENTS, |clients| clients as usize);
         let doings = Arc::new(Doings::default());
         let say = |line: String| stage.server.progress.say(&line);
         let ramp = stage.options().scaled(RAMP);
-        say(format!("{clients} clients of {} kinds come within {ramp:?}; Ctrl-C ends it", KINDS.len()));
-        let until = stage.options().duration.map(|span| Instant::now() + span);
+        let stay =
+            stage.options().duration.map_or_else(String::new, |span| format!(", all is over after {}", time(span)));
+        let kinds = KINDS.len();
+        say(format!("{clients} clients of {kinds} kinds come within {}{stay}; Ctrl-C ends it", time(ramp)));
         let lives = join_all((0..clients).map(|number| begin(stage, number, ramp / clients as u32, &doings)));
         let telling = async {
             loop {
@@ -69,24 +74,17 @@ impl Scenario for Simulate {
             }
         };
         let over = async {
-            match until {
-                Some(until) => tokio::time::sleep_until(until.into()).await,
-                None => std::future::pending().await,
+            match stage.options().duration {
+                Some(span) => stage.rest(span).await,
+                None => stage.server.stop.cancelled().await,
             }
-        };
-        let over = async {
-            tokio::select! {
-                () = over => stage.server.stop.cancel(),
-                () = stage.server.stop.cancelled() => {}
-            }
-            tokio::time::sleep(GOODBYE).await;
         };
         tokio::select! {
             _ = lives => {}
             () = telling => {}
             () = over => {}
         }
-        say(doings.told());
+        stage.note(doings.told());
         vec![]
     }
 }
@@ -95,10 +93,8 @@ impl Scenario for Simulate {
 async fn begin(stage: &Stage, number: usize, apart: Duration, doings: &Doings) {
     let mut random = stage.random(number);
     let turn = apart.mul_f64(number as f64 + random.random_range(0.0..1.0));
-    tokio::select! {
-        () = tokio::time::sleep(turn) => life::live(stage, kinds::any(&mut random), number, random, doings).await,
-        () = stage.server.stop.cancelled() => {}
-    }
+    tokio::time::sleep(turn).await;
+    life::live(stage, kinds::any(&mut random), number, random, doings).await;
 }
 
 impl Doings {

@@ -13,38 +13,38 @@ use crate::monitor::{Monitor, Viewer};
 /// How long a client thinks between calls, at the most.
 const THINKS: Duration = Duration::from_secs(60);
 
-/// Compares over a span, and leaves the figures as evidence.
-pub async fn compare(stage: &Stage, span: Duration) {
-    let Some(monitor) = stage.monitor() else { return };
+/// Compares over a span, and leaves the figures as evidence; what went wrong meanwhile.
+pub async fn compare(stage: &Stage, monitor: &Monitor, span: Duration) -> Result<String, String> {
     let sessions = stage.open_all(stage.options().clients()).await;
     let until = Instant::now() + span;
     let clients = futures::future::join_all(
         sessions.iter().enumerate().map(|(number, session)| chat(stage, session, number, until)),
     );
     let measuring = join(view(monitor, until), poll(stage, monitor, until));
-    let (_, (viewed, polled)) = join(clients, measuring).await;
+    let (answered, (viewed, polled)) = join(clients, measuring).await;
     stage.clean_up(&sessions).await;
-    match (viewed, polled) {
-        (Ok(feed_bytes), Ok((poll_bytes, polls))) => {
-            let poll_interval = stage.options().scaled(POLL_INTERVAL);
-            let traffic = Traffic { span, feed_bytes, poll_bytes, polls, poll_interval };
-            stage.note(format!("traffic saved over polling: {}", traffic.told()));
-            stage.server.evidence.compared(traffic);
-        }
-        (Err(failure), _) | (_, Err(failure)) => stage.measure.failed("compare traffic", &failure),
+    let feed_bytes = viewed.map_err(|failure| format!("the viewer: {failure}"))?;
+    let (poll_bytes, polls) = polled.map_err(|failure| format!("the poller: {failure}"))?;
+    let poll_interval = stage.options().scaled(POLL_INTERVAL);
+    let falls_idle = stage.options().idle_timeout() < stage.options().scaled(THINKS);
+    stage.server.evidence.compared(Traffic { span, feed_bytes, poll_bytes, polls, poll_interval, falls_idle });
+    let (answered, failed) = (answered.iter().sum::<usize>(), stage.measure.failures_of("call"));
+    match failed {
+        0 => Ok(format!("{answered} calls, {polls} polls")),
+        _ => Err(format!("{failed} calls failed, {answered} were answered")),
     }
 }
 
-/// Calls now and then.
-async fn chat(stage: &Stage, session: &Session, number: usize, until: Instant) {
-    let mut random = stage.random(number);
+/// Calls now and then; how many calls were answered.
+async fn chat(stage: &Stage, session: &Session, number: usize, until: Instant) -> usize {
+    let (mut answered, mut random) = (0, stage.random(number));
     loop {
         let pause = stage.options().scaled(THINKS).mul_f64(random.random_range(0.2..1.0));
-        if Instant::now() + pause >= until || stage.server.stop.is_cancelled() {
-            return;
+        if Instant::now() + pause >= until {
+            return answered;
         }
         tokio::time::sleep(pause).await;
-        let _ = stage.call(session, &format!("{number} in the calm")).await;
+        answered += usize::from(stage.call(session, &format!("{number} in the calm")).await.is_ok());
     }
 }
 

@@ -110,7 +110,7 @@ impl Seen {
             for (event, when) in caused {
                 if let Some(told) = diary.told.get(event).and_then(|told| told.first()) {
                     let took = told.saturating_duration_since(*when);
-                    stage.measure.took(&format!("until a viewer knows: {}", event.0), took);
+                    stage.measure.took(&format!("seen {}", event.0), took);
                     stage.server.evidence.events.took("event", took);
                 }
             }
