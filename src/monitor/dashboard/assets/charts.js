@@ -27,9 +27,11 @@ export function bar(parts, what) {
  * @param {string} what
  */
 export function sparkline(values, what) {
-	const [low, high] = [Math.min(...values), Math.max(...values)];
+	const high = Math.max(...values, 1);
+	// A small change looks small.
+	const low = Math.min(...values, 0.8 * high);
 	const step = 100 / Math.max(1, values.length - 1);
-	const at = (/** @type {number} */ value) => (high === low ? 10 : 18 - (16 * (value - low)) / (high - low));
+	const at = (/** @type {number} */ value) => 18 - (16 * (value - low)) / (high - low);
 	const points = values.map((value, index) => `${(index * step).toFixed(1)},${at(value).toFixed(1)}`).join(' ');
 	const said = `${what}: from ${number(values[0])} to ${number(values[values.length - 1])}`;
 	return image(said, '0 0 100 20', 'spark', [svg('polyline', { points, class: 'line' })]);
@@ -60,7 +62,7 @@ export function columns(hours) {
 	return [
 		image(said, `0 0 ${hours.length * 10} 60`, 'hours', groups),
 		h('p', { class: 'axis' }, h('span', {}, hour(hours[0].at)), h('span', {}, 'now')),
-		h('figcaption', { class: 'axis' }, key('opened', 'opened'), key('reconnected', 'came back'), `highest ${number(most)}`),
+		h('figcaption', { class: 'axis' }, key('opened', 'opened'), key('reconnected', 'came back'), `busiest hour ${number(most)}`),
 		table(hours),
 	];
 }

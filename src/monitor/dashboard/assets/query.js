@@ -1,6 +1,6 @@
 // What somebody wants to see: filter, order and the open session, as they stand in the page's address.
 
-/** @typedef {import('./model.js').Session} Session */
+/** @import { Session } from './model.js' */
 
 /**
  * @typedef {object} View
