@@ -62,7 +62,7 @@ function day(health) {
 function eras(eras) {
 	figures(byId('eras'), {
 		'Up to 2025-11-25': counted(eras.legacy_sessions, 'session'),
-		'From 2026-07-28, without sessions': `${counted(eras.modern_requests_24h, 'request')} in 24h`,
+		'From 2026-07-28': `${counted(eras.modern_requests_24h, 'request')} in 24h`,
 	});
 }
 

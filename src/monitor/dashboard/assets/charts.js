@@ -41,13 +41,13 @@ export function sparkline(values, what) {
 
 /** Columns for the hours of a day: sessions opened, and in each column those that came back. @param {Hour[]} hours */
 export function columns(hours) {
-	const most = Math.max(1, ...hours.map((one) => one.opened + one.reconnected));
+	const most = Math.max(...hours.map((one) => one.opened + one.reconnected));
 	const sum = (/** @type {'opened' | 'reconnected'} */ name) => hours.reduce((all, one) => all + one[name], 0);
 	const busiest = hours.reduce((best, one) => (one.opened > best.opened ? one : best), hours[0]);
 	const said =
 		`Sessions by the hour: ${number(sum('opened'))} opened, ${counted(sum('reconnected'), 'return')}; ` +
 		(busiest.opened ? `most opened in the hour from ${hour(busiest.at)}, ${number(busiest.opened)}` : 'none opened');
-	const scale = (/** @type {number} */ value) => (60 * value) / most;
+	const scale = (/** @type {number} */ value) => (60 * value) / (most || 1);
 	const groups = hours.map((one, index) => {
 		const [opened, back] = [scale(one.opened), scale(one.reconnected)];
 		return svg(

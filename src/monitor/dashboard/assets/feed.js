@@ -8,7 +8,7 @@ import { openPolling, openSocket, openStream } from './transports.js';
 
 /** The best first. */
 const LADDER = [openSocket, openStream, openPolling];
-export const TRANSPORTS = ['WebSocket', 'SSE', 'polling'];
+const TRANSPORTS = ['WebSocket', 'SSE', 'polling'];
 const POLLING = 2;
 
 /** After this time without a word from the server, what is shown is called stale. */
