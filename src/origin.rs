@@ -3,6 +3,11 @@
 //! MCP requires every server to validate `Origin` (2025-11-25, Transports, Security Warning). A browser always sends
 //! `Host`, and `Origin` on every cross-site request; a page on `evil.example` whose name was rebound to 127.0.0.1 sends its
 //! own name in both. Both lists hold loopback names until told otherwise.
+//!
+//! A page of this server's own has this server's own host in its `Origin`, and is let in without being listed: the host it
+//! was asked for is on the list of hosts by then, and no page can send another's name there. So a proxy that ends TLS needs
+//! [`allow_host`](crate::SessionLayerBuilder::allow_host) only. Where any host is answered nothing is known of the name, and
+//! origins are judged by their list alone.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -49,24 +54,25 @@ impl OriginPolicy {
 
     /// The whole decision, from the request's head alone.
     pub(crate) fn check(&self, parts: &Parts) -> Result<(), Rejection> {
-        self.check_host(parts)?;
-        self.check_origin(parts)
+        let host = self.check_host(parts)?;
+        self.check_origin(parts, host)
     }
 
-    fn check_host(&self, parts: &Parts) -> Result<(), Rejection> {
+    /// The host that was asked for, if it is a known one: `None` where any is answered.
+    fn check_host<'a>(&self, parts: &'a Parts) -> Result<Option<Host<'a>>, Rejection> {
         let named = match (single(&parts.headers, &header::HOST), parts.uri.authority()) {
             (Single::One(value), _) => value.to_str().ok().and_then(Host::parse),
             (Single::Absent, Some(authority)) => Host::parse(authority.as_str()),
             (Single::Absent, None) | (Single::Several, _) => None,
         };
         match named {
-            _ if self.any_host => Ok(()),
-            Some(host) if host.is_loopback() || self.hosts.iter().any(|entry| entry.covers(&host)) => Ok(()),
+            Some(host) if host.is_loopback() || self.hosts.iter().any(|entry| entry.covers(&host)) => Ok(Some(host)),
+            Some(_) | None if self.any_host => Ok(None),
             Some(_) | None => Err(Rejection::ForeignHost),
         }
     }
 
-    fn check_origin(&self, parts: &Parts) -> Result<(), Rejection> {
+    fn check_origin(&self, parts: &Parts, host: Option<Host<'_>>) -> Result<(), Rejection> {
         let origin = match single(&parts.headers, &header::ORIGIN) {
             Single::Absent => return Ok(()),
             Single::One(value) => value.to_str().ok().and_then(Origin::parse),
@@ -74,6 +80,7 @@ impl OriginPolicy {
         };
         match origin {
             Some(origin) if origin.host.is_loopback() || self.origins.iter().any(|entry| entry.is(&origin)) => Ok(()),
+            Some(origin) if host.is_some_and(|host| origin.is_of(&host)) => Ok(()),
             Some(_) | None => Err(Rejection::ForeignOrigin),
         }
     }
@@ -154,6 +161,13 @@ impl<'a> Origin<'a> {
         let host = Host::parse(authority)?;
         let port = host.port.unwrap_or(if is_https { 443 } else { 80 });
         Some(Self { is_https, host, port })
+    }
+
+    /// Whether a page of this origin was loaded from this host; the scheme's own port may be left out on either side. The
+    /// scheme itself is not told by a request that comes through a proxy.
+    fn is_of(&self, host: &Host<'_>) -> bool {
+        let port = host.port.unwrap_or(if self.is_https { 443 } else { 80 });
+        self.port == port && self.host.name.eq_ignore_ascii_case(host.name)
     }
 }
 
@@ -270,6 +284,46 @@ mod tests {
         }
         let doubled = [("host", "localhost"), ("origin", "http://localhost"), ("origin", "http://localhost")];
         assert_eq!(verdict(&doubled), Err(Rejection::ForeignOrigin));
+    }
+
+    #[test]
+    fn a_page_of_this_server_s_own_needs_no_listing() {
+        let of = |host, origin| verdict(&[("host", host), ("origin", origin)]);
+        for (host, origin) in [
+            ("mcp.example.com", "https://mcp.example.com"),
+            ("mcp.example.com", "https://MCP.example.com:443"),
+            ("mcp.example.com:443", "https://mcp.example.com"),
+            ("mcp.example.com", "http://mcp.example.com"),
+            ("mcp.example.com:8443", "https://mcp.example.com:8443"),
+            ("pinned.example.com:8443", "https://pinned.example.com:8443"),
+        ] {
+            assert_eq!(of(host, origin), Ok(()), "{origin} on {host}");
+        }
+        for (host, origin) in [
+            ("mcp.example.com", "https://mcp.example.com:8443"),
+            ("mcp.example.com:8443", "https://mcp.example.com"),
+            ("mcp.example.com:443", "http://mcp.example.com"),
+            ("mcp.example.com", "https://pinned.example.com:8443"),
+            ("mcp.example.com", "https://evil.example"),
+            ("mcp.example.com", "https://mcp.example.com.evil.example"),
+            ("localhost", "https://mcp.example.com"),
+        ] {
+            assert_eq!(of(host, origin), Err(Rejection::ForeignOrigin), "{origin} on {host}");
+        }
+        // A name that was rebound is stopped at the list of hosts.
+        assert_eq!(of("evil.example", "http://evil.example"), Err(Rejection::ForeignHost));
+    }
+
+    #[test]
+    fn where_any_host_is_answered_its_name_proves_nothing() {
+        let mut policy = policy();
+        policy.allow_any_host();
+        let verdict = |host: &str, origin: &str| {
+            let request = Request::builder().header("host", host).header("origin", origin).body(()).unwrap();
+            policy.check(&request.into_parts().0)
+        };
+        assert_eq!(verdict("evil.example", "http://evil.example"), Err(Rejection::ForeignOrigin));
+        assert_eq!(verdict("mcp.example.com", "https://mcp.example.com"), Ok(()));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! What an operator does: ends a session, and gives out a token for one.
 
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use tower_mcp_sessions::monitor::Access;
 
+use super::browser::Page;
 use super::{live_page, open_as, trio, with_tokens};
 use crate::harness::backend::Backend;
 use crate::harness::eventually::eventually;
@@ -91,5 +92,39 @@ async fn who_may_only_look_is_offered_nothing_else() {
     page.click("#rows button").await;
     page.until("the session is open", "return document.querySelectorAll('#drawer .timeline li').length === 1").await;
     assert_eq!(page.run("return document.querySelectorAll('#drawer .actions button').length").await, 0);
+    page.close().await;
+}
+
+#[tokio::test]
+async fn a_dialog_that_follows_another_at_once_stays() {
+    let trio = trio(Backend::Memory).await;
+    let page = live_page(&trio).await;
+    // A browser tells of the first one's close when the second is there already.
+    page.run(
+        "const dialog = document.querySelector('#dialog');
+         window.closes = 0;
+         dialog.addEventListener('close', () => { window.closes += 1; });
+         document.querySelector('#help').click();
+         dialog.close();
+         document.querySelector('#help').click();",
+    )
+    .await;
+    page.until("the first close was told", "return window.closes === 1").await;
+    assert!(page.text("#dialog").await.contains("Keyboard shortcuts"));
+    page.press("\u{e00c}").await; // Escape
+    page.until("it is empty", "return document.querySelector('#dialog').childElementCount === 0").await;
+    page.close().await;
+}
+
+#[tokio::test]
+async fn a_session_that_is_not_there_is_said_so() {
+    let trio = trio(Backend::Memory).await;
+    let page = Page::open(&format!("http://{}/?session=AAAAAAAAAAAAAAAA", trio.replicas[0].address)).await;
+    page.until(
+        "it says so",
+        "return document.querySelector('#drawer').textContent.includes('No session has this key')",
+    )
+    .await;
+    assert_eq!(page.run("return document.querySelector('#drawer .timeline, #drawer .actions')").await, Value::Null);
     page.close().await;
 }

@@ -185,8 +185,18 @@ impl fantoccini::wd::WebDriverCompatibleCommand for Log {
     }
 }
 
-/// Starts a driver on a port that it chooses.
+/// Starts a driver on a port that it chooses. On a busy machine one was seen to end at once: another is tried.
 async fn start(home: &Path) -> (Driver, u16) {
+    for _ in 0..3 {
+        if let Some(started) = try_to_start(home).await {
+            return started;
+        }
+    }
+    panic!("chromedriver ended three times before it listened")
+}
+
+/// `None` if it ends before it listens.
+async fn try_to_start(home: &Path) -> Option<(Driver, u16)> {
     let mut command = Command::new("chromedriver");
     command
         .arg("--port=0")
@@ -205,13 +215,13 @@ async fn start(home: &Path) -> (Driver, u16) {
         while let Some(line) = lines.next_line().await.expect("stdout is text") {
             let port = line.rsplit_once("on port ").map(|(_, port)| port.trim_end_matches('.'));
             if let Some(port) = port.and_then(|port| port.parse().ok()).filter(|port| *port > 0) {
-                return port;
+                return Some(port);
             }
         }
-        panic!("chromedriver ended before it listened")
+        None
     });
-    let port = port.await.expect("chromedriver listens");
+    let port = port.await.expect("chromedriver says something in time")?;
     // What it says later must not stop it.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    (driver, port)
+    Some((driver, port))
 }

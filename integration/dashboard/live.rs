@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use rmcp::service::{ClientLifecycleMode, ClientServiceExt};
+use rmcp::transport::StreamableHttpClientTransport;
 use serde_json::Value;
 
+use super::browser::Page;
 use super::{health, live_page, open_as, trio};
 use crate::harness::backend::{Backend, on_every_backend};
+use crate::harness::process::Process;
 
 on_every_backend! { what_the_api_counts_is_shown, a_session_shows_when_it_is_opened }
 
@@ -118,5 +122,25 @@ async fn a_store_that_is_away_is_said_so() {
     assert_eq!(page.run("return document.querySelectorAll('#rows tr').length").await, Value::from(1));
     trio.store.set_down(false);
     page.until("it is live again", "return document.querySelector('#state-text').textContent === 'Live'").await;
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_official_client_shows_in_the_example_server() {
+    let server = Process::server(&[]).await;
+    let page = Page::open(&format!("http://{}/", server.address())).await;
+    page.until("it is live", "return document.querySelector('#state').dataset.state === 'live'").await;
+    let transport = StreamableHttpClientTransport::from_uri(server.mcp());
+    let client = ().serve_with_lifecycle(transport, ClientLifecycleMode::Initialize).await.expect("rmcp connects");
+    let took = page.until("its row is there", "return document.querySelectorAll('#rows tr').length === 1").await;
+    println!("rmcp's session is shown {took:?} after it was connected");
+    let name = page.text("#rows td.client").await;
+    assert!(name.contains("rmcp"), "{name}");
+    client.cancel().await.expect("it leaves");
+    page.until(
+        "it says that it has ended",
+        "return document.querySelector('#events').textContent.includes('closed by its client')",
+    )
+    .await;
     page.close().await;
 }

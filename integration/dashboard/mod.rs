@@ -10,6 +10,7 @@ mod filtering;
 mod hostile;
 mod live;
 mod looks;
+mod many;
 mod modules;
 mod origins;
 mod transports;
@@ -58,9 +59,10 @@ async fn health(trio: &Trio) -> Value {
     client.at_path("/api/mcp/sessions/health").get().await.whole().await.json()
 }
 
-/// The dashboard of the first replica, once it is live.
+/// The dashboard of the first replica, once it is live and shows what there is.
 async fn live_page(trio: &Trio) -> Page {
     let page = Page::open(&format!("http://{}/", trio.replicas[0].address)).await;
     page.until("it is live", "return document.querySelector('#state').dataset.state === 'live'").await;
+    page.until("the first snapshot is shown", "return document.querySelector('#content').checkVisibility()").await;
     page
 }

@@ -11,6 +11,7 @@ use super::{REVISION, open_trio, trio};
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::eventually;
 use crate::harness::raw::Client;
+use crate::harness::trio::Trio;
 
 on_every_backend! {
     hello_is_answered_with_a_welcome_a_snapshot_and_then_what_happens,
@@ -22,6 +23,7 @@ on_every_backend! {
     a_token_may_come_with_hello,
     the_subprotocol_is_agreed_on,
     a_foreign_origin_is_not_upgraded,
+    a_page_of_an_allowed_host_is_upgraded_and_may_act,
     a_request_that_is_no_upgrade_is_told_so,
     no_more_are_let_in_than_there_is_room_for,
 }
@@ -232,6 +234,27 @@ async fn a_foreign_origin_is_not_upgraded(backend: Backend) {
     let closed = self::trio(backend, |m| m).await;
     let refused = Knock::at(&closed.replicas[0]).open().await.err().expect("no upgrade");
     assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+}
+
+/// As behind a proxy that ends TLS: the page's origin is https, and `Host` is passed on.
+async fn a_page_of_an_allowed_host_is_upgraded_and_may_act(backend: Backend) {
+    let trio = Trio::monitored(
+        backend.store().await,
+        |_, builder| builder.allow_host("mcp.example.com"),
+        |m| m.access(Access::from_fn(|_| async { Some(Role::Admin) })).allow_terminate(true),
+    )
+    .await;
+    let key = trio.open().await.key().to_owned();
+    let knock = |origin| Knock::at(&trio.replicas[0]).with("host", "mcp.example.com").with("origin", origin);
+    let client = trio.client().with("host", "mcp.example.com").at_path(format!("/api/mcp/sessions/{key}"));
+    let delete = async |origin| client.with("origin", origin).send(http::Method::DELETE, "").await.status;
+    for origin in ["https://evil.example", "https://mcp.example.com.evil.example", "https://mcp.example.com:8443"] {
+        let refused = knock(origin).open().await.err().expect("no upgrade");
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{origin}");
+        assert_eq!(delete(origin).await, StatusCode::FORBIDDEN, "{origin}");
+    }
+    assert!(knock("https://mcp.example.com").open().await.is_ok());
+    assert!(delete("https://mcp.example.com").await.is_success());
 }
 
 async fn a_request_that_is_no_upgrade_is_told_so(backend: Backend) {

@@ -172,7 +172,8 @@ impl SessionLayerBuilder {
     }
 
     /// Answers requests whose `Host` is this name too: `mcp.example.com` (any port) or `mcp.example.com:8443`. Loopback names
-    /// are always answered, any other host is refused with 403.
+    /// are always answered, any other host is refused with 403. Pages that were loaded from this host are let in as well, such
+    /// as the dashboard behind a proxy that ends TLS and passes `Host` on.
     pub fn allow_host(mut self, host: &str) -> Self {
         let refused = self.config.origins.allow_host(host).err();
         self.problems.extend(refused.map(|why| format!("allow_host: {why}")));
@@ -187,7 +188,8 @@ impl SessionLayerBuilder {
     }
 
     /// Accepts browser requests from this origin too, such as `https://app.example.com`. Loopback origins are always
-    /// accepted, any other origin is refused with 403; a request without `Origin` comes from no browser and is accepted.
+    /// accepted, and so is a page of this server's own, on a host of [`allow_host`](Self::allow_host); any other origin is
+    /// refused with 403. A request without `Origin` comes from no browser and is accepted.
     pub fn allow_origin(mut self, origin: &str) -> Self {
         let refused = self.config.origins.allow_origin(origin).err();
         self.problems.extend(refused.map(|why| format!("allow_origin: {why}")));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Feed } from '../../../src/monitor/dashboard/assets/feed.js';
+import { feedOf } from '../../../src/monitor/dashboard/assets/feed.js';
 import { POLL_HIDDEN_MS, POLL_VISIBLE_MS } from '../../../src/monitor/dashboard/assets/transports.js';
 import { World, delta, json, settle, snapshot, stream } from './world.mjs';
 
@@ -9,7 +9,7 @@ function begin(configure = () => {}) {
   const world = new World();
   configure(world);
   const taken = [];
-  const feed = new Feed(world.world(), { onUpdate: (update) => taken.push(update.to), onStatus: () => {} });
+  const feed = feedOf(world.world(), { onUpdate: (update) => taken.push(update.to), onStatus: () => {} });
   feed.start();
   return { world, feed, taken, name: () => feed.status().name, over: () => feed.status().transport };
 }

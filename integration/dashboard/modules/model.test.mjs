@@ -63,3 +63,12 @@ test('what was found on the server does not overwrite what is told live', () => 
   assert.equal(model.sessions.get('a').last_seen_at, 9);
   assert.deepEqual(keys(model), ['a', 'b']);
 });
+
+test('counts stand until others are told', () => {
+  const model = new Model();
+  model.apply({ ...snapshot('1'), stats: { of: 'the snapshot' } });
+  model.apply(delta('1', '2'));
+  assert.deepEqual(model.stats, { of: 'the snapshot' });
+  model.apply({ ...delta('2', '3'), stats: { of: 'later' } });
+  assert.deepEqual(model.stats, { of: 'later' });
+});

@@ -5,7 +5,7 @@ import { byId, figures, h, svg, write } from './dom.js';
 import { clientOf, counted, decimal, duration, number, share } from './format.js';
 import { AGES } from './query.js';
 
-/** Counts of active sessions since the page was opened, one for each look. @type {number[]} */
+/** Counts of active sessions since the page was opened, taken at even distances. @type {number[]} */
 const looks = [];
 const MOST_LOOKS = 60;
 /** Clients in the list. */
@@ -21,16 +21,14 @@ export function showStats(stats) {
 	const of = (/** @type {number} */ count) => (total ? share(count / total) : '');
 	write(byId('share-active'), of(active));
 	write(byId('share-disconnected'), of(disconnected));
-	write(byId('share-total'), total ? `${of(active)} active` : 'no sessions');
-	look(active);
 	ages(stats.age_distribution);
 	day(stats.connection_health);
 	eras(stats.eras);
 }
 
-/** @param {number} active */
-function look(active) {
-	looks.push(active);
+/** @param {any} stats The last ones, if there are any */
+export function showActive(stats) {
+	if (stats) looks.push(stats.status_breakdown.active);
 	if (looks.length > MOST_LOOKS) looks.shift();
 	if (looks.length < 3) return;
 	byId('spark').replaceChildren(sparkline(looks, 'Active sessions since this page was opened'));
@@ -51,20 +49,21 @@ function ages(counts) {
 /** @param {any} health */
 function day(health) {
 	figures(byId('day'), {
-		'Sessions opened': number(health.total_sessions_24h),
+		Opened: number(health.total_sessions_24h),
 		'Per hour': decimal(health.sessions_per_hour),
-		'Average duration': duration(health.avg_duration_seconds * 1000),
-		'Disconnect rate': share(health.disconnect_rate_percent / 100),
+		'Avg. duration': duration(health.avg_duration_seconds * 1000),
+		Disconnected: share(health.disconnect_rate_percent / 100),
 		'Came back': number(health.reconnects_24h),
-		'Reconnects refused': number(health.refused_reconnects_24h),
+		Refused: number(health.refused_reconnects_24h),
 	});
 }
 
 /** @param {any} eras */
 function eras(eras) {
-	const [sessions, modern] = [eras.legacy_sessions, eras.modern_requests_24h];
-	const still = `${counted(sessions, 'session')} of clients that need one (revisions up to 2025-11-25)`;
-	write(byId('eras'), `${still}; ${counted(modern, 'request')} of modern clients, which need none, in 24 hours.`);
+	figures(byId('eras'), {
+		'Up to 2025-11-25': counted(eras.legacy_sessions, 'session'),
+		'From 2026-07-28': `${counted(eras.modern_requests_24h, 'request')} in 24h`,
+	});
 }
 
 /** @param {any} health What only `health` tells @param {(client: string) => void} onClient */

@@ -27,9 +27,11 @@ export function bar(parts, what) {
  * @param {string} what
  */
 export function sparkline(values, what) {
-	const [low, high] = [Math.min(...values), Math.max(...values)];
+	const high = Math.max(...values, 1);
+	// A small change looks small.
+	const low = Math.min(...values, 0.8 * high);
 	const step = 100 / Math.max(1, values.length - 1);
-	const at = (/** @type {number} */ value) => (high === low ? 10 : 18 - (16 * (value - low)) / (high - low));
+	const at = (/** @type {number} */ value) => 18 - (16 * (value - low)) / (high - low);
 	const points = values.map((value, index) => `${(index * step).toFixed(1)},${at(value).toFixed(1)}`).join(' ');
 	const said = `${what}: from ${number(values[0])} to ${number(values[values.length - 1])}`;
 	return image(said, '0 0 100 20', 'spark', [svg('polyline', { points, class: 'line' })]);
@@ -39,13 +41,13 @@ export function sparkline(values, what) {
 
 /** Columns for the hours of a day: sessions opened, and in each column those that came back. @param {Hour[]} hours */
 export function columns(hours) {
-	const most = Math.max(1, ...hours.map((one) => one.opened + one.reconnected));
+	const most = Math.max(...hours.map((one) => one.opened + one.reconnected));
 	const sum = (/** @type {'opened' | 'reconnected'} */ name) => hours.reduce((all, one) => all + one[name], 0);
 	const busiest = hours.reduce((best, one) => (one.opened > best.opened ? one : best), hours[0]);
 	const said =
 		`Sessions by the hour: ${number(sum('opened'))} opened, ${counted(sum('reconnected'), 'return')}; ` +
 		(busiest.opened ? `most opened in the hour from ${hour(busiest.at)}, ${number(busiest.opened)}` : 'none opened');
-	const scale = (/** @type {number} */ value) => (60 * value) / most;
+	const scale = (/** @type {number} */ value) => (60 * value) / (most || 1);
 	const groups = hours.map((one, index) => {
 		const [opened, back] = [scale(one.opened), scale(one.reconnected)];
 		return svg(
@@ -60,7 +62,7 @@ export function columns(hours) {
 	return [
 		image(said, `0 0 ${hours.length * 10} 60`, 'hours', groups),
 		h('p', { class: 'axis' }, h('span', {}, hour(hours[0].at)), h('span', {}, 'now')),
-		h('figcaption', { class: 'axis' }, key('opened', 'opened'), key('reconnected', 'came back'), `highest ${number(most)}`),
+		h('figcaption', { class: 'axis' }, key('opened', 'opened'), key('reconnected', 'came back'), `busiest hour ${number(most)}`),
 		table(hours),
 	];
 }

@@ -4,12 +4,15 @@ import { byId, copy, h } from './dom.js';
 import { clientOf, date, duration, visible } from './format.js';
 import { keysAreOn, setKeys } from './keys.js';
 
-/** @typedef {import('./model.js').Session} Session */
+/** @import { Session } from './model.js' */
 
 const dialog = () => byId('dialog');
 
+/** Ends what stands there. */
+let end = () => {};
+
 /**
- * Shows a dialog until it is closed; resolves with what closed it.
+ * Shows a dialog until it is closed, or another one takes its place; resolves with what closed it.
  * @param {string} title
  * @param {Node[]} body
  * @param {Node[]} buttons
@@ -17,16 +20,19 @@ const dialog = () => byId('dialog');
  */
 function show(title, body, buttons) {
 	const place = dialog();
-	if (place.open) place.close();
+	place.close();
 	place.returnValue = '';
+	end();
 	place.replaceChildren(h('h2', { id: 'dialog-title' }, title), ...body, h('p', { class: 'actions' }, ...buttons));
 	place.showModal();
 	return new Promise((resolve) => {
-		const closed = () => {
+		end = () => {
+			end = () => {};
 			place.replaceChildren();
 			resolve(place.returnValue);
 		};
-		place.addEventListener('close', closed, { once: true });
+		// It tells of a close later, when another one may stand here.
+		place.onclose = () => place.open || end();
 	});
 }
 
@@ -65,7 +71,7 @@ export async function showToken(api, session) {
 
 /** @param {string} name @param {string} token @param {number} until */
 async function reveal(name, token, until) {
-	const field = h('textarea', { readonly: true, rows: 4, id: 'token', class: 'mono', 'aria-label': 'Reconnect token', spellcheck: 'false' });
+	const field = h('textarea', { readonly: true, rows: 7, id: 'token', class: 'mono', 'aria-label': 'Reconnect token', spellcheck: 'false' });
 	field.value = token;
 	const left = h('span');
 	const count = () => {
@@ -74,7 +80,7 @@ async function reveal(name, token, until) {
 	};
 	count();
 	const timer = setInterval(count, 1000);
-	const body = [field, h('p', {}, 'Expires ', left, `, at ${date(until)}. When this is closed, it is gone.`)];
+	const body = [field, h('p', {}, 'Expires ', left, `, at ${date(until)}. It is not shown again.`)];
 	const copying = h('button', { onclick: () => copy(token, dialog()) }, 'Copy token');
 	await show(`Reconnect token for ${name}`, body, [copying, closing('Close', '')]);
 	clearInterval(timer);

@@ -5,148 +5,134 @@ import { confirmEnd, showToken } from './dialogs.js';
 import { listed } from './events.js';
 import { clientOf, date, duration, number, visible } from './format.js';
 
-/** @typedef {import('./model.js').Session} Session */
-/** @typedef {import('./model.js').SessionEvent} SessionEvent */
+/** @import { Session, SessionEvent } from './model.js' */
 
 const ENDED = 'This session has ended.';
+const UNKNOWN = 'No session has this key: it ended a while ago, or was never opened.';
 
-export class Drawer {
-	/**
-	 * @param {import('./api.js').Api} api
-	 * @param {import('./model.js').Model} model
-	 * @param {() => {may_terminate: boolean, reconnect: boolean}} access
-	 * @param {() => void} onClosed
-	 */
-	constructor(api, model, access, onClosed) {
-		this.#api = api;
-		this.#model = model;
-		this.#access = access;
-		this.#dialog = byId('drawer');
-		this.#dialog.addEventListener('close', () => {
-			this.key = '';
-			onClosed();
-		});
-		this.#dialog.addEventListener('click', ({ target }) => {
-			if (target === this.#dialog) this.close();
-		});
-	}
-
-	#api;
-	#model;
-	#access;
-	#dialog;
-	key = '';
+/**
+ * @param {import('./api.js').Api} api
+ * @param {import('./model.js').Model} model
+ * @param {() => {may_terminate: boolean, reconnect: boolean}} access
+ * @param {() => void} onClosed
+ */
+export function drawerOf(api, model, access, onClosed) {
+	const dialog = byId('drawer');
+	/** Of the session that is shown; empty while none is. */
+	let key = '';
 	/** @type {Session | null} */
-	#session = null;
+	let session = null;
 	/** @type {SessionEvent[]} */
-	#timeline = [];
-	#note = '';
+	let events = [];
+	let note = '';
+	dialog.addEventListener('close', () => {
+		// This is told late: it may be open again.
+		if (dialog.open) return;
+		key = '';
+		onClosed();
+	});
+	dialog.addEventListener('click', ({ target }) => {
+		if (target === dialog) close();
+	});
 
-	close() {
-		if (this.#dialog.open) this.#dialog.close();
-	}
+	const close = () => dialog.close();
+	const copyKey = () => copy(key, dialog);
 
-	/** @param {string} key */
-	async open(key) {
-		if (this.key === key) return;
-		this.key = key;
-		this.#session = this.#model.sessions.get(key) ?? null;
-		this.#timeline = [];
-		this.#note = 'Loading what happened to it…';
-		this.#draw();
-		if (!this.#dialog.open) this.#dialog.showModal();
+	/** @param {string} wanted */
+	function open(wanted) {
+		if (key === wanted) return;
+		key = wanted;
+		session = model.sessions.get(key) ?? null;
+		events = [];
+		note = 'Loading what happened to it…';
+		draw();
+		if (!dialog.open) dialog.showModal();
 		byId('drawer-title').focus();
-		await this.#load();
+		load(wanted);
 	}
 
-	async #load() {
-		const { key } = this;
+	/** @param {string} wanted */
+	async function load(wanted) {
 		try {
-			const detail = await this.#api.detail(key);
-			if (this.key !== key) return;
-			this.#session = detail.session;
-			this.#timeline = detail.timeline;
-			this.#note = '';
+			const detail = await api.detail(wanted);
+			if (key !== wanted) return;
+			session = detail.session;
+			events = detail.timeline;
+			note = '';
 		} catch (error) {
-			if (this.key !== key) return;
-			this.#note = error.status === 404 ? ENDED : error.message;
+			if (key !== wanted) return;
+			note = error.status !== 404 ? error.message : session ? ENDED : UNKNOWN;
 		}
-		this.#draw();
+		draw();
 	}
 
-	/** @param {SessionEvent[]} events @param {Set<string>} changed */
-	take(events, changed) {
-		if (!this.key || !changed.has(this.key)) return;
-		const mine = events.filter((event) => event.session?.session_id === this.key);
-		this.#timeline.push(...mine);
-		this.#session = this.#model.sessions.get(this.key) ?? this.#session;
-		if (this.#session?.ended) this.#note = ENDED;
-		if (mine.length) this.#draw();
-		else this.tick();
+	/** @param {SessionEvent[]} told @param {Set<string>} changed */
+	function take(told, changed) {
+		if (!key || !changed.has(key)) return;
+		const mine = told.filter((event) => event.session?.session_id === key);
+		events.push(...mine);
+		session = model.sessions.get(key) ?? session;
+		if (session?.ended) note = ENDED;
+		if (mine.length) draw();
+		else tick();
 	}
 
-	tick() {
-		const list = this.#dialog.querySelector('dl');
-		if (list && this.#session) figures(list, facts(this.#session, this.#model.now()));
+	function tick() {
+		const list = dialog.querySelector('dl');
+		if (list && session) figures(list, facts(session, model.now()));
 	}
 
-	#draw() {
-		// Drawn as a whole, seldom; the focus stays on what has the same name.
+	/** As a whole, seldom; the focus stays on what has the same name. */
+	function draw() {
 		const held = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.hold;
-		const session = this.#session;
 		const title = session ? clientOf(session) : 'Session';
-		fill(this.#dialog,
+		fill(dialog,
 			h(
 				'div',
 				{ class: 'head' },
 				h('h2', { id: 'drawer-title', tabindex: -1, 'data-hold': 'title' }, h('bdi', {}, title)),
-				h('button', { 'data-hold': 'close', 'aria-label': 'Close', onclick: () => this.close() }, '✕'),
+				h('button', { 'data-hold': 'close', 'aria-label': 'Close', onclick: close }, '✕'),
 			),
 			h(
 				'p',
 				{ class: 'keyline' },
-				h('code', { id: 'drawer-key' }, this.key),
-				h('button', { 'data-hold': 'copy', 'aria-keyshortcuts': 'c', onclick: () => this.copyKey() }, 'Copy key'),
+				h('code', { id: 'drawer-key' }, key),
+				h('button', { 'data-hold': 'copy', 'aria-keyshortcuts': 'c', onclick: copyKey }, 'Copy key'),
 			),
-			this.#note && h('p', { class: 'notice', role: 'status' }, this.#note),
-			session && h('dl', { class: 'figures facts' }),
-			session && this.#actions(session),
-			h('h3', {}, 'Timeline'),
-			timeline(this.#timeline),
+			note && h('p', { class: 'notice', role: 'status' }, note),
+			...(session ? [h('dl', { class: 'figures facts' }), actions(session), h('h3', {}, 'Timeline'), timeline(events)] : []),
 		);
-		this.tick();
-		if (held) /** @type {HTMLElement | null} */ (this.#dialog.querySelector(`[data-hold=${held}]`))?.focus();
-	}
-
-	copyKey() {
-		copy(this.key, this.#dialog);
+		tick();
+		if (held) /** @type {HTMLElement | null} */ (dialog.querySelector(`[data-hold=${held}]`))?.focus();
 	}
 
 	/** @param {Session} session */
-	#actions(session) {
-		const { may_terminate: mayEnd, reconnect } = this.#access();
-		if (session.ended || this.#note === ENDED) return h('p', {});
+	function actions(session) {
+		const { may_terminate: mayEnd, reconnect } = access();
+		if (session.ended || note === ENDED) return '';
 		if (!mayEnd && !reconnect) return h('p', { class: 'quiet' }, 'You may look here, and not act.');
-		const token = h('button', { 'data-hold': 'token', onclick: () => showToken(this.#api, session) }, 'Issue reconnect token…');
-		const end = h('button', { class: 'danger', 'data-hold': 'end', onclick: () => this.#end(session) }, 'End session…');
-		return h('p', { class: 'actions' }, reconnect ? token : null, mayEnd ? end : null);
+		const token = h('button', { 'data-hold': 'token', onclick: () => showToken(api, session) }, 'Issue reconnect token…');
+		const ending = h('button', { class: 'danger', 'data-hold': 'end', onclick: () => end(session) }, 'End session…');
+		return h('p', { class: 'actions' }, reconnect ? token : null, mayEnd ? ending : null);
 	}
 
 	/** @param {Session} session */
-	async #end(session) {
+	async function end(session) {
 		const name = clientOf(session);
 		if (!(await confirmEnd(session))) return;
 		try {
-			await this.#api.terminate(session.session_id);
+			await api.terminate(session.session_id);
 			toast(`The session of ${name} has ended, on every replica.`);
-			this.#note = ENDED;
+			note = ENDED;
 		} catch (error) {
 			const gone = error.status === 404;
-			if (gone) this.#note = ENDED;
+			if (gone) note = ENDED;
 			toast(gone ? `The session of ${name} had ended already.` : `It was not ended: ${error.message}`);
 		}
-		this.#draw();
+		draw();
 	}
+
+	return { open, close, take, tick, copyKey };
 }
 
 /** @param {Session} session @param {number} now */
@@ -158,7 +144,7 @@ const facts = (session, now) => ({
 	Opened: date(session.created_at),
 	'Last activity': date(session.last_seen_at),
 	Reconnects: number(session.reconnect_count),
-	Protocol: `${visible(session.protocol_version)} (legacy: needs its session)`,
+	Protocol: visible(session.protocol_version),
 });
 
 /** @param {SessionEvent[]} events */

@@ -2,15 +2,15 @@
 
 import { byId, copy, h } from './dom.js';
 
-/** @param {boolean} none @param {boolean} filtered @param {() => void} onClear */
-export function showNone(none, filtered, onClear) {
+/** @param {boolean} none @param {boolean} filtered */
+export function showNone(none, filtered) {
 	const place = byId('none');
 	const kind = none ? (filtered ? 'filtered' : 'empty') : '';
 	if (place.dataset.kind === kind) return;
 	place.dataset.kind = kind;
 	place.hidden = !none;
 	if (kind === 'empty') place.replaceChildren(...firstSession());
-	if (kind === 'filtered') place.replaceChildren(h('p', {}, 'No session matches the filter.'), h('button', { onclick: onClear }, 'Clear filter'));
+	if (kind === 'filtered') place.replaceChildren('No session matches the filter.');
 }
 
 function firstSession() {

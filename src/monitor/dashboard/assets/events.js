@@ -3,7 +3,7 @@
 import { byId, h } from './dom.js';
 import { clientOf, date, duration, time, visible } from './format.js';
 
-/** @typedef {import('./model.js').SessionEvent} SessionEvent */
+/** @import { SessionEvent } from './model.js' */
 
 const SHOWN = 40;
 
@@ -25,7 +25,7 @@ function tell(event) {
 		case 'session_created':
 			return ['active', 'Opened', `on ${visible(event.session?.replica ?? 'a replica')}`];
 		case 'session_disconnected':
-			return ['disconnected', 'Idle', 'disconnected: no activity'];
+			return ['disconnected', 'Disconnected', 'idle for too long'];
 		case 'session_reconnected':
 			return ['back', event.how === 'token' ? 'Reconnected with a token' : 'Returned', comeback(event)];
 		case 'session_terminated':
@@ -70,5 +70,5 @@ export function listed(event, who) {
 	const [kind, what, more] = tell(event);
 	const when = h('time', { datetime: new Date(event.at).toISOString(), title: date(event.at) }, time(event.at));
 	const mark = h('span', { class: `mark ${kind}`, 'aria-hidden': 'true' });
-	return h('li', {}, when, h('span', {}, mark, h('b', {}, what), who ? ' ' : null, who, more && ` ${more}`));
+	return h('li', {}, h('span', {}, mark, h('b', {}, what)), ' ', h('span', { class: 'rest' }, who, who && ' ', more), when);
 }

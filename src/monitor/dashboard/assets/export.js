@@ -1,6 +1,6 @@
 // The sessions of the filter as a file.
 
-/** @typedef {import('./model.js').Session} Session */
+/** @import { Session } from './model.js' */
 
 const FIELDS = /** @type {const} */ ([
 	'session_id', 'client_type', 'client_version', 'status', 'replica', 'protocol_version', 'created_at', 'last_seen_at', 'reconnect_count',

@@ -3,14 +3,12 @@
 
 import { openPolling, openSocket, openStream } from './transports.js';
 
-/** @typedef {import('./model.js').Update} Update */
-/** @typedef {import('./transports.js').World} World */
-/** @typedef {import('./transports.js').Link} Link */
-/** @typedef {import('./transports.js').End} End */
+/** @import { Update } from './model.js' */
+/** @import { End, Link, World } from './transports.js' */
 
 /** The best first. */
 const LADDER = [openSocket, openStream, openPolling];
-export const TRANSPORTS = ['WebSocket', 'SSE', 'polling'];
+const TRANSPORTS = ['WebSocket', 'SSE', 'polling'];
 const POLLING = 2;
 
 /** After this time without a word from the server, what is shown is called stale. */
@@ -28,214 +26,202 @@ const STORE_AWAY = [503, 4004];
 
 /** @typedef {'connecting' | 'live' | 'polling' | 'degraded' | 'reconnecting' | 'stale' | 'denied'} StatusName */
 
-export class Feed {
-	/**
-	 * @param {World} world
-	 * @param {{onUpdate: (update: Update) => void, onStatus: () => void}} told
-	 */
-	constructor(world, told) {
-		this.#world = world;
-		this.#told = told;
-	}
+/** @typedef {ReturnType<typeof feedOf>} Feed */
 
-	#world;
-	#told;
+/**
+ * @param {World} world
+ * @param {{onUpdate: (update: Update) => void, onStatus: () => void}} told
+ */
+export function feedOf(world, told) {
 	/** @type {string | null} */
-	#cursor = null;
+	let cursor = null;
 	/** @type {Link | null} */
-	#link = null;
+	let link = null;
 	/** @type {Link | null} A better one that is being tried. */
-	#better = null;
+	let better = null;
 	/** Where on the ladder the link is. */
-	#level = 0;
-	#isOpen = false;
-	#openedAt = 0;
+	let rung = 0;
+	let isOpen = false;
+	let openedAt = 0;
 	/** @type {any} */
-	#timer = null;
+	let timer = null;
 	/** @type {any} */
-	#climbTimer = null;
-	#failures = 0;
-	#climbs = 0;
-	#strayed = 0;
-	#denied = false;
-	#storeAway = false;
-	#socketBarred = false;
-	#heardAt = 0;
+	let climbTimer = null;
+	let failures = 0;
+	let climbs = 0;
+	let strayed = 0;
+	let denied = false;
+	let storeAway = false;
+	let socketBarred = false;
+	let heardAt = 0;
 
-	start() {
-		this.stop();
-		this.#denied = this.#socketBarred = false;
-		this.#failures = this.#climbs = 0;
-		this.#open(0);
+	function start() {
+		stop();
+		denied = socketBarred = false;
+		failures = climbs = 0;
+		open(0);
 	}
 
-	stop() {
-		this.#link?.close();
-		this.#better?.close();
-		this.#link = this.#better = null;
-		this.#isOpen = false;
-		this.#world.never(this.#timer);
-		this.#world.never(this.#climbTimer);
-		this.#timer = this.#climbTimer = null;
+	function stop() {
+		link?.close();
+		better?.close();
+		link = better = null;
+		isOpen = false;
+		world.never(timer);
+		world.never(climbTimer);
+		timer = climbTimer = null;
 	}
 
 	/** Somebody looks, or the network is back: what waits is done at once. */
-	wake() {
-		if (this.#timer !== null) this.#open(this.#level);
-		else this.#link?.wake?.();
+	function wake() {
+		if (timer !== null) open(rung);
+		else link?.wake?.();
 	}
 
-	/** @returns {{name: StatusName, transport: string, silentMs: number}} */
-	status() {
-		const silentMs = this.#heardAt ? this.#world.now() - this.#heardAt : 0;
-		return { name: this.#name(silentMs), transport: TRANSPORTS[this.#level], silentMs };
+	function status() {
+		const silentMs = heardAt ? world.now() - heardAt : 0;
+		return { name: nameOf(silentMs), transport: TRANSPORTS[rung], silentMs };
 	}
 
 	/** @param {number} silentMs @returns {StatusName} */
-	#name(silentMs) {
-		if (this.#denied) return 'denied';
-		if (this.#storeAway) return 'degraded';
-		if (this.#isOpen) return this.#level === POLLING ? 'polling' : 'live';
-		if (!this.#heardAt) return this.#failures ? 'reconnecting' : 'connecting';
+	function nameOf(silentMs) {
+		if (denied) return 'denied';
+		if (storeAway) return 'degraded';
+		if (isOpen) return rung === POLLING ? 'polling' : 'live';
+		if (!heardAt) return failures ? 'reconnecting' : 'connecting';
 		return silentMs > STALE_MS ? 'stale' : 'reconnecting';
 	}
 
 	/** @param {number} level @param {boolean} [again] After it made way for a better one that is none: no news yet */
-	#open(level, again = false) {
-		this.#world.never(this.#timer);
-		this.#timer = null;
-		this.#link?.close();
-		this.#level = Math.max(level, this.#best());
-		this.#isOpen &&= again;
-		const listener = this.#listener({
-			onOpen: () => this.#opened(),
-			onEnd: (end) => this.#ended(end),
-		});
-		this.#link = LADDER[this.#level](this.#world, listener);
-		this.#told.onStatus();
+	function open(level, again = false) {
+		world.never(timer);
+		timer = null;
+		link?.close();
+		rung = Math.max(level, best());
+		isOpen &&= again;
+		link = LADDER[rung](world, listener({ onOpen: opened, onEnd: ended }));
+		told.onStatus();
 	}
 
 	/** @param {{onAsk?: () => void, onOpen: () => void, onEnd: (end: End) => void}} own */
-	#listener(own) {
+	function listener(own) {
 		return {
 			onAsk: () => {},
-			cursor: () => this.#cursor,
+			cursor: () => cursor,
 			onContact: () => {
-				this.#heardAt = this.#world.now();
+				heardAt = world.now();
 			},
-			onUpdate: (/** @type {Update} */ update) => this.#take(update),
+			onUpdate: take,
 			...own,
 		};
 	}
 
-	#opened() {
-		this.#isOpen = true;
-		this.#openedAt = this.#world.now();
-		if (this.#level > this.#best()) this.#climbLater();
-		else this.#climbs = 0;
-		this.#told.onStatus();
+	function opened() {
+		isOpen = true;
+		openedAt = world.now();
+		if (rung > best()) climbLater();
+		else climbs = 0;
+		told.onStatus();
 	}
 
 	/** @param {Update} update */
-	#take(update) {
+	function take(update) {
 		const begins = update.mode === 'snapshot' && update.from === null;
-		if (!begins && update.from !== this.#cursor) return this.#resync();
-		this.#strayed = 0;
-		this.#cursor = update.to;
-		const wasAway = this.#storeAway;
-		this.#storeAway = update.state === 'degraded';
-		this.#told.onUpdate(update);
-		if (wasAway !== this.#storeAway) this.#told.onStatus();
+		if (!begins && update.from !== cursor) return resync();
+		strayed = 0;
+		cursor = update.to;
+		const wasAway = storeAway;
+		storeAway = update.state === 'degraded';
+		told.onUpdate(update);
+		if (wasAway !== storeAway) told.onStatus();
 	}
 
 	/** Something was missed: asked again from where we stand; if that leads nowhere, from the beginning. */
-	#resync() {
-		this.#strayed += 1;
-		if (this.#strayed > 1) this.#cursor = null;
-		this.#open(this.#level);
+	function resync() {
+		strayed += 1;
+		if (strayed > 1) cursor = null;
+		open(rung);
 	}
 
 	/** @param {End} end */
-	#ended(end) {
+	function ended(end) {
 		const { code = 0 } = end;
-		const worked = this.#isOpen && this.#world.now() - this.#openedAt > STEADY_MS;
-		const wasOpen = this.#isOpen;
-		this.#link = null;
-		this.#isOpen = false;
-		this.#storeAway = STORE_AWAY.includes(code);
-		if (DENIED.includes(code) && this.#isRefusal(code)) return this.#deny();
-		if (code >= FINAL && code < 5000) this.#socketBarred = true;
-		if (worked) this.#failures = 0;
-		this.#failures += 1;
-		const comesBack = wasOpen && this.#failures <= 3;
-		if (comesBack) this.#openLater(this.#level, end.retryMs ?? this.#backoff(RETRY, this.#failures));
-		else if (this.#level < POLLING) this.#openLater(this.#level + 1, 0);
-		else this.#openLater(0, this.#backoff(RETRY, this.#failures));
-		this.#told.onStatus();
+		const worked = isOpen && world.now() - openedAt > STEADY_MS;
+		const wasOpen = isOpen;
+		link = null;
+		isOpen = false;
+		storeAway = STORE_AWAY.includes(code);
+		// A proxy may refuse a transport with a 403: the last of them has the last word.
+		if (DENIED.includes(code) && (code >= FINAL || rung === POLLING)) return deny();
+		if (code >= FINAL && code < 5000) socketBarred = true;
+		if (worked) failures = 0;
+		failures += 1;
+		const comesBack = wasOpen && failures <= 3;
+		if (comesBack) openLater(rung, end.retryMs ?? backoff(RETRY, failures));
+		else if (rung < POLLING) openLater(rung + 1, 0);
+		else openLater(0, backoff(RETRY, failures));
+		told.onStatus();
 	}
 
-	/** A proxy may refuse a transport with a 403; the last word has the last of them. @param {number} code */
-	#isRefusal(code) {
-		return code >= FINAL || this.#level === POLLING;
-	}
-
-	#deny() {
-		this.stop();
-		this.#denied = true;
-		this.#told.onStatus();
+	function deny() {
+		stop();
+		denied = true;
+		told.onStatus();
 	}
 
 	/** @param {number} level @param {number} ms */
-	#openLater(level, ms) {
-		this.#level = level;
-		this.#world.never(this.#climbTimer);
-		this.#better?.close();
-		this.#better = null;
-		this.#timer = this.#world.later(() => this.#open(level), ms);
+	function openLater(level, ms) {
+		rung = level;
+		world.never(climbTimer);
+		better?.close();
+		better = null;
+		timer = world.later(() => open(level), ms);
 	}
 
-	#climbLater() {
-		this.#world.never(this.#climbTimer);
-		this.#climbs += 1;
-		this.#climbTimer = this.#world.later(() => this.#climb(this.#best()), this.#backoff(CLIMB, this.#climbs));
+	function climbLater() {
+		world.never(climbTimer);
+		climbs += 1;
+		climbTimer = world.later(() => climb(best()), backoff(CLIMB, climbs));
 	}
 
 	/** The best that may be tried. */
-	#best() {
-		return this.#socketBarred ? 1 : 0;
+	function best() {
+		return socketBarred ? 1 : 0;
 	}
 
 	/** Tries a better transport while this one goes on; it stops when the better one asks. @param {number} level */
-	#climb(level) {
+	function climb(level) {
 		let asked = false;
-		const listener = this.#listener({
+		const trial = listener({
 			onAsk: () => {
 				asked = true;
-				this.#link?.close();
-				this.#link = null;
+				link?.close();
+				link = null;
 			},
 			onOpen: () => {
-				this.#link = this.#better;
-				this.#better = null;
-				this.#level = level;
-				this.#climbs = 0;
-				this.#opened();
+				link = better;
+				better = null;
+				rung = level;
+				climbs = 0;
+				opened();
 			},
 			onEnd: (end) => {
-				if (this.#better === null && this.#isOpen) return this.#ended(end);
-				this.#better = null;
+				if (better === null && isOpen) return ended(end);
+				better = null;
 				// With its opening comes the next climb.
-				if (asked) this.#open(this.#level, true);
-				if (level + 1 < this.#level) this.#climb(level + 1);
-				else if (!asked) this.#climbLater();
+				if (asked) open(rung, true);
+				if (level + 1 < rung) climb(level + 1);
+				else if (!asked) climbLater();
 			},
 		});
-		this.#better = LADDER[level](this.#world, listener);
+		better = LADDER[level](world, trial);
 	}
 
 	/** Doubles each time; the jitter keeps many pages from coming at once. @param {{first: number, most: number}} bounds @param {number} times */
-	#backoff({ first, most }, times) {
+	function backoff({ first, most }, times) {
 		const full = Math.min(most, first * 2 ** (times - 1));
-		return full * (0.5 + this.#world.random() / 2);
+		return full * (0.5 + world.random() / 2);
 	}
+
+	return { start, stop, wake, status };
 }

@@ -4,9 +4,11 @@ const LOCALE = globalThis.navigator?.language;
 const whole = new Intl.NumberFormat(LOCALE);
 const tenths = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 1 });
 const percent = new Intl.NumberFormat(LOCALE, { style: 'percent', maximumFractionDigits: 1 });
-const clock = new Intl.DateTimeFormat(LOCALE, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
-const hourOfDay = new Intl.DateTimeFormat(LOCALE, { hour: '2-digit', minute: '2-digit' });
-const moment = new Intl.DateTimeFormat(LOCALE, { dateStyle: 'medium', timeStyle: 'medium' });
+// As logs write it, whatever the language.
+const hourCycle = 'h23';
+const clock = new Intl.DateTimeFormat(LOCALE, { hourCycle, timeStyle: 'medium' });
+const hourOfDay = new Intl.DateTimeFormat(LOCALE, { hourCycle, timeStyle: 'short' });
+const moment = new Intl.DateTimeFormat(LOCALE, { hourCycle, dateStyle: 'medium', timeStyle: 'medium' });
 
 /** @param {string} unit */
 const unitOf = (unit) =>

@@ -3,12 +3,12 @@
 import { byId, write } from './dom.js';
 import { duration } from './format.js';
 
-/** @typedef {import('./feed.js').Feed} Feed */
+/** @import { Feed } from './feed.js' */
 
 /** @type {Record<import('./feed.js').StatusName, (transport: string, silence: string) => [string, string]>} */
 const WORDS = {
 	connecting: () => ['Connecting…', 'Asking the server for its sessions.'],
-	live: (transport) => ['Live', `What happens shows at once, over ${transport}.`],
+	live: (transport) => ['Live', `Changes show at once, over ${transport}.`],
 	polling: () => ['Polling', 'Neither WebSocket nor SSE gets through; the server is asked every 10 seconds.'],
 	degraded: () => ['Degraded', 'The server cannot reach its session store; shown is the last it knew.'],
 	reconnecting: () => ['Reconnecting…', 'The connection broke; it is being made again.'],
@@ -29,8 +29,7 @@ export function showStatus(feed) {
 	if (shown === name + transport) return false;
 	shown = name + transport;
 	place.dataset.state = name;
-	place.title = why;
-	// Not read out: the seconds of a page that is stale.
-	write(byId('state-said'), `${text}. ${why}`);
+	// The seconds of a page that is stale are not in it: it is read out.
+	write(byId('state-said'), why);
 	return true;
 }

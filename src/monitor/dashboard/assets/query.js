@@ -1,6 +1,6 @@
 // What somebody wants to see: filter, order and the open session, as they stand in the page's address.
 
-/** @typedef {import('./model.js').Session} Session */
+/** @import { Session } from './model.js' */
 
 /**
  * @typedef {object} View
@@ -34,7 +34,7 @@ const collator = new Intl.Collator(undefined, { numeric: true });
 const byText = (a, b) => collator.compare(a, b);
 
 /** By uptime, the newest first: an order in which nothing ever moves. */
-export const DEFAULT_SORT = 'uptime';
+const DEFAULT_SORT = 'uptime';
 
 /** @param {string} search @returns {View} */
 export function read(search) {

@@ -1,4 +1,4 @@
-// Before the first paint: the theme that was chosen here before. Everything else about it is in app.js.
+// Before the first paint: the theme that was chosen here before. The rest of it is in themes.js.
 (() => {
 	try {
 		const theme = localStorage.getItem('mcp-sessions.theme');

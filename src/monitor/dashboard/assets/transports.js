@@ -1,6 +1,6 @@
 // Three ways to hear the feed: WebSocket, server-sent events, polling. Each opens a link and says what happens on it.
 
-/** @typedef {import('./model.js').Update} Update */
+/** @import { Update } from './model.js' */
 
 /**
  * What the feed needs of the world; a test gives it another.
