@@ -5,12 +5,14 @@ use std::time::Duration;
 use http::StatusCode;
 use rmcp::service::{ClientLifecycleMode, ClientServiceExt};
 use rmcp::transport::StreamableHttpClientTransport;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::browser::Page;
 use super::{health, live_page, open_as, trio};
 use crate::harness::backend::{Backend, on_every_backend};
+use crate::harness::eventually::eventually;
 use crate::harness::process::Process;
+use crate::harness::raw::{VERSION, modern};
 
 on_every_backend! { what_the_api_counts_is_shown, a_session_shows_when_it_is_opened }
 
@@ -23,6 +25,10 @@ async fn what_the_api_counts_is_shown(backend: Backend) {
         open_as(&trio.client(), name, version).await;
     }
     trio.open().await.delete().await;
+    let mut modern = modern("echo");
+    modern["params"]["_meta"]["io.modelcontextprotocol/clientInfo"] = json!({ "name": "zed", "version": "1.0" });
+    trio.client().with(VERSION, "2026-07-28").post(&modern).await.whole().await;
+    eventually("it is counted", async || health(&trio).await["eras"]["modern_requests_24h"] == 1).await;
     let page = live_page(&trio).await;
     page.until("all rows are there", "return document.querySelectorAll('#rows tr').length === 3").await;
     let told = health(&trio).await;
@@ -39,9 +45,11 @@ async fn what_the_api_counts_is_shown(backend: Backend) {
     }
     let counted = "return document.querySelector('#day dd').textContent === '4'";
     page.until("the day's count is there", counted).await;
-    page.until("the clients are there", "return document.querySelectorAll('#clients li').length === 2").await;
+    page.until("the clients are there", "return document.querySelectorAll('#clients li').length === 3").await;
     let clients = page.text("#clients").await;
-    assert!(clients.contains("cursor 1.7.2") && clients.contains("zed 0.208.4"), "{clients}");
+    for line in ["cursor 1.7.2\n2", "zed 0.208.4\n1", "zed 1.0\n0 + 1 request"] {
+        assert!(clients.contains(line), "{line:?} in {clients:?}");
+    }
     let chart = page.run("return document.querySelector('#hours svg').getAttribute('aria-label')").await;
     assert!(chart.as_str().unwrap().contains("4 opened"), "{chart}");
     assert_eq!(page.text("#count").await, "3 sessions");

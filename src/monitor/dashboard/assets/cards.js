@@ -87,7 +87,9 @@ function showClients(clients, onClient) {
 		const picture = svg('svg', { viewBox: '0 0 100 10', preserveAspectRatio: 'none', class: 'chart bar', 'aria-hidden': true }, share);
 		const label = `${name}: show its ${counted(client.sessions, 'session')}`;
 		const choose = h('button', { class: 'link', 'aria-label': label, title: name, onclick: () => onClient(client.client_type) }, name);
-		return h('li', {}, choose, h('span', { class: 'quiet' }, number(client.sessions)), picture);
+		const modern = client.modern_requests_24h;
+		const uses = number(client.sessions) + (modern ? ` + ${counted(modern, 'request')}` : '');
+		return h('li', {}, choose, h('span', { class: 'quiet' }, uses), picture);
 	};
 	const more = clients.length - LISTED;
 	byId('clients').replaceChildren(
