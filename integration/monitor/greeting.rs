@@ -18,6 +18,7 @@ on_every_backend! {
     a_cursor_of_one_replica_is_good_on_another,
     a_cursor_that_is_none_leads_to_a_snapshot,
     counts_are_told_at_first_when_they_change_and_to_whoever_comes_back,
+    who_comes_back_sees_who_was_used_meanwhile,
     a_filter_keeps_others_away_and_can_be_changed,
     whoever_does_not_say_hello_is_sent_away,
     a_token_may_come_with_hello,
@@ -138,6 +139,27 @@ async fn counts_are_told_at_first_when_they_change_and_to_whoever_comes_back(bac
     let mut again = Socket::resume(&trio.replicas[0], &cursor).await;
     let update = again.update().await;
     assert_eq!((&update["from"], &update["to"], total(&update)), (&json!(cursor), &json!(cursor), Some(2)));
+}
+
+async fn who_comes_back_sees_who_was_used_meanwhile(backend: Backend) {
+    let trio = open_trio(backend).await;
+    let session = trio.open().await;
+    let mut socket = Socket::hello(&trio.replicas[0]).await;
+    let snapshot = socket.update().await;
+    let before = snapshot["events"][0]["session"]["last_seen_at"].as_u64().unwrap();
+    drop(socket);
+    assert_eq!(session.call("tools/list", json!({})).await.status, StatusCode::OK);
+    eventually("it is told without an event", async || {
+        let mut again = Socket::resume(&trio.replicas[2], snapshot["to"].as_str().unwrap()).await;
+        let update = again.update().await;
+        assert_eq!(
+            (&update["mode"], &update["from"], &update["to"]),
+            (&json!("delta"), &snapshot["to"], &snapshot["to"])
+        );
+        let seen = |event: &Value| event["session"]["last_seen_at"].as_u64().is_some_and(|at| at > before);
+        update["events"].as_array().unwrap().iter().any(seen)
+    })
+    .await;
 }
 
 async fn a_filter_keeps_others_away_and_can_be_changed(backend: Backend) {

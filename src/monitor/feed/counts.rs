@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::monitor::stats::Stats;
 
 /// How old the average duration and the count of modern requests may be that viewers see: they change all the time.
-const DRIFT: Duration = Duration::from_secs(30);
+const DRIFT: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 pub(super) struct Counts {

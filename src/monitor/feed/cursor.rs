@@ -57,6 +57,11 @@ impl Cursor {
         Self { marks, reading: Some(reading) }
     }
 
+    /// When the last event happened that the viewer knows.
+    pub(crate) fn time(&self) -> Timestamp {
+        self.marks.iter().map(|mark| mark.at).max().unwrap_or_default()
+    }
+
     /// Reads what a viewer sent; `None` unless it is a cursor.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if text.len() > LONGEST {

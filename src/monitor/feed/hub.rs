@@ -3,7 +3,7 @@
 //! A viewer attaches at its cursor and reads on from there. What it missed comes from the updates that are kept, or from the
 //! store; what cannot be proven to be whole is a snapshot.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use super::counts::Counts;
 use super::cursor::{Cursor, Mark};
 use super::update::{State, Told, Update};
 use crate::engine::Engine;
+use crate::id::SessionKey;
 use crate::monitor::stats::Stats;
 use crate::session::Timestamp;
 use crate::store::{StoreError, StoreErrorKind};
@@ -38,6 +39,8 @@ pub(crate) struct Hub {
     pub(super) nudged: Arc<Notify>,
     /// The pages of the last snapshot, and when it was taken.
     pub(super) snapshot: tokio::sync::Mutex<Option<(Instant, Pages)>>,
+    /// The sessions whose last activity all viewers were told lately, with when that was.
+    pub(super) told: Mutex<HashMap<SessionKey, Timestamp>>,
     pub(super) task: Mutex<Option<AbortOnDropHandle<()>>>,
     seats_taken: AtomicUsize,
 }
@@ -98,6 +101,7 @@ impl Hub {
             looked: Notify::new(),
             nudged: Arc::default(),
             snapshot: tokio::sync::Mutex::default(),
+            told: Mutex::default(),
             task: Mutex::default(),
             seats_taken: AtomicUsize::new(0),
         }
@@ -225,15 +229,6 @@ impl Hub {
             }
         };
         Some(Attached { missed, coming: self.updates.subscribe(), bytes: feed.bytes })
-    }
-
-    /// The same for a viewer who was away: at its end stands how things are, which may have changed without an event.
-    pub(super) fn come_back(&self, cursor: &Cursor) -> Option<Attached> {
-        let mut attached = self.read_on(cursor)?;
-        let end = attached.missed.last().map_or(cursor, |update| &update.to).clone();
-        let update = Update::delta(end.clone(), end, self.time(), Vec::new());
-        attached.missed.push(Arc::new(update.with(self.state(), self.stats())));
-        Some(attached)
     }
 }
 

@@ -50,9 +50,18 @@ impl Hub {
         self.attach_anew().await
     }
 
-    /// Attaches where a cursor stands, if nothing is missing from there on.
+    /// Attaches where a cursor stands, if nothing is missing from there on. At the end of what was missed stands how things
+    /// are, which may have changed without an event.
     async fn attach_at(&self, cursor: &Cursor) -> Result<Option<Attached>, StoreError> {
-        if let Some(attached) = self.come_back(cursor) {
+        let Some(mut attached) = self.find_place(cursor).await? else { return Ok(None) };
+        let end = attached.missed.last().map_or(cursor, |update| &update.to).clone();
+        let update = Update::delta(end.clone(), end, self.time(), self.seen_since(cursor.time()).await);
+        attached.missed.push(Arc::new(update.with(self.state(), self.stats())));
+        Ok(Some(attached))
+    }
+
+    async fn find_place(&self, cursor: &Cursor) -> Result<Option<Attached>, StoreError> {
+        if let Some(attached) = self.read_on(cursor) {
             return Ok(Some(attached));
         }
         for (part, (theirs, ours)) in cursor.marks.iter().zip(&self.marks().await?).enumerate() {
@@ -61,11 +70,11 @@ impl Hub {
             }
         }
         self.catch_up(cursor).await;
-        if let Some(attached) = self.come_back(cursor) {
+        if let Some(attached) = self.read_on(cursor) {
             return Ok(Some(attached));
         }
         let Some(missed) = self.missed(cursor, &self.marks().await?).await? else { return Ok(None) };
-        let attached = self.come_back(&missed.to).map(|mut attached| {
+        let attached = self.read_on(&missed.to).map(|mut attached| {
             attached.missed.insert(0, Arc::new(missed.with(self.state(), None)));
             attached
         });
@@ -80,6 +89,7 @@ impl Hub {
             let ends = cursor.into_iter().chain(attached.missed.iter().map(|update| &update.to));
             if let Some(place) = ends.into_iter().position(|cursor| cursor == end(&snapshot)) {
                 attached.missed.splice(place..place, snapshot.iter().cloned());
+                self.forget_told();
                 return Ok(attached);
             }
             *self.snapshot.lock().await = None;
@@ -92,6 +102,7 @@ impl Hub {
             let snapshot = self.shared_snapshot().await?;
             if let Some(mut attached) = self.read_on(end(&snapshot)) {
                 attached.missed.splice(0..0, snapshot.iter().cloned());
+                self.forget_told();
                 return Ok(attached);
             }
             *self.snapshot.lock().await = None;
@@ -107,7 +118,7 @@ impl Hub {
         let update = match cursor {
             Some(cursor) if cursor.reading.is_some() => self.page(cursor).await?,
             Some(cursor) => match self.missed(cursor, &marks).await? {
-                Some(missed) => missed.and(self.seen_lately(self.time()).await),
+                Some(missed) => missed.and(self.seen_since(cursor.time()).await),
                 None => self.page(&Cursor::within(marks, Reading::default())).await?,
             },
             None => self.page(&Cursor::within(marks, Reading::default())).await?,

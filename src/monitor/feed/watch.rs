@@ -1,8 +1,9 @@
 //! Watching the store for all viewers: events as they are told, gaps repaired from the log, and every few seconds a look
 //! whether nothing was missed.
 
+use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::future::try_join_all;
@@ -14,6 +15,7 @@ use super::cursor::Mark;
 use super::hub::Hub;
 use super::update::{Shown, State, Told};
 use crate::event::SessionEvent;
+use crate::id::SessionKey;
 use crate::monitor::stats::Stats;
 use crate::session::{SessionStatus, Timestamp};
 use crate::store::{Epoch, EventHead, EventSignal, StoreError};
@@ -30,6 +32,9 @@ const RECOUNT: Duration = Duration::from_millis(500);
 const PART: usize = 500;
 /// Sessions whose last activity is told at once.
 const SHOWN: usize = 200;
+/// How much later than it happened viewers may be told of activity: the store is told of it in batches, and a snapshot is shared
+/// for a moment.
+const LATE: Duration = Duration::from_secs(1);
 /// How long to leave the store alone after it failed.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -231,11 +236,32 @@ impl Hub {
         }
     }
 
-    /// The sessions whose last activity nobody was told of yet, or some of them.
-    pub(super) async fn seen_lately(&self, now: Timestamp) -> Vec<Told> {
+    /// The sessions whose last activity viewers were not told of yet, or some of them.
+    async fn seen_lately(&self, now: Timestamp) -> Vec<Told> {
+        let mut seen = self.seen_since(now.before(LOOK)).await;
+        let mut told = self.told();
+        let last = |told: &Told| told.session().map(|session| (session.key, session.last_seen));
+        let known: HashMap<_, _> = seen.iter().filter_map(last).collect();
+        seen.retain(|one| last(one).is_some_and(|(key, at)| told.get(&key) != Some(&at)));
+        *told = known;
+        seen
+    }
+
+    /// The sessions that were seen since a moment, or some of them.
+    pub(super) async fn seen_since(&self, since: Timestamp) -> Vec<Told> {
         let seen = self.engine.store.page(Some(SessionStatus::Active), None, SHOWN).await.unwrap_or_default();
-        let lately = seen.into_iter().filter(|session| now.since(session.last_seen) < LOOK + Duration::from_secs(1));
+        let (since, now) = (since.before(LATE), self.time());
+        let lately = seen.into_iter().filter(|session| session.last_seen >= since);
         lately.map(|session| Told::Session(Shown::new(session, now))).collect()
+    }
+
+    /// Somebody comes with a snapshot of a moment ago, and may not know what was told since.
+    pub(super) fn forget_told(&self) {
+        self.told().clear();
+    }
+
+    fn told(&self) -> MutexGuard<'_, HashMap<SessionKey, Timestamp>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
