@@ -5,7 +5,7 @@
 //! and is its bottleneck; the load and Redis share the other. Ratios hold on a noisy machine, requests per second do not; the
 //! server's CPU time per request holds best.
 //!
-//! `cargo bench --bench overhead -- [--rounds 9] [--seconds 1.0] [--connections 32] [--inner rmcp]`
+//! `cargo bench --bench overhead -- [--rounds 9] [--seconds 1.0] [--connections 32] [--inner rmcp] [--era modern]`
 
 mod support;
 
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 use support::inner::Inner;
+use support::load::Era;
 use support::redis::PrivateRedis;
 use support::server::{Server, Variant, serve};
 use support::{load, median};
@@ -32,6 +33,9 @@ struct Options {
     /// Only these inner services.
     #[arg(long, value_enum)]
     inner: Vec<Inner>,
+    /// The revision that is spoken.
+    #[arg(long, value_enum, default_value = "legacy")]
+    era: Era,
     /// Given by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -53,12 +57,12 @@ fn main() {
 
 fn compare(options: &Options, inner: Inner, redis: Option<&PrivateRedis>) {
     let mut variants = vec![Variant::Bare, Variant::Memory];
-    if let Some(redis) = redis {
+    if let (Some(redis), Era::Legacy) = (redis, options.era) {
         variants.extend([Variant::RedisCached(redis.url()), Variant::RedisStrict(redis.url())]);
     }
     let servers: Vec<_> = variants.iter().map(|variant| serve(variant, inner)).collect();
     let clients: Vec<_> =
-        servers.iter().map(|server| load::Clients::connect(server.address, options.connections)).collect();
+        servers.iter().map(|server| load::Clients::connect(server.address, options.connections, options.era)).collect();
     let mut measured = vec![Vec::new(); variants.len()];
     for round in 0..=options.rounds {
         for (at, (server, clients)) in servers.iter().zip(&clients).enumerate() {
