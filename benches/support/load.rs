@@ -112,6 +112,9 @@ impl Connection {
             .header("content-type", "application/json")
             .header("accept", "application/json, text/event-stream")
             .header("mcp-protocol-version", self.era.revision());
+        if self.era == Era::Modern {
+            request = request.header("mcp-method", "tools/call").header("mcp-name", "add");
+        }
         if let Some(session) = &self.session {
             request = request.header("mcp-session-id", session);
         }
