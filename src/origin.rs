@@ -6,8 +6,8 @@
 //!
 //! A page of this server's own has this server's own host in its `Origin`, and is let in without being listed: the host it
 //! was asked for is on the list of hosts by then, and no page can send another's name there. So a proxy that ends TLS needs
-//! [`allow_host`](crate::SessionLayerBuilder::allow_host) only. Where any host is answered nothing is known of the name, and
-//! origins are judged by their list alone.
+//! [`allow_host`](crate::SessionLayerBuilder::allow_host) only. Where any host is answered nothing is known of a name that is not
+//! listed, and origins on it are judged by their list alone.
 
 use std::net::{IpAddr, Ipv6Addr};
 

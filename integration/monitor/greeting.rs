@@ -18,6 +18,7 @@ on_every_backend! {
     a_cursor_of_one_replica_is_good_on_another,
     a_cursor_that_is_none_leads_to_a_snapshot,
     counts_are_told_at_first_when_they_change_and_to_whoever_comes_back,
+    a_snapshot_of_a_moment_ago_comes_with_the_counts_of_now,
     who_comes_back_sees_who_was_used_meanwhile,
     a_filter_keeps_others_away_and_can_be_changed,
     whoever_does_not_say_hello_is_sent_away,
@@ -139,6 +140,18 @@ async fn counts_are_told_at_first_when_they_change_and_to_whoever_comes_back(bac
     let mut again = Socket::resume(&trio.replicas[0], &cursor).await;
     let update = again.update().await;
     assert_eq!((&update["from"], &update["to"], total(&update)), (&json!(cursor), &json!(cursor), Some(2)));
+}
+
+/// A snapshot is shared for a second, and counts that changed without an event are told once.
+async fn a_snapshot_of_a_moment_ago_comes_with_the_counts_of_now(backend: Backend) {
+    let trio = open_trio(backend).await;
+    let total = |update: &Value| update["stats"]["status_breakdown"]["total"].as_u64();
+    let mut first = Socket::hello(&trio.replicas[0]).await;
+    assert_eq!(total(&first.update().await), Some(0));
+    trio.open().await;
+    while total(&first.update().await) != Some(1) {}
+    let mut second = Socket::hello(&trio.replicas[0]).await;
+    while total(&second.update().await) != Some(1) {}
 }
 
 async fn who_comes_back_sees_who_was_used_meanwhile(backend: Backend) {

@@ -6,6 +6,8 @@ use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::future::join_all;
+
 #[cfg(feature = "reconnect")]
 use tokio::time::Instant;
 
@@ -36,16 +38,19 @@ impl Asides {
     /// Counts a request of a revision without sessions, and what its client says of itself, as it wrote it.
     pub(crate) fn count_modern(&self, client_info: Option<&str>) {
         let mut modern = self.modern.lock().unwrap_or_else(PoisonError::into_inner);
-        let client = client_info.filter(|text| text.len() <= LONGEST).unwrap_or_default();
-        let client = if modern.len() < APART || modern.contains_key(client) { client } else { "" };
-        match modern.get_mut(client) {
-            Some(requests) => *requests += 1,
-            None => drop(modern.insert(client.into(), 1)),
-        }
+        add(&mut modern, client_info.filter(|text| text.len() <= LONGEST).unwrap_or_default(), 1);
     }
 
     fn refused(&self) -> MutexGuard<'_, Vec<Refusal>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn add(modern: &mut HashMap<Box<str>, u64>, client: &str, requests: u64) {
+    let client = if modern.len() < APART || modern.contains_key(client) { client } else { "" };
+    match modern.get_mut(client) {
+        Some(counted) => *counted += requests,
+        None => drop(modern.insert(client.into(), requests)),
     }
 }
 
@@ -71,17 +76,12 @@ impl Engine {
 
     async fn tell_modern(&self) -> Result<(), StoreError> {
         let modern = || self.asides.modern.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut counted = mem::take(&mut *modern()).into_iter();
-        while let Some((client, requests)) = counted.next() {
-            if let Err(error) = self.store.count_modern(&ClientInfo::from_json(&client), requests).await {
-                let mut later = modern();
-                for (client, requests) in [(client, requests)].into_iter().chain(counted) {
-                    *later.entry(client).or_default() += requests;
-                }
-                return Err(error);
-            }
-        }
-        Ok(())
+        let counted = mem::take(&mut *modern());
+        let told = counted.iter().map(async |(client, requests)| {
+            let told = self.store.count_modern(&ClientInfo::from_json(client), *requests).await;
+            told.inspect_err(|_| add(&mut modern(), client, *requests))
+        });
+        join_all(told).await.into_iter().collect()
     }
 
     async fn tell_refusals(&self) -> Result<(), StoreError> {

@@ -61,8 +61,8 @@ impl Engine {
         let _ = timeout(LAST_WORDS, self.drain.viewers.wait()).await;
         let telling = self.telling.lock().await;
         drop(self.take_tasks());
+        self.tell().await;
         drop(telling);
-        self.flush().await;
         let farewells = self.residents.all().into_iter().filter_map(|resident| self.release(&resident));
         let _ = timeout(LAST_WORDS, join_all(farewells.collect::<Vec<_>>())).await;
         if let Err(error) = self.store.withdraw(&self.replica_id).await {

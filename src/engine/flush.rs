@@ -38,6 +38,11 @@ impl Engine {
     /// Tells the store of all activity so far, and what else it should know. What cannot be told is kept for the next time.
     pub(crate) async fn flush(&self) {
         let _telling = self.telling.lock().await;
+        self.tell().await;
+    }
+
+    /// The same for who holds [`telling`](Self::telling) already.
+    pub(super) async fn tell(&self) {
         let untold = self.residents.untold.take();
         for batch in untold.chunks(BATCH) {
             let touches: Vec<Touch> = batch.iter().map(|resident| resident.take_untold()).collect();

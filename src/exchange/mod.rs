@@ -11,9 +11,10 @@
 //! | `listen` | GET: listen, or resume |
 //! | `close` | DELETE |
 //!
-//! `purpose` is what all of them agree on. `unclaimed` ends a session whose client left before it knew of it. `outcome` decides what becomes of an inner service's answer, `translate` makes its
-//! status one that a session's client understands, `overhear` tells who makes modern requests, `lost` tells whether the inner service has forgotten the session, `relay`
-//! carries what is not recorded, and `detach` lets work outlive its client.
+//! `purpose` is what all of them agree on. `outcome` decides what becomes of an inner service's answer, `translate` makes its
+//! status one that a session's client understands, `lost` tells whether the inner service has forgotten the session, `relay`
+//! carries what is not recorded, `detach` lets work outlive its client, `unclaimed` ends a session whose client left before it
+//! knew of it, and `overhear` tells who makes modern requests.
 
 mod close;
 mod detach;

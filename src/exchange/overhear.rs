@@ -12,13 +12,13 @@ use crate::protocol::introduction;
 const LONGEST: usize = 64 << 10;
 
 /// Counts a modern request when it is dropped, with what it heard of the body by then.
-pub(super) struct Ear {
+pub(super) struct Overheard {
     engine: Arc<Engine>,
     heard: Vec<Bytes>,
     len: usize,
 }
 
-impl Ear {
+impl Overheard {
     pub(super) const fn new(engine: Arc<Engine>) -> Self {
         Self { engine, heard: Vec::new(), len: 0 }
     }
@@ -33,7 +33,7 @@ impl Ear {
     }
 }
 
-impl Drop for Ear {
+impl Drop for Overheard {
     fn drop(&mut self) {
         let whole = match self.heard.as_slice() {
             [whole] => whole.clone(),

@@ -10,7 +10,7 @@ use http::{Method, Request};
 use http_body::Body;
 use http_body_util::BodyExt;
 
-use super::overhear::Ear;
+use super::overhear::Overheard;
 use super::{Answered, Exchange};
 use crate::body::{BoxError, Exceeded, RequestBody};
 use crate::inner::InnerService;
@@ -28,10 +28,10 @@ impl<S: InnerService> Exchange<S> {
         if body.size_hint().lower() > limit as u64 {
             return Ok(Rejection::BodyTooLarge.answer(None));
         }
-        let mut ear = (parts.method != Method::OPTIONS).then(|| Ear::new(Arc::clone(&self.engine)));
+        let mut overheard = (parts.method != Method::OPTIONS).then(|| Overheard::new(Arc::clone(&self.engine)));
         let body = body.inspect_frame(move |frame| {
-            if let (Some(ear), Some(data)) = (&mut ear, frame.data_ref()) {
-                ear.hear(data);
+            if let (Some(overheard), Some(data)) = (&mut overheard, frame.data_ref()) {
+                overheard.hear(data);
             }
         });
         let (body, exceeded) = RequestBody::limited(body, limit);

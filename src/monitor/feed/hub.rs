@@ -91,6 +91,14 @@ pub(crate) struct Attached {
     pub(crate) bytes: u64,
 }
 
+impl Attached {
+    /// One more update at the end of what was missed; the viewer stood at `cursor` before that.
+    pub(super) fn end_with(&mut self, cursor: &Cursor, update: impl FnOnce(Cursor) -> Update) {
+        let end = self.missed.last().map_or(cursor, |update| &update.to).clone();
+        self.missed.push(Arc::new(update(end)));
+    }
+}
+
 impl Hub {
     pub(crate) fn new(engine: Arc<Engine>) -> Self {
         let feed = Feed { marks: None, kept: VecDeque::new(), counts: Counts::default(), state: State::Live, bytes: 0 };

@@ -54,10 +54,23 @@ impl Hub {
     /// are, which may have changed without an event.
     async fn attach_at(&self, cursor: &Cursor) -> Result<Option<Attached>, StoreError> {
         let Some(mut attached) = self.find_place(cursor).await? else { return Ok(None) };
-        let end = attached.missed.last().map_or(cursor, |update| &update.to).clone();
-        let update = Update::delta(end.clone(), end, self.time(), self.seen_since(cursor.time()).await);
-        attached.missed.push(Arc::new(update.with(self.state(), self.stats())));
+        // Without viewers nobody counted.
+        let stats = if self.viewers() > 1 { self.stats() } else { self.fresh_stats().await };
+        let seen = self.seen_after(cursor).await;
+        attached.end_with(cursor, |end| Update::delta(end.clone(), end, self.time(), seen).with(self.state(), stats));
         Ok(Some(attached))
+    }
+
+    /// What changed without an event since a snapshot was taken: of that, the row keeps nothing.
+    fn catch_up_with(&self, snapshot: &Pages, attached: &mut Attached) {
+        let (state, stats) = (self.state(), self.stats());
+        let last = snapshot.last().expect("a snapshot has a page");
+        let steady = |stats: &Option<Arc<Stats>>| stats.as_ref().map(|stats| stats.without_drift());
+        if last.state != state || steady(&last.stats) != steady(&stats) {
+            attached
+                .end_with(&last.to, |end| Update::delta(end.clone(), end, self.time(), Vec::new()).with(state, stats));
+        }
+        self.forget_told();
     }
 
     async fn find_place(&self, cursor: &Cursor) -> Result<Option<Attached>, StoreError> {
@@ -83,13 +96,15 @@ impl Hub {
 
     /// Attaches a viewer at its cursor, with a snapshot on the way: where in the row that was taken.
     pub(crate) async fn show_anew(&self, cursor: Option<&Cursor>) -> Result<Attached, StoreError> {
+        // Who has not seen a snapshot to its end begins with this one.
+        let cursor = cursor.filter(|cursor| cursor.reading.is_none());
         for _ in 0..ATTEMPTS {
             let snapshot = self.shared_snapshot().await?;
             let Some(mut attached) = cursor.and_then(|cursor| self.read_on(cursor)) else { break };
             let ends = cursor.into_iter().chain(attached.missed.iter().map(|update| &update.to));
             if let Some(place) = ends.into_iter().position(|cursor| cursor == end(&snapshot)) {
                 attached.missed.splice(place..place, snapshot.iter().cloned());
-                self.forget_told();
+                self.catch_up_with(&snapshot, &mut attached);
                 return Ok(attached);
             }
             *self.snapshot.lock().await = None;
@@ -102,7 +117,7 @@ impl Hub {
             let snapshot = self.shared_snapshot().await?;
             if let Some(mut attached) = self.read_on(end(&snapshot)) {
                 attached.missed.splice(0..0, snapshot.iter().cloned());
-                self.forget_told();
+                self.catch_up_with(&snapshot, &mut attached);
                 return Ok(attached);
             }
             *self.snapshot.lock().await = None;
@@ -118,7 +133,7 @@ impl Hub {
         let update = match cursor {
             Some(cursor) if cursor.reading.is_some() => self.page(cursor).await?,
             Some(cursor) => match self.missed(cursor, &marks).await? {
-                Some(missed) => missed.and(self.seen_since(cursor.time()).await),
+                Some(missed) => missed.and(self.seen_after(cursor).await),
                 None => self.page(&Cursor::within(marks, Reading::default())).await?,
             },
             None => self.page(&Cursor::within(marks, Reading::default())).await?,

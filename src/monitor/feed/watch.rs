@@ -11,7 +11,7 @@ use futures::{Stream, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::cursor::Mark;
+use super::cursor::{Cursor, Mark};
 use super::hub::Hub;
 use super::update::{Shown, State, Told};
 use crate::event::SessionEvent;
@@ -247,8 +247,14 @@ impl Hub {
         seen
     }
 
+    /// The sessions of whose activity a viewer may not know, or some of them: it was told of events at once, and of activity
+    /// with the last look before.
+    pub(super) async fn seen_after(&self, cursor: &Cursor) -> Vec<Told> {
+        self.seen_since(cursor.time().before(LOOK)).await
+    }
+
     /// The sessions that were seen since a moment, or some of them.
-    pub(super) async fn seen_since(&self, since: Timestamp) -> Vec<Told> {
+    async fn seen_since(&self, since: Timestamp) -> Vec<Told> {
         let seen = self.engine.store.page(Some(SessionStatus::Active), None, SHOWN).await.unwrap_or_default();
         let (since, now) = (since.before(LATE), self.time());
         let lately = seen.into_iter().filter(|session| session.last_seen >= since);

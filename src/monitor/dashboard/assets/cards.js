@@ -5,7 +5,7 @@ import { byId, figures, h, svg, write } from './dom.js';
 import { clientOf, counted, decimal, duration, number, share } from './format.js';
 import { AGES } from './query.js';
 
-/** Counts of active sessions since the page was opened, taken at even distances. @type {number[]} */
+/** Counts of active sessions since the page was opened, evenly. @type {number[]} */
 const looks = [];
 const MOST_LOOKS = 60;
 /** Clients in the list. */
@@ -14,7 +14,7 @@ const LISTED = 8;
 let names = [];
 let drawn = '';
 
-/** @param {any} stats The counts as the feed and `health` tell them */
+/** @param {any} stats */
 export function showStats(stats) {
 	const { active, disconnected, total } = stats.status_breakdown;
 	for (const [name, count] of Object.entries({ active, disconnected, total })) write(byId(`n-${name}`), number(count));
@@ -66,7 +66,7 @@ function eras(eras) {
 	});
 }
 
-/** @param {any} health What only `health` tells @param {(client: string) => void} onClient */
+/** @param {any} health @param {(client: string) => void} onClient */
 export function showHealth(health, onClient) {
 	// Drawn again only if it differs: a table that is open stays open.
 	const told = JSON.stringify([health.hours, health.clients]);
@@ -86,7 +86,7 @@ function showClients(clients, onClient) {
 		const share = svg('rect', { width: (100 * client.sessions) / most, height: 10, class: 'fill opened' });
 		const picture = svg('svg', { viewBox: '0 0 100 10', preserveAspectRatio: 'none', class: 'chart bar', 'aria-hidden': true }, share);
 		const label = `${name}: show its ${counted(client.sessions, 'session')}`;
-		const choose = h('button', { class: 'link', 'aria-label': label, title: name, onclick: () => onClient(client.client_type) }, name);
+		const choose = client.sessions ? h('button', { class: 'link', 'aria-label': label, title: name, onclick: () => onClient(client.client_type) }, name) : name;
 		const modern = client.modern_requests_24h;
 		const uses = number(client.sessions) + (modern ? ` + ${counted(modern, 'request')}` : '');
 		return h('li', {}, choose, h('span', { class: 'quiet' }, uses), picture);

@@ -87,7 +87,7 @@ async function reveal(name, token, until) {
 	field.value = '';
 }
 
-/** Asks for the monitor's token. @param {string} why @param {boolean} signedIn @returns {Promise<string | null>} `null` if it stays as it is */
+/** Asks for the monitor's token. @param {string} why @param {boolean} signedIn @returns {Promise<string | null>} */
 export async function askToken(why, signedIn) {
 	const field = h('input', { type: 'password', id: 'monitor-token', autocomplete: 'off', required: true });
 	const problem = h('p', { class: 'problem', role: 'alert' });

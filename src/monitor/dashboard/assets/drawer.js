@@ -119,16 +119,18 @@ export function drawerOf(api, model, access, onClosed) {
 	/** @param {Session} session */
 	async function end(session) {
 		const name = clientOf(session);
+		let gone = true;
 		if (!(await confirmEnd(session))) return;
 		try {
 			await api.terminate(session.session_id);
 			toast(`The session of ${name} has ended, on every replica.`);
-			note = ENDED;
 		} catch (error) {
-			const gone = error.status === 404;
-			if (gone) note = ENDED;
+			gone = error.status === 404;
 			toast(gone ? `The session of ${name} had ended already.` : `It was not ended: ${error.message}`);
 		}
+		// Another may be shown by now.
+		if (key !== session.session_id) return;
+		if (gone) note = ENDED;
 		draw();
 	}
 

@@ -192,6 +192,7 @@ export function feedOf(world, told) {
 	/** Tries a better transport while this one goes on; it stops when the better one asks. @param {number} level */
 	function climb(level) {
 		let asked = false;
+		let won = false;
 		const trial = listener({
 			onAsk: () => {
 				asked = true;
@@ -199,6 +200,7 @@ export function feedOf(world, told) {
 				link = null;
 			},
 			onOpen: () => {
+				won = true;
 				link = better;
 				better = null;
 				rung = level;
@@ -206,7 +208,7 @@ export function feedOf(world, told) {
 				opened();
 			},
 			onEnd: (end) => {
-				if (better === null && isOpen) return ended(end);
+				if (won) return ended(end);
 				better = null;
 				// With its opening comes the next climb.
 				if (asked) open(rung, true);
@@ -217,7 +219,7 @@ export function feedOf(world, told) {
 		better = LADDER[level](world, trial);
 	}
 
-	/** Doubles each time; the jitter keeps many pages from coming at once. @param {{first: number, most: number}} bounds @param {number} times */
+	/** Doubles each time; jitter keeps many pages apart. @param {{first: number, most: number}} bounds @param {number} times */
 	function backoff({ first, most }, times) {
 		const full = Math.min(most, first * 2 ** (times - 1));
 		return full * (0.5 + world.random() / 2);

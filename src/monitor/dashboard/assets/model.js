@@ -1,7 +1,6 @@
 // What is known of the sessions: the feed's updates applied, nothing drawn.
 
 /**
- * A session as the feed and the API tell it.
  * @typedef {object} Session
  * @property {string} session_id
  * @property {'active' | 'disconnected'} status
@@ -16,7 +15,6 @@
  */
 
 /**
- * Something that happened.
  * @typedef {object} SessionEvent
  * @property {number} n
  * @property {string} type

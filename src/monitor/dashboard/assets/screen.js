@@ -29,7 +29,7 @@ export function screenOf(model, table, onOpen) {
 		news.reset ||= !!reset;
 		news.stats ||= !!stats;
 		for (const key of changed) news.changed.add(key);
-		news.events.push(...events);
+		news.events = news.events.concat(events).slice(-1000);
 		if (paused) showPause();
 		else frame ||= requestAnimationFrame(draw);
 	}
