@@ -7,7 +7,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
-
 #[cfg(feature = "reconnect")]
 use tokio::time::Instant;
 
@@ -37,8 +36,11 @@ pub(crate) struct Asides {
 impl Asides {
     /// Counts a request of a revision without sessions, and what its client says of itself, as it wrote it.
     pub(crate) fn count_modern(&self, client_info: Option<&str>) {
-        let mut modern = self.modern.lock().unwrap_or_else(PoisonError::into_inner);
-        add(&mut modern, client_info.filter(|text| text.len() <= LONGEST).unwrap_or_default(), 1);
+        add(&mut self.modern(), client_info.filter(|text| text.len() <= LONGEST).unwrap_or_default(), 1);
+    }
+
+    fn modern(&self) -> MutexGuard<'_, HashMap<Box<str>, u64>> {
+        self.modern.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn refused(&self) -> MutexGuard<'_, Vec<Refusal>> {
@@ -75,11 +77,10 @@ impl Engine {
     }
 
     async fn tell_modern(&self) -> Result<(), StoreError> {
-        let modern = || self.asides.modern.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted = mem::take(&mut *modern());
+        let counted = mem::take(&mut *self.asides.modern());
         let told = counted.iter().map(async |(client, requests)| {
             let told = self.store.count_modern(&ClientInfo::from_json(client), *requests).await;
-            told.inspect_err(|_| add(&mut modern(), client, *requests))
+            told.inspect_err(|_| add(&mut self.asides.modern(), client, *requests))
         });
         join_all(told).await.into_iter().collect()
     }
