@@ -1,5 +1,6 @@
 #![doc = include_str!("guide.md")]
 #![warn(missing_docs, unreachable_pub)]
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 // What only reconnecting uses is not worth a condition each.
 #![cfg_attr(not(feature = "reconnect"), allow(dead_code))]
 

@@ -5,6 +5,7 @@
 
 mod answers;
 mod conversation;
+mod framing;
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -71,6 +72,14 @@ pub(crate) struct Script {
     pub(crate) greets: bool,
     /// Every id is unknown, even a new one.
     pub(crate) amnesia: bool,
+    /// The one `Authorization` that is let in; any other is 401.
+    pub(crate) credentials: Option<&'static str>,
+    /// A notification is answered with an event stream that is left open.
+    pub(crate) streams_for_notifications: bool,
+    /// `initialize` sets a cookie that names the inner session.
+    pub(crate) sets_cookies: bool,
+    /// Every answer names a session that was minted for it.
+    pub(crate) answers_with_another_id: bool,
 }
 
 /// A request as the inner service saw it.
@@ -134,6 +143,10 @@ impl Scripted {
             listens: true,
             greets: true,
             amnesia: false,
+            credentials: None,
+            streams_for_notifications: false,
+            sets_cookies: false,
+            answers_with_another_id: false,
         };
         let shared = Shared {
             has_sessions,
@@ -161,6 +174,11 @@ impl Scripted {
     /// Sessions that were opened here and not closed.
     pub(crate) fn sessions(&self) -> usize {
         self.shared.sessions.lock().unwrap().len()
+    }
+
+    /// Sessions that were ever opened here.
+    pub(crate) fn minted(&self) -> u64 {
+        self.shared.minted.load(Ordering::SeqCst)
     }
 
     /// Everything this service was asked, in order.
@@ -219,9 +237,13 @@ impl Scripted {
             session: parts.extensions.get::<McpSession>().cloned(),
             replayed: parts.extensions.get::<Replayed>().is_some(),
         };
+        framing::assert_whole(&seen);
         self.shared.seen.lock().unwrap().push(seen.clone());
         let message: Value = serde_json::from_slice(&seen.body).unwrap_or_default();
         let script = *self.shared.script.lock().unwrap();
+        if script.credentials.is_some_and(|wanted| seen.header("authorization") != Some(wanted)) {
+            return answers::challenge();
+        }
         if message["method"] == "initialize" {
             return self.answer_initialize(script.initialize, &message).await;
         }

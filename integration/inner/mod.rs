@@ -3,6 +3,9 @@
 
 mod cancellation;
 mod concurrency;
+mod credentials;
+mod minted;
+mod notifications;
 mod panics;
 mod rehydration;
 mod rmcp;

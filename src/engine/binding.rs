@@ -1,33 +1,44 @@
 //! The tie between our session and the inner service's own on this replica, and the layer's own way of speaking there.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response};
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::body::{RequestBody, ResponseBody};
 use crate::engine::handle::{McpSession, Replayed};
-use crate::inner::{Ask, Template};
+use crate::engine::newest_head::NewestHead;
+use crate::engine::undelivered::Undelivered;
+use crate::inner::{Ask, InnerHead, InnerSession};
 use crate::protocol::headers;
 use crate::protocol::version::ProtocolVersion;
+
+/// How long the inner service may take to answer what the layer says by itself: others may be waiting for it.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the inner service on this replica calls the session. Dropping it closes the inner session, so that a handshake that
 /// ends half-way, by an error or a panic, leaves none behind.
 pub(crate) struct Binding {
-    inner_id: Option<HeaderValue>,
+    inner: InnerSession,
     version: ProtocolVersion,
     /// The generation of the session that this was made for.
     generation: u32,
     ask: Ask,
-    template: Template,
+    head: NewestHead,
+    /// What handlers find in the extensions of every request.
+    session: Option<McpSession>,
     is_open: AtomicBool,
     /// The inner service was told `notifications/initialized`.
     introduced: AtomicBool,
     /// A letter came that was not read yet.
     has_mail: AtomicBool,
+    undelivered: Undelivered,
     /// The task that hears what the inner service says by itself.
     ear: Mutex<Option<AbortOnDropHandle<()>>>,
     /// The last letter of the session's inbox that was delivered here; held while letters are being delivered.
@@ -35,17 +46,19 @@ pub(crate) struct Binding {
 }
 
 impl Binding {
-    /// To the session that the inner service named, or, without a name, to an inner service that has none.
-    pub(crate) fn new(inner_id: Option<HeaderValue>, ask: Ask, template: Template) -> Self {
+    /// To the inner service's session, which it is asked for with this head until there is a newer one.
+    pub(crate) fn new(inner: InnerSession, ask: Ask, head: InnerHead) -> Self {
         Self {
-            introduced: AtomicBool::new(inner_id.is_none()),
-            inner_id,
+            introduced: AtomicBool::new(inner.id().is_none()),
+            inner,
             version: ProtocolVersion::V2025_11_25,
             generation: 0,
             ask,
-            template,
+            head: NewestHead::new(head),
+            session: None,
             is_open: AtomicBool::new(true),
             has_mail: AtomicBool::new(false),
+            undelivered: Undelivered::default(),
             ear: Mutex::default(),
             inbox: tokio::sync::Mutex::default(),
         }
@@ -57,11 +70,15 @@ impl Binding {
         self
     }
 
-    /// The same, for this generation of the session, with all letters up to one read. Handlers find the session in every
-    /// request, as in its client's.
-    pub(crate) fn made_for(mut self, generation: u32, session: McpSession, read: u64) -> Self {
+    /// The same, for a session: handlers find it in every request, as in its client's.
+    pub(crate) fn of_session(mut self, session: McpSession) -> Self {
+        self.session = Some(session);
+        self
+    }
+
+    /// The same, for this generation of the session, with all letters up to one read.
+    pub(crate) fn made_for(mut self, generation: u32, read: u64) -> Self {
         (self.generation, self.inbox) = (generation, read.into());
-        self.template.insert_extension(session);
         self
     }
 
@@ -69,8 +86,13 @@ impl Binding {
         self.generation
     }
 
+    /// The inner service's session.
+    pub(crate) fn inner(&self) -> &InnerSession {
+        &self.inner
+    }
+
     pub(crate) fn inner_id(&self) -> Option<&HeaderValue> {
-        self.inner_id.as_ref()
+        self.inner.id()
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -95,28 +117,81 @@ impl Binding {
         self.has_mail.store(waits, Ordering::Release);
     }
 
-    /// Sends the inner service a message in this session; `None` if it failed.
+    /// Keeps the head of a request that was admitted to the session, if it differs from what is kept: what the layer says by
+    /// itself goes with the newest one. What was refused for want of authority is said again.
+    pub(crate) fn note_head(self: &Arc<Self>, parts: &Parts) {
+        if self.head.note(parts) {
+            for message in self.undelivered.take() {
+                let binding = Arc::clone(self);
+                tokio::spawn(async move { binding.deliver(message, false).await });
+            }
+        }
+    }
+
+    /// Waits for a head that differs from the one that is kept now.
+    pub(crate) async fn new_head(&self) {
+        self.head.changed().await;
+    }
+
+    /// Sends the inner service a message in this session; `None` if it failed, or took too long to begin an answer.
     pub(crate) async fn post(&self, message: Bytes) -> Option<Response<ResponseBody>> {
-        (self.ask)(self.in_session(self.template.post(message))).await
+        self.asked_in_time(self.head.get().post(message)).await
     }
 
     /// The same, marked as something the inner service is told because another replica's was.
     pub(crate) async fn replay(&self, message: Bytes) -> Option<Response<ResponseBody>> {
-        let mut request = self.in_session(self.template.post(message));
+        let mut request = self.head.get().post(message);
         request.extensions_mut().insert(Replayed);
-        (self.ask)(request).await
+        self.asked_in_time(request).await
     }
 
-    /// Opens an event stream of the inner service's, from a cursor of its on if there is one.
+    /// Tells the inner service something whose answer goes nowhere. If it refuses the head that this goes with, it is told
+    /// again with the next one.
+    pub(crate) async fn deliver(&self, message: Bytes, replayed: bool) {
+        let answer = match replayed {
+            true => self.replay(message.clone()).await,
+            false => self.post(message.clone()).await,
+        };
+        match answer.map(|answer| answer.status()) {
+            Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+                tracing::debug!(
+                    "the inner service wants other credentials; a message waits for the client's next request"
+                );
+                self.undelivered.push(message);
+            }
+            Some(status) if status.is_success() => {}
+            status => tracing::warn!(?status, "the inner service did not take a message of the session's"),
+        }
+    }
+
+    /// Opens an event stream of the inner service's, from a cursor of its on if there is one. It may take its time.
     pub(crate) async fn get(&self, cursor: Option<&str>) -> Option<Response<ResponseBody>> {
-        (self.ask)(self.in_session(self.template.get(cursor))).await
+        self.asked(self.head.get().get(cursor)).await
     }
 
-    fn in_session(&self, mut request: Request<RequestBody>) -> Request<RequestBody> {
-        let fields = request.headers_mut();
-        fields.insert(headers::PROTOCOL_VERSION, headers::version(self.version));
-        if let Some(inner_id) = &self.inner_id {
-            fields.insert(headers::SESSION_ID, inner_id.clone());
+    async fn asked_in_time(&self, request: Request<RequestBody>) -> Option<Response<ResponseBody>> {
+        timeout(ANSWERED_WITHIN, self.asked(request)).await.ok().flatten()
+    }
+
+    async fn asked(&self, request: Request<RequestBody>) -> Option<Response<ResponseBody>> {
+        let mut answer = (self.ask)(self.in_session(request, &self.inner)).await?;
+        self.close_other(&mut answer);
+        Some(answer)
+    }
+
+    /// An inner service that names another session in an answer has minted one that nobody will use: it is closed.
+    pub(crate) fn close_other<B>(&self, answer: &mut Response<B>) {
+        if let Some(other) = self.inner.take_other(answer) {
+            tracing::warn!("the inner service minted a session nobody asked for; closing it");
+            self.farewell(&other);
+        }
+    }
+
+    fn in_session(&self, mut request: Request<RequestBody>, inner: &InnerSession) -> Request<RequestBody> {
+        request.headers_mut().insert(headers::PROTOCOL_VERSION, headers::version(self.version));
+        inner.add_to(request.headers_mut());
+        if let Some(session) = &self.session {
+            request.extensions_mut().insert(session.clone());
         }
         request
     }
@@ -146,10 +221,14 @@ impl Binding {
             return None;
         }
         drop(self.ear.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let runtime = tokio::runtime::Handle::try_current().ok().filter(|_| self.inner_id.is_some())?;
-        let farewell = (self.ask)(self.in_session(self.template.delete()));
-        // Whatever it answers, the inner session is no longer ours.
-        Some(runtime.spawn(async move { drop(farewell.await) }))
+        self.farewell(&self.inner)
+    }
+
+    /// Says goodbye to an inner session in the background. Whatever that answers, the session is no longer ours.
+    fn farewell(&self, inner: &InnerSession) -> Option<JoinHandle<()>> {
+        let runtime = tokio::runtime::Handle::try_current().ok().filter(|_| inner.id().is_some())?;
+        let farewell = (self.ask)(self.in_session(self.head.get().delete(), inner));
+        Some(runtime.spawn(async move { drop(timeout(ANSWERED_WITHIN, farewell).await) }))
     }
 }
 

@@ -10,13 +10,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use http::Response;
-use http_body_util::{BodyExt, Limited};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::{MissedTickBehavior, timeout};
 
-use crate::body::ResponseBody;
 use crate::engine::Engine;
 use crate::engine::binding::Binding;
 use crate::engine::questions::asker;
@@ -31,8 +28,6 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 32;
 /// Letters read at once.
 const PART: usize = 64;
-/// What an inner service answers to a letter is read this far and thrown away.
-const ANSWER_LIMIT: usize = 1 << 20;
 
 /// What one replica tells the others about a session.
 #[derive(Debug, Serialize, Deserialize)]
@@ -149,7 +144,7 @@ impl Engine {
 
     async fn deliver_to_asker(&self, resident: &Resident, name: &QuestionName, message: &[u8]) {
         if let Some((binding, message)) = self.for_asker(resident, name, message) {
-            forget_answer(binding.post(message).await).await;
+            binding.deliver(message, false).await;
         }
     }
 
@@ -186,16 +181,5 @@ impl Engine {
 /// Tells an inner service what every inner service of the session has to know.
 async fn tell_all(binding: &Binding, message: Bytes) {
     let is_call = matches!(message::kind(&message), Some(Kind::Request { .. }));
-    let answer = if is_call { binding.replay(message).await } else { binding.post(message).await };
-    forget_answer(answer).await;
-}
-
-/// Reads an answer that goes nowhere: an inner service may not be done before it is read.
-pub(crate) async fn forget_answer(answer: Option<Response<ResponseBody>>) {
-    let Some(answer) = answer else { return };
-    if !answer.status().is_success() {
-        tracing::warn!(status = %answer.status(), "the inner service did not take what another replica's was told");
-    }
-    let mut body = Limited::new(answer.into_body(), ANSWER_LIMIT);
-    while let Some(Ok(_)) = body.frame().await {}
+    binding.deliver(message, is_call).await;
 }

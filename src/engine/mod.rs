@@ -9,6 +9,7 @@
 //! | `reconnect`, `attempt` | may this client have its session back, and who tried? |
 //! | `resident` | what does this replica know of a session? |
 //! | `binding`, `rehydrate` | how does the inner service on this replica know the session? |
+//! | `newest_head`, `undelivered` | with whose credentials does the layer speak there, and what if they are refused? |
 //! | `flush` | how does the store learn that a session is in use? |
 //! | `aside` | what is worth a note, and no operation of its own? |
 //! | `sweep` | how do idle sessions end? |
@@ -39,6 +40,7 @@ mod hints;
 pub(crate) mod inbox;
 pub(crate) mod inner_stream;
 pub(crate) mod limit;
+mod newest_head;
 pub(crate) mod open;
 mod orphan;
 pub(crate) mod outgoing;
@@ -52,6 +54,7 @@ pub(crate) mod rehydrate;
 pub(crate) mod resident;
 pub(crate) mod shape;
 mod sweep;
+mod undelivered;
 pub(crate) mod verdict;
 mod watch;
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::request::Parts;
 
 use crate::engine::Engine;
 use crate::engine::binding::Binding;
@@ -83,10 +84,18 @@ impl Engine {
         Ok(ended)
     }
 
+    /// An admitted request came with this head: what the layer says by itself to the inner service here goes with it.
+    pub(crate) fn note_head(&self, key: &SessionKey, parts: &Parts) {
+        if let Some(binding) = self.residents.get(key).and_then(|resident| resident.binding()) {
+            binding.note_head(parts);
+        }
+    }
+
     /// Ties an admitted session to the inner service on this replica, closing what it was tied to before.
     /// Letters up to `read` are known to it already.
     pub(crate) fn bind(&self, admission: &Admission, binding: Binding, read: u64) -> Arc<Binding> {
-        let binding = Arc::new(binding.made_for(admission.record.generation, self.session_handle(admission), read));
+        let binding = binding.of_session(self.session_handle(admission)).made_for(admission.record.generation, read);
+        let binding = Arc::new(binding);
         if let Some(before) = admission.lease.set_binding(Some(binding.clone())) {
             before.close();
         }

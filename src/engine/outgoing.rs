@@ -7,7 +7,6 @@ use bytes::Bytes;
 
 use crate::engine::Engine;
 use crate::engine::binding::Binding;
-use crate::engine::inbox::forget_answer;
 use crate::engine::questions::Question;
 use crate::engine::verdict::Admission;
 use crate::id::SessionKey;
@@ -137,6 +136,6 @@ impl Engine {
 fn give_up(question: &Question) {
     if let Some(binding) = question.binding.upgrade().filter(|binding| binding.is_open()) {
         let error = Bytes::from(rejection::unanswered_message(&question.inner_id));
-        tokio::spawn(async move { forget_answer(binding.post(error).await).await });
+        tokio::spawn(async move { binding.deliver(error, false).await });
     }
 }

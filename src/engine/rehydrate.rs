@@ -3,23 +3,27 @@
 //! Single flight: of many first requests at once one replays, the others wait for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode};
+use tokio::time::timeout;
 
 use crate::body::ResponseBody;
 use crate::engine::Engine;
 use crate::engine::binding::Binding;
 use crate::engine::handle::{McpSession, Replayed};
-use crate::engine::inbox::forget_answer;
 use crate::engine::resident::Resident;
 use crate::engine::verdict::Admission;
-use crate::inner::{Failure, Inner, InnerService, Template};
+use crate::inner::{Failure, Inner, InnerHead, InnerService, InnerSession};
 use crate::protocol::{headers, message};
 use crate::rejection::Rejection;
 use crate::store::Blueprint;
 use crate::stream::{early, initialize};
+
+/// How long an inner service may take for a whole replay. Every request of the session here waits for it.
+const REPLAYED_WITHIN: Duration = Duration::from_secs(30);
 
 fn introduction() -> Bytes {
     Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)
@@ -49,7 +53,7 @@ impl Engine {
         match admission.lease.binding() {
             Some(binding) => Ok(binding),
             None if !admission.record.origin.inner_has_sessions => {
-                let binding = Binding::new(None, inner.later(), Template::of(parts));
+                let binding = Binding::new(InnerSession::default(), inner.later(), InnerHead::of(parts));
                 Ok(self.bind(admission, binding.speaking(admission.record.origin.protocol_version), 0))
             }
             None => Box::pin(self.rebind(inner, admission, parts, None)).await,
@@ -74,7 +78,8 @@ impl Engine {
         match admission.lease.binding() {
             Some(made) if !stale.is_some_and(|stale| Arc::ptr_eq(stale, &made)) => Ok(made),
             Some(_) | None => {
-                let replayed = self.replay(inner, admission, parts).await;
+                let replaying = timeout(REPLAYED_WITHIN, self.replay(inner, admission, parts));
+                let replayed = replaying.await.unwrap_or_else(|_| Err(Rejection::InnerLostSession.into()));
                 let (binding, blueprint) = replayed.map_err(|failure| lost_or_ended(failure, admission))?;
                 tracing::debug!(session = %admission.record.key, "handshake replayed to the inner service");
                 Ok(self.take_up(admission, binding, &blueprint))
@@ -101,11 +106,12 @@ impl Engine {
         let key = &admission.record.key;
         let stored = self.store.blueprint(key).await.map_err(|error| self.store_failed("blueprint", key, &error))?;
         let blueprint = stored.ok_or(Rejection::SessionNotFound)?;
-        let template = self.replay_template(admission, parts);
-        let mut handshake = template.post(blueprint.handshake.clone());
+        let head = InnerHead::of(parts);
+        let mut handshake = head.post(blueprint.handshake.clone());
+        handshake.extensions_mut().insert(self.session_handle(admission));
         handshake.extensions_mut().insert(Replayed);
         let mut response = inner.call(handshake).await.map_err(Failure::Inner)?;
-        let binding = bound_by(&mut response, inner, &template);
+        let binding = bound_by(&mut response, inner, head).of_session(self.session_handle(admission));
         let answer = initialize::read(accepted(response)?).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
         let Some(version) = answer.version else { return Err(Rejection::InnerLostSession.into()) };
         let binding = binding.speaking(version);
@@ -122,15 +128,9 @@ impl Engine {
     pub(crate) async fn introduce(&self, resident: &Resident, binding: &Binding) {
         let _alone = resident.rebinding.lock().await;
         if !binding.is_introduced() {
-            forget_answer(binding.replay(introduction()).await).await;
+            binding.deliver(introduction(), true).await;
             binding.set_introduced();
         }
-    }
-
-    fn replay_template(&self, admission: &Admission, parts: &Parts) -> Template {
-        let mut template = Template::of(parts);
-        template.insert_extension(self.session_handle(admission));
-        template
     }
 
     /// What the handler finds in the request's extensions.
@@ -151,9 +151,8 @@ fn lost_or_ended<E>(failure: Failure<E>, admission: &Admission) -> Failure<E> {
 
 /// The binding an answer to `initialize` makes, its id taken off the answer. What the layer says by itself through it goes
 /// with a head like that of the request that opened it.
-pub(crate) fn bound_by<S: InnerService, B>(answer: &mut Response<B>, inner: &Inner<S>, template: &Template) -> Binding {
-    let inner_id = answer.headers_mut().remove(headers::SESSION_ID);
-    Binding::new(inner_id, inner.later(), template.clone())
+pub(crate) fn bound_by<S: InnerService, B>(answer: &mut Response<B>, inner: &Inner<S>, head: InnerHead) -> Binding {
+    Binding::new(InnerSession::minted_by(answer), inner.later(), head)
 }
 
 /// A refusal that concerns the caller (credentials, load) is the caller's to see; any other means the session is lost here.

@@ -29,6 +29,7 @@ impl<S: InnerService> Exchange<S> {
         let principal = self.engine.config.principal_of(parts);
         let vouched = self.engine.vouch(&id, principal.as_ref(), Freshness::Strict).await?;
         classify::fits(vouched.record.origin.protocol_version, declared, false)?;
+        self.engine.note_head(&vouched.record.key, parts);
         match self.engine.end(&vouched.record.key, EndReason::ClosedByClient).await? {
             true => Ok(()),
             false => Err(Rejection::SessionNotFound),

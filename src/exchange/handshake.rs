@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response, header};
+use http::{Response, header};
 
 #[cfg(feature = "reconnect")]
 use super::reconnect::Returning;
 use super::unclaimed::{Introduced, Introduction};
 use super::{Answered, Exchange, answer, detached};
-use crate::body::{RequestBody, ResponseBody};
+use crate::body::ResponseBody;
 use crate::engine::binding::Binding;
 use crate::engine::rehydrate::bound_by;
-use crate::inner::{Failure, InnerService, Template};
+use crate::inner::{self, Failure, InnerHead, InnerService};
 use crate::protocol::headers;
 use crate::protocol::introduction;
 use crate::protocol::message::RequestId;
@@ -41,10 +41,9 @@ impl<S: InnerService> Exchange<S> {
         headers::take_ours(&mut parts.headers);
         // Its answer is read here, so it must not come compressed.
         parts.headers.remove(header::ACCEPT_ENCODING);
-        let template = Template::of(&parts);
-        let request = Request::from_parts(*parts, RequestBody::whole(body.clone()));
-        let mut response = self.inner.call(request).await.map_err(Failure::Inner)?;
-        let binding = bound_by(&mut response, &self.inner, &template);
+        let head = InnerHead::of(&parts);
+        let mut response = self.inner.call(inner::whole(*parts, body.clone())).await.map_err(Failure::Inner)?;
+        let binding = bound_by(&mut response, &self.inner, head);
         let answer = initialize::read(response).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
         match answer.version {
             Some(version) if !version.is_modern() => {

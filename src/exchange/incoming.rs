@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, header};
 
 use super::purpose::Purpose;
 use super::session::accepted;
@@ -14,7 +13,7 @@ use crate::engine::Engine;
 use crate::engine::inbox::Letter;
 use crate::engine::questions::asker;
 use crate::engine::verdict::Admission;
-use crate::inner::InnerService;
+use crate::inner::{self, InnerService};
 use crate::protocol::message::{Method, RequestId};
 use crate::protocol::rewrite;
 use crate::rejection::Rejection;
@@ -45,7 +44,7 @@ impl<S: InnerService> Exchange<S> {
             return Err(Rejection::AnswerNotAsked.into());
         }
         let letter = Letter::to_asker(&self.engine.replica_id, &name, &body).ok_or(Rejection::AnswerNotAsked)?;
-        self.post(&admission, &letter, Some(&name)).await?;
+        self.post(&admission, &parts, &letter, Some(&name)).await?;
         Ok(accepted())
     }
 
@@ -61,7 +60,7 @@ impl<S: InnerService> Exchange<S> {
             // Whoever asked is another incarnation of the inner service's session.
             return Err(Rejection::AnswerNotAsked.into());
         }
-        self.serve(admission, of_length(parts, &answer), answer, Purpose::Word(Method::Other)).await
+        self.serve(admission, of_other_content(parts), answer, Purpose::Word(Method::Other)).await
     }
 
     /// Reports progress on a question.
@@ -73,13 +72,13 @@ impl<S: InnerService> Exchange<S> {
         if asker == self.engine.replica_id {
             return match self.engine.for_asker(&admission.lease, &name, &body) {
                 Some((_, report)) => {
-                    self.serve(admission, of_length(parts, &report), report, Purpose::Word(Method::Progress)).await
+                    self.serve(admission, of_other_content(parts), report, Purpose::Word(Method::Progress)).await
                 }
                 None => Ok(accepted()),
             };
         }
         if let Some(letter) = Letter::to_asker(&self.engine.replica_id, &name, &body) {
-            self.post(&admission, &letter, None).await?;
+            self.post(&admission, &parts, &letter, None).await?;
         }
         Ok(accepted())
     }
@@ -94,7 +93,7 @@ impl<S: InnerService> Exchange<S> {
         method: Method,
     ) -> Outcome<S> {
         if let Some(letter) = Letter::to_all(&self.engine.replica_id, &body) {
-            self.post(&admission, &letter, None).await?;
+            self.post(&admission, &parts, &letter, None).await?;
         }
         self.serve(admission, parts, body, Purpose::Word(method)).await
     }
@@ -102,10 +101,12 @@ impl<S: InnerService> Exchange<S> {
     async fn post(
         &self,
         admission: &Admission,
+        parts: &Parts,
         letter: &Bytes,
         answers: Option<&QuestionName>,
     ) -> Result<(), Rejection> {
         let (engine, record) = (&self.engine, &admission.record);
+        engine.note_head(&record.key, parts);
         let posted = engine.store.post(&record.key, record.generation, letter, answers, &Engine::INBOX).await;
         match posted.map_err(|error| engine.store_failed("post", &record.key, &error))? {
             Posted::Posted => Ok(()),
@@ -115,8 +116,8 @@ impl<S: InnerService> Exchange<S> {
     }
 }
 
-/// The client's head for a message that is not as long as the client's was.
-fn of_length(mut parts: Box<Parts>, message: &Bytes) -> Box<Parts> {
-    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(message.len()));
+/// The client's head for a message that is not the client's, word for word.
+fn of_other_content(mut parts: Box<Parts>) -> Box<Parts> {
+    inner::forget_content(&mut parts.headers);
     parts
 }

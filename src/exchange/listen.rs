@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Response, StatusCode, header};
+use http::{Response, StatusCode};
 
 use super::purpose::Purpose;
 use super::{Answered, Exchange, Outcome, answer, translate, with_token};
@@ -22,10 +22,7 @@ use crate::stream::cursor::Cursor;
 
 impl<S: InnerService> Exchange<S> {
     /// Opens the session's stream for what the server has to say by itself, or resumes a stream.
-    pub(crate) async fn listen(self, mut parts: Box<Parts>, declared: Declared) -> Answered<S> {
-        // It may have declared a body, which goes no further than this.
-        parts.headers.remove(header::TRANSFER_ENCODING);
-        parts.headers.remove(header::CONTENT_LENGTH);
+    pub(crate) async fn listen(self, parts: Box<Parts>, declared: Declared) -> Answered<S> {
         let outcome = match self.admit(&parts, declared, false).await {
             Ok(_) if self.engine.drain.is_draining() => Err(Rejection::ShuttingDown.into()),
             Ok(admission) => {
@@ -55,6 +52,7 @@ impl<S: InnerService> Exchange<S> {
     /// The listening stream, from a cursor on or from where the last listener left off. The newest listener wins.
     async fn listen_on(mut self, admission: Admission, parts: Box<Parts>, cursor: Option<ListenCursor>) -> Outcome<S> {
         let mut binding = self.engine.binding(&mut self.inner, &admission, &parts).await?;
+        binding.note_head(&parts);
         let mut heard = None;
         if binding.inner_id().is_none() || binding.is_unheard() {
             let answer;
@@ -63,9 +61,7 @@ impl<S: InnerService> Exchange<S> {
                 Judged::Speaks => heard = Some(answer),
                 Judged::Silent => {}
                 Judged::Refuses => {
-                    let mut answer = translate::status(answer, &Purpose::Listen, &admission).await?;
-                    answer.headers_mut().remove(headers::SESSION_ID);
-                    return Ok(answer);
+                    return Ok(translate::status(answer, &Purpose::Listen, &admission).await?);
                 }
             }
         }

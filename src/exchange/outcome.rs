@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::purpose::{Purpose, Takes};
 use super::relay::Relay;
+use super::session::accepted;
 use super::translate;
 use crate::body::{ResponseBody, read_whole};
 use crate::engine::Engine;
@@ -51,8 +52,11 @@ struct Call {
 impl Answering {
     /// Brings the inner service's answer to the client. `request` is what was asked, if that may shape the session.
     pub(super) async fn pass_on(self, response: Response<ResponseBody>, request: &Bytes) -> Passed {
-        let mut response = translate::status(response, &self.purpose, &self.admission).await?;
-        response.headers_mut().remove(headers::SESSION_ID);
+        if matches!(self.purpose, Purpose::Word(_)) && response.status().is_success() {
+            // A notification has no answer but that it was taken: a body that goes with it is dropped after its head.
+            return Ok(accepted());
+        }
+        let response = translate::status(response, &self.purpose, &self.admission).await?;
         let Some(call) = self.call(request) else { return Ok(self.relay(response)) };
         let is_event_stream = headers::has_media_type(response.headers(), &headers::EVENT_STREAM);
         match (is_event_stream, self.engine.config.resumable) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::Entry;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode, header};
 
 use super::outcome::Answering;
 use super::purpose::{Purpose, Takes};
@@ -14,7 +14,7 @@ use crate::body::{RequestBody, ResponseBody};
 use crate::classify::{self, Content, Declared, Message};
 use crate::engine::binding::Binding;
 use crate::engine::verdict::Admission;
-use crate::inner::{Failure, InnerService};
+use crate::inner::{self, Failure, InnerService, InnerSession};
 use crate::protocol::headers;
 use crate::protocol::message::{Kind, Method};
 use crate::rejection::Rejection;
@@ -87,6 +87,7 @@ impl<S: InnerService> Exchange<S> {
 
     async fn run(mut self, admission: Admission, parts: Box<Parts>, body: Bytes, purpose: Purpose) -> Outcome<S> {
         let binding = self.engine.binding(&mut self.inner, &admission, &parts).await?;
+        binding.note_head(&parts);
         if !binding.is_introduced() {
             match purpose {
                 Purpose::Word(Method::Initialized) => binding.set_introduced(),
@@ -126,11 +127,16 @@ impl<S: InnerService> Exchange<S> {
         mut parts: Box<Parts>,
         body: Bytes,
     ) -> Result<(Response<ResponseBody>, Arc<Binding>), Failure<S::Failure>> {
-        self.prepare(&mut parts, admission, body.len());
-        match binding.inner_id() {
-            None => Ok((self.inner.call(request(parts, None, body)).await.map_err(Failure::Inner)?, binding)),
-            Some(_) => Box::pin(self.call_bound(admission, binding, parts, body)).await,
-        }
+        self.prepare(&mut parts, admission);
+        let (mut response, binding) = match binding.inner_id() {
+            None => {
+                let request = request(parts, binding.inner(), body);
+                (self.inner.call(request).await.map_err(Failure::Inner)?, binding)
+            }
+            Some(_) => Box::pin(self.call_bound(admission, binding, parts, body)).await?,
+        };
+        binding.close_other(&mut response);
+        Ok((response, binding))
     }
 
     /// Calls an inner service that has sessions; if it has lost ours, once more after replaying the handshake.
@@ -141,26 +147,23 @@ impl<S: InnerService> Exchange<S> {
         parts: Box<Parts>,
         body: Bytes,
     ) -> Result<(Response<ResponseBody>, Arc<Binding>), Failure<S::Failure>> {
-        let first = request(parts.clone(), binding.inner_id(), body.clone());
+        let first = request(parts.clone(), binding.inner(), body.clone());
         let response = self.inner.call(first).await.map_err(Failure::Inner)?;
         if let Ok(response) = lost::judge(response).await {
             return Ok((response, binding));
         }
         tracing::info!(session = %admission.record.key, "the inner service lost its session; replaying the handshake");
         let renewed = Box::pin(self.engine.rebind(&mut self.inner, admission, &parts, Some(&binding))).await?;
-        let again = request(parts, renewed.inner_id(), body);
+        let again = request(parts, renewed.inner(), body);
         Ok((self.inner.call(again).await.map_err(Failure::Inner)?, renewed))
     }
 
     /// Makes the client's headers the inner service's: our id off, the session's version on, the session in the extensions.
-    fn prepare(&self, parts: &mut Parts, admission: &Admission, length: usize) {
+    fn prepare(&self, parts: &mut Parts, admission: &Admission) {
         let headers = &mut parts.headers;
         headers::take_ours(headers);
         // Event streams are read on their way, so they must not come compressed.
         headers.remove(header::ACCEPT_ENCODING);
-        if headers.remove(header::TRANSFER_ENCODING).is_some() {
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-        }
         if let Entry::Vacant(undeclared) = headers.entry(headers::PROTOCOL_VERSION) {
             undeclared.insert(headers::version(admission.record.origin.protocol_version));
         }
@@ -175,10 +178,8 @@ pub(super) fn accepted() -> Response<ResponseBody> {
     response
 }
 
-/// The client's request with the inner service's id for the session, if it has one.
-fn request(mut parts: Box<Parts>, inner_id: Option<&HeaderValue>, body: Bytes) -> Request<RequestBody> {
-    if let Some(inner_id) = inner_id {
-        parts.headers.insert(headers::SESSION_ID, inner_id.clone());
-    }
-    Request::from_parts(*parts, RequestBody::whole(body))
+/// The client's request as one of the inner service's session.
+fn request(mut parts: Box<Parts>, inner: &InnerSession, body: Bytes) -> Request<RequestBody> {
+    inner.add_to(&mut parts.headers);
+    inner::whole(*parts, body)
 }

@@ -43,7 +43,12 @@ impl Scripted {
 
     fn with_id(&self, mut response: Response<Body>) -> Response<Body> {
         if self.shared.has_sessions {
-            response.headers_mut().insert(SESSION_ID, self.mint());
+            let id = self.mint();
+            if self.shared.script.lock().unwrap().sets_cookies {
+                let cookie = format!("node={}; Path=/; HttpOnly", id.to_str().unwrap());
+                response.headers_mut().append(header::SET_COOKIE, HeaderValue::from_str(&cookie).unwrap());
+            }
+            response.headers_mut().insert(SESSION_ID, id);
         }
         response
     }
@@ -53,6 +58,9 @@ impl Scripted {
             return self.take_answer(seen, message);
         }
         if message["id"].is_null() {
+            if script.streams_for_notifications {
+                return self.listen(false);
+            }
             let is_initialized = seen.method() == "notifications/initialized";
             assert!(!(is_initialized && script.initialized_panics), "told to, at initialized");
             return status(if is_initialized { script.initialized } else { StatusCode::ACCEPTED });
@@ -60,7 +68,7 @@ impl Scripted {
         let running = self.begin();
         let response = self.answer_request(seen, message).await;
         running.finish();
-        response
+        if script.answers_with_another_id { self.with_id(response) } else { response }
     }
 
     async fn answer_request(&self, seen: &Seen, message: &Value) -> Response<Body> {
@@ -162,6 +170,13 @@ async fn remove(seen: &Seen, id: &Value, params: &Value) -> Response<Body> {
 fn breaking_stream(first: Bytes) -> Response<Body> {
     let panics = stream::once(async { panic!("told to, after the first byte") });
     event_stream(Body::from_stream(stream::once(async { Ok::<_, BoxError>(first) }).chain(panics)))
+}
+
+/// 401, as an authorization server's resource answers (RFC 9728).
+pub(super) fn challenge() -> Response<Body> {
+    let mut response = text(StatusCode::UNAUTHORIZED, "log in");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+    response
 }
 
 pub(super) fn status(status: StatusCode) -> Response<Body> {

@@ -7,12 +7,11 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
+use http::{Request, Response};
 use http_body::Body;
 use tower::{Service, ServiceExt};
 
 use crate::body::{BoxError, RequestBody, ResponseBody};
-use crate::protocol::headers;
 use crate::rejection::Rejection;
 
 /// Any service the layer can wrap. Implemented for every fitting [`Service`]; there is nothing to implement by hand.
@@ -123,76 +122,3 @@ impl<E> From<Rejection> for Failure<E> {
 /// Asks the inner service on nobody's behalf; `None` if it failed.
 pub(crate) type Ask =
     Box<dyn Fn(Request<RequestBody>) -> BoxFuture<'static, Option<Response<ResponseBody>>> + Send + Sync>;
-
-/// A request's head, to make requests of the layer's own: same host, same credentials, same extensions.
-#[derive(Clone)]
-pub(crate) struct Template {
-    uri: http::Uri,
-    version: http::Version,
-    headers: HeaderMap,
-    extensions: http::Extensions,
-}
-
-impl Template {
-    /// Headers that speak of the original message and of nothing else.
-    const NOT_COPIED: [HeaderName; 6] = [
-        header::CONTENT_LENGTH,
-        header::CONTENT_ENCODING,
-        header::TRANSFER_ENCODING,
-        header::EXPECT,
-        header::ACCEPT_ENCODING,
-        headers::PROTOCOL_VERSION,
-    ];
-
-    pub(crate) fn of(parts: &http::request::Parts) -> Self {
-        let mut headers = parts.headers.clone();
-        headers::take_ours(&mut headers);
-        for name in Self::NOT_COPIED {
-            headers.remove(name);
-        }
-        headers.remove("mcp-method");
-        headers.remove("mcp-name");
-        let mut extensions = parts.extensions.clone();
-        extensions.remove::<hyper::upgrade::OnUpgrade>();
-        Self { uri: parts.uri.clone(), version: parts.version, headers, extensions }
-    }
-
-    pub(crate) fn insert_extension<T: Clone + Send + Sync + 'static>(&mut self, extension: T) {
-        self.extensions.insert(extension);
-    }
-
-    /// A POST of one JSON-RPC message.
-    pub(crate) fn post(&self, message: Bytes) -> Request<RequestBody> {
-        const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
-        let mut request = self.request(Method::POST, message);
-        request.headers_mut().insert(header::CONTENT_TYPE, headers::JSON);
-        request.headers_mut().insert(header::ACCEPT, BOTH);
-        request
-    }
-
-    /// A GET of an event stream, from a cursor on if there is one.
-    pub(crate) fn get(&self, cursor: Option<&str>) -> Request<RequestBody> {
-        let mut request = self.request(Method::GET, Bytes::new());
-        request.headers_mut().remove(header::CONTENT_TYPE);
-        request.headers_mut().insert(header::ACCEPT, headers::EVENT_STREAM);
-        if let Some(cursor) = cursor.and_then(|cursor| HeaderValue::from_str(cursor).ok()) {
-            request.headers_mut().insert(headers::LAST_EVENT_ID, cursor);
-        }
-        request
-    }
-
-    /// A DELETE.
-    pub(crate) fn delete(&self) -> Request<RequestBody> {
-        self.request(Method::DELETE, Bytes::new())
-    }
-
-    fn request(&self, method: Method, body: Bytes) -> Request<RequestBody> {
-        let mut request = Request::new(RequestBody::whole(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = self.uri.clone();
-        *request.version_mut() = self.version;
-        *request.headers_mut() = self.headers.clone();
-        *request.extensions_mut() = self.extensions.clone();
-        request
-    }
-}
