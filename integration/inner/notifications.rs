@@ -5,7 +5,7 @@ use http::StatusCode;
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::soon;
 use crate::harness::inner::Scripted;
-use crate::harness::raw::{Client, notification};
+use crate::harness::raw::{Client, SESSION_ID, initialize, notification};
 use crate::harness::replica::Replica;
 use crate::harness::trio::Trio;
 
@@ -32,8 +32,9 @@ async fn a_stream_in_answer_to_a_notification_holds_nobody_up(backend: Backend) 
 async fn a_notification_that_is_refused_is_told_so(backend: Backend) {
     let (store, inner) = (backend.store().await, Scripted::with_sessions());
     let replica = Replica::of(&store, &inner).await;
-    let session = Client::of(&replica).open("2025-11-25").await;
     inner.script(|script| script.initialized = StatusCode::UNPROCESSABLE_ENTITY);
-    let told = session.client.post(&notification("notifications/initialized")).await;
+    let opened = Client::of(&replica).post(&initialize("2025-11-25")).await.whole().await;
+    let client = Client::of(&replica).with(SESSION_ID, &opened.session_id().expect("a session id"));
+    let told = client.post(&notification("notifications/initialized")).await;
     assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY);
 }

@@ -8,11 +8,8 @@ use http_body::Body;
 
 use crate::body::RequestBody;
 
-/// A request whose body is here whole. Without a body it has no headers that speak of one.
-pub(crate) fn whole(mut parts: Parts, body: Bytes) -> Request<RequestBody> {
-    if body.is_empty() {
-        take_content_headers(&mut parts.headers);
-    }
+/// A request whose body is here whole.
+pub(crate) fn whole(parts: Parts, body: Bytes) -> Request<RequestBody> {
     make(parts, RequestBody::whole(body))
 }
 
@@ -27,13 +24,15 @@ fn make(mut parts: Parts, body: RequestBody) -> Request<RequestBody> {
     Request::from_parts(parts, body)
 }
 
-/// Declares how long the body is. One whose length nobody knows is left to the transport to frame.
+/// Declares how long the body is; without a body nothing speaks of one. A length that nobody knows is left to the transport.
 fn frame(parts: &mut Parts, length: Option<u64>) {
     let headers = &mut parts.headers;
     match length {
-        Some(0) if !matches!(parts.method, Method::POST | Method::PUT | Method::PATCH) => {
-            headers.remove(header::CONTENT_LENGTH);
-            headers.remove(header::TRANSFER_ENCODING);
+        Some(0) => {
+            take_content_headers(headers);
+            if parts.method == Method::POST {
+                headers.insert(header::CONTENT_LENGTH, HeaderValue::from(0));
+            }
         }
         Some(length) => {
             if declared_length(headers) != Some(length) {
