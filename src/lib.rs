@@ -33,7 +33,7 @@ mod stream;
 mod telemetry;
 
 pub use audit::{ReconnectAttempt, ReconnectDoor};
-pub use engine::config::{Freshness, OnReturn, PeerAddr, Resumable};
+pub use engine::config::{Freshness, InnerSessions, OnReturn, PeerAddr, Resumable};
 pub use engine::handle::{McpSession, Replayed, SessionDataError};
 pub use event::{Change, Comeback, SessionEvent, SessionView};
 pub use future::ResponseFuture;

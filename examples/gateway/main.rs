@@ -52,7 +52,8 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let upstream = Upstream::parse(&options.upstream)?;
     let server = serve::Server::bind(options.listen).await?;
     let replica = options.sessions.replica(server.address()?);
-    let sessions = options.sessions.layer(replica).await?;
+    let sessions =
+        options.sessions.builder(replica).await?.inner_sessions(options.inner_sessions.into()).try_build()?;
     let proxy = Proxy::to(upstream, options.upstream_timeout);
     let app = Router::new()
         .route_service("/mcp", sessions.layer(proxy))

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use tower_mcp_sessions::InnerSessions;
 
 use crate::monitor_options::MonitorOptions;
 use crate::session_options::SessionOptions;
@@ -18,10 +19,16 @@ pub struct Options {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8935")]
     pub listen: SocketAddr,
 
-    /// MCP endpoint of the server behind this gateway: http://host[:port]/path. All replicas may name the same one, or each
-    /// its own.
+    /// MCP endpoint of the server behind this gateway: http://host[:port]/path. All replicas name the same one, or each its
+    /// own: see --inner-sessions.
     #[arg(long, value_name = "URL")]
     pub upstream: String,
+
+    /// Whether all replicas of this gateway name the same upstream, so that a client's session is one session there whichever
+    /// replica it comes through, or each an upstream of its own. A shared session's id is kept in the store, sealed with the
+    /// keys of --secret-file.
+    #[arg(long, value_enum, default_value_t = Sharing::Shared)]
+    pub inner_sessions: Sharing,
 
     /// How long the upstream may take to begin an answer [default: as long as it likes, since calls may be long].
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
@@ -32,4 +39,22 @@ pub struct Options {
 
     #[command(flatten)]
     pub monitor: MonitorOptions,
+}
+
+/// See [`InnerSessions`].
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Sharing {
+    /// All replicas name the same upstream.
+    Shared,
+    /// Each replica has an upstream of its own.
+    PerReplica,
+}
+
+impl From<Sharing> for InnerSessions {
+    fn from(choice: Sharing) -> Self {
+        match choice {
+            Sharing::Shared => Self::Shared,
+            Sharing::PerReplica => Self::PerReplica,
+        }
+    }
 }

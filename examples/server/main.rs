@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
 async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let server = serve::Server::bind(options.listen).await?;
     let replica = options.sessions.replica(server.address()?);
-    let sessions = options.sessions.layer(Arc::clone(&replica)).await?;
+    let sessions = options.sessions.builder(Arc::clone(&replica)).await?.try_build()?;
     let app = Router::new()
         .route_service("/mcp", sessions.layer(mcp(&options, replica)))
         .fallback_service(options.monitor.monitor(&sessions)?);

@@ -90,13 +90,13 @@ impl SessionOptions {
         self.replica.clone().unwrap_or_else(|| listening.to_string()).into()
     }
 
-    /// The layer of this replica, its store connected.
-    pub async fn layer(&self, replica: Arc<str>) -> Result<SessionLayer, Box<dyn Error>> {
+    /// The layer of this replica, its store connected, to be completed.
+    pub async fn builder(&self, replica: Arc<str>) -> Result<SessionLayerBuilder, Box<dyn Error>> {
         let builder = match &self.redis {
             Some(url) => SessionLayer::builder(redis::connect(url, self.redis_timeout).await?),
             None => SessionLayer::builder(MemoryStore::new()),
         };
-        Ok(self.configure(builder).reconnect(self.keys()?).replica(replica).try_build()?)
+        Ok(self.configure(builder).reconnect(self.keys()?).replica(replica))
     }
 
     fn keys(&self) -> Result<ReconnectKeys, ReconnectKeysError> {

@@ -32,6 +32,19 @@ impl Trio {
         Self { store, inners, layers, replicas }
     }
 
+    /// In front of one inner service, which all replicas reach.
+    pub(crate) async fn in_front_of_one(
+        backend: Backend,
+        options: impl Fn(SessionLayerBuilder) -> SessionLayerBuilder,
+    ) -> Self {
+        let store = backend.store().await;
+        let [inner, ..] = inners();
+        let layers = [(); 3].map(|()| options(layer(&store)).build());
+        let start = async |at: usize| Replica::start(layers[at].layer(inner.clone())).await;
+        let replicas = [start(0).await, start(1).await, start(2).await];
+        Self { store, inners: [inner.clone(), inner.clone(), inner], layers, replicas }
+    }
+
     /// With the monitor beside each `/mcp`. The replicas are called `a`, `b` and `c`; options may differ from one to the next.
     pub(crate) async fn with_monitor(
         backend: Backend,

@@ -18,6 +18,7 @@ use crate::engine::undelivered::Undelivered;
 use crate::inner::{Ask, InnerHead, InnerSession};
 use crate::protocol::headers;
 use crate::protocol::version::ProtocolVersion;
+use crate::telemetry::metrics;
 
 /// How long the inner service may take to answer what the layer says by itself: others may be waiting for it.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
@@ -26,6 +27,8 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 /// ends half-way, by an error or a panic, leaves none behind.
 pub(crate) struct Binding {
     inner: InnerSession,
+    /// Which of the session's inner sessions it is, where all replicas share one.
+    incarnation: Option<u64>,
     version: ProtocolVersion,
     /// The generation of the session that this was made for.
     generation: u32,
@@ -51,6 +54,7 @@ impl Binding {
         Self {
             introduced: AtomicBool::new(inner.id().is_none()),
             inner,
+            incarnation: None,
             version: ProtocolVersion::V2025_11_25,
             generation: 0,
             ask,
@@ -70,6 +74,20 @@ impl Binding {
         self
     }
 
+    /// The same, to an inner session that all replicas share: it outlives this binding. Whoever opened it says that it is
+    /// initialized, or its client does.
+    pub(crate) fn shared(mut self, incarnation: u64) -> Self {
+        (self.incarnation, self.introduced) = (Some(incarnation), true.into());
+        self
+    }
+
+    /// This binding's head, and way to the inner service, for the shared inner session that took the place of its own.
+    pub(crate) fn renewed(&self, inner: InnerSession, incarnation: u64) -> Self {
+        let mut renewed = Self::new(inner, Arc::clone(&self.ask), InnerHead::clone(&self.head.get()));
+        (renewed.session, renewed.generation) = (self.session.clone(), self.generation);
+        renewed.shared(incarnation).speaking(self.version)
+    }
+
     /// The same, for a session: handlers find it in every request, as in its client's.
     pub(crate) fn of_session(mut self, session: McpSession) -> Self {
         self.session = Some(session);
@@ -84,6 +102,11 @@ impl Binding {
 
     pub(crate) fn generation(&self) -> u32 {
         self.generation
+    }
+
+    /// Which of the session's inner sessions it is, where all replicas share one.
+    pub(crate) fn incarnation(&self) -> Option<u64> {
+        self.incarnation
     }
 
     /// The inner service's session.
@@ -215,13 +238,27 @@ impl Binding {
         }
     }
 
-    /// Closes the inner session in the background, once; whoever leaves for good may wait until it is.
+    /// Another replica listens: what the inner service says by itself is heard there.
+    pub(crate) fn stop_hearing(&self) {
+        drop(self.ear.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Closes the inner session in the background, once, unless other replicas use it too; whoever leaves for good may wait until it is.
     pub(crate) fn close(&self) -> Option<JoinHandle<()>> {
         if !self.is_open.swap(false, Ordering::AcqRel) {
             return None;
         }
-        drop(self.ear.lock().unwrap_or_else(PoisonError::into_inner).take());
-        self.farewell(&self.inner)
+        self.stop_hearing();
+        if self.incarnation.is_some() { None } else { self.farewell(&self.inner) }
+    }
+
+    /// Closes a shared inner session, which ends with the client's.
+    pub(crate) async fn say_goodbye(&self, inner: &InnerSession) {
+        let request = self.in_session(self.head.get().delete(), inner);
+        let answer = timeout(ANSWERED_WITHIN, (self.ask)(request)).await.ok().flatten();
+        let status = answer.map(|answer| answer.status());
+        metrics::inner_session_closed(status.is_some_and(|status| status.is_success()));
+        tracing::debug!(?status, "the inner session was closed with its client's");
     }
 
     /// Says goodbye to an inner session in the background. Whatever that answers, the session is no longer ours.

@@ -53,6 +53,19 @@ pub enum Resumable {
     Nothing,
 }
 
+/// Whose the inner service's sessions are, where it has any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum InnerSessions {
+    /// Each replica has an inner service of its own, such as a handler in the same process. A replica that has not seen a
+    /// session replays its handshake; what the inner service keeps in its memory stays on that replica.
+    #[default]
+    PerReplica,
+    /// All replicas reach the same inner service, such as a gateway's upstream. A session of a client is one session there,
+    /// whichever replica it comes through. Its id, and the cookies that `initialize` set, are kept with the session in the
+    /// store, sealed with the keys of [`reconnect`](crate::SessionLayerBuilder::reconnect) if those are configured.
+    Shared,
+}
+
 /// The TCP peer of a request, where whoever accepted the connection put it into the request's extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PeerAddr(pub SocketAddr);
@@ -75,6 +88,7 @@ pub(crate) struct Config {
     pub(crate) ages: AgeLimits,
     pub(crate) limits: RateLimits,
     pub(crate) resumable: Resumable,
+    pub(crate) inner_sessions: InnerSessions,
     pub(crate) stream_log: LogLimits,
     pub(crate) replica: Arc<str>,
     pub(crate) principal: Option<Box<PrincipalOf>>,

@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use crate::engine::Engine;
 use crate::engine::config::OnReturn;
 use crate::engine::resident::Resident;
+use crate::engine::shared_inner::AFTER_WHO_ENDED;
 use crate::store::{Revival, StoreError, Touch, TouchOutcome};
 use crate::telemetry::metrics;
 
@@ -61,7 +62,7 @@ impl Engine {
             match outcome {
                 TouchOutcome::Active => {}
                 TouchOutcome::Disconnected => self.used_while_disconnected(resident).await?,
-                TouchOutcome::Superseded | TouchOutcome::Gone => self.forget_resident(resident),
+                TouchOutcome::Superseded | TouchOutcome::Gone => self.forget_resident(resident, AFTER_WHO_ENDED),
             }
         }
         Ok(())

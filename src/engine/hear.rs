@@ -8,7 +8,7 @@ use futures::StreamExt;
 use crate::engine::Engine;
 use crate::engine::resident::Resident;
 use crate::id::SessionKey;
-use crate::store::{BusMessage, BusSignal};
+use crate::store::{BusMessage, BusSignal, ReplicaId};
 
 /// How long to wait before listening again after the store refused.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -48,10 +48,13 @@ impl Engine {
         }
     }
 
-    /// The client listens somewhere: what the inner service here says by itself is for it.
-    fn hear_resident(self: &Arc<Self>, resident: &Resident) {
-        if let Some(binding) = resident.binding() {
-            self.hear_binding(&resident.key, &binding);
+    /// The client listens somewhere: what the inner service here says by itself is for it. An inner session that all replicas
+    /// share is heard by the one where the client listens.
+    fn hear_where_it_is_listened_to(self: &Arc<Self>, resident: &Resident, at: &ReplicaId) {
+        match resident.binding() {
+            Some(binding) if binding.incarnation().is_none() => self.hear_binding(&resident.key, &binding),
+            Some(binding) if *at != self.replica_id => binding.stop_hearing(),
+            Some(_) | None => {}
         }
     }
 
@@ -97,10 +100,10 @@ impl Engine {
                     resident.bell.notify_waiters();
                 }
             }
-            BusSignal::Message(BusMessage::Listening(key)) => {
+            BusSignal::Message(BusMessage::Listening(key, at)) => {
                 if let Some(resident) = self.residents.get(key) {
                     resident.bell.notify_waiters();
-                    self.hear_resident(&resident);
+                    self.hear_where_it_is_listened_to(&resident, at);
                 }
             }
             BusSignal::Message(BusMessage::Mail(key)) => {

@@ -83,7 +83,7 @@ impl Engine {
 
     /// Reads the session's inbox in the background, if its inner service here may have to be told something.
     pub(crate) fn read_inbox_soon(self: &Arc<Self>, resident: Arc<Resident>) {
-        if let Some(binding) = resident.binding() {
+        if let Some(binding) = resident.binding().filter(|binding| binding.incarnation().is_none()) {
             binding.set_mail(true);
             let engine = Arc::clone(self);
             tokio::spawn(async move { engine.read_inbox(&resident).await });
@@ -93,7 +93,8 @@ impl Engine {
     /// Delivers all letters that have not been delivered to the session's binding here, and hears it if the client listens:
     /// word of that may have come before there was a binding, or not at all.
     pub(crate) async fn read_inbox(self: &Arc<Self>, resident: &Resident) {
-        let Some(binding) = resident.binding() else { return };
+        // What concerns a shared inner session goes there at once, from whichever replica it reaches: there are no letters.
+        let Some(binding) = resident.binding().filter(|binding| binding.incarnation().is_none()) else { return };
         let mut read = binding.inbox.lock().await;
         binding.set_mail(false);
         loop {

@@ -9,6 +9,7 @@
 //! | `reconnect`, `attempt` | may this client have its session back, and who tried? |
 //! | `resident` | what does this replica know of a session? |
 //! | `binding`, `rehydrate` | how does the inner service on this replica know the session? |
+//! | `shared_inner` | how do all replicas use one inner session? |
 //! | `newest_head`, `undelivered` | with whose credentials does the layer speak there, and what if they are refused? |
 //! | `flush` | how does the store learn that a session is in use? |
 //! | `aside` | what is worth a note, and no operation of its own? |
@@ -53,6 +54,7 @@ pub(crate) mod record;
 pub(crate) mod rehydrate;
 pub(crate) mod resident;
 pub(crate) mod shape;
+mod shared_inner;
 mod sweep;
 mod undelivered;
 pub(crate) mod verdict;
@@ -60,6 +62,7 @@ mod watch;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -69,6 +72,7 @@ use crate::engine::config::Config;
 use crate::engine::drain::Drain;
 use crate::engine::questions::Questions;
 use crate::engine::resident::{Resident, Residents};
+use crate::engine::shared_inner::AFTER_WHO_ENDED;
 use crate::engine::watch::BusWatch;
 use crate::id::SessionKey;
 use crate::local_limiter::LocalLimiter;
@@ -80,6 +84,8 @@ use crate::telemetry::metrics;
 pub(crate) struct Engine {
     pub(crate) config: Config,
     pub(crate) store: Arc<dyn Store>,
+    /// For what outlasts a call.
+    itself: Weak<Self>,
     pub(crate) residents: Residents,
     pub(crate) watch: BusWatch,
     pub(crate) drain: Drain,
@@ -98,10 +104,11 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(config: Config, store: Arc<dyn Store>, replica_id: ReplicaId) -> Self {
-        Self {
+    pub(crate) fn new(config: Config, store: Arc<dyn Store>, replica_id: ReplicaId) -> Arc<Self> {
+        Arc::new_cyclic(|itself| Self {
             config,
             store,
+            itself: Weak::clone(itself),
             residents: Residents::default(),
             watch: BusWatch::new(),
             drain: Drain::default(),
@@ -114,7 +121,7 @@ impl Engine {
             streams: AtomicU64::new(0),
             started: Once::new(),
             tasks: Mutex::new(None),
-        }
+        })
     }
 
     /// Starts the background tasks, once. They hold the engine weakly: they live no longer than its last handle.
@@ -143,7 +150,7 @@ impl Engine {
     /// The session has ended: its streams here close, and so does the inner service's session.
     pub(crate) fn forget(&self, key: &SessionKey) {
         if let Some(resident) = self.residents.get(key) {
-            self.forget_resident(&resident);
+            self.forget_resident(&resident, AFTER_WHO_ENDED);
         }
     }
 
@@ -151,12 +158,17 @@ impl Engine {
     pub(crate) fn supersede(&self, key: &SessionKey, generation: u32) {
         self.drop_verdict(key);
         if let Some(before) = self.residents.get(key).filter(|resident| resident.generation < generation) {
-            self.forget_resident(&before);
+            self.forget_resident(&before, AFTER_WHO_ENDED);
         }
     }
 
-    fn forget_resident(&self, resident: &Arc<Resident>) {
+    /// An inner session that replicas share is closed by whoever is first, once the time to do so has come.
+    fn forget_resident(&self, resident: &Arc<Resident>, goodbye_after: Duration) {
+        let binding = resident.binding();
         self.release(resident);
+        if let Some(binding) = binding {
+            self.say_goodbye(&resident.key, binding, goodbye_after);
+        }
         resident.ended.cancel();
     }
 

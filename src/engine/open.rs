@@ -1,6 +1,7 @@
 //! How a session begins: the inner service has accepted `initialize`, and the store takes the record.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -9,6 +10,7 @@ use crate::engine::Engine;
 use crate::engine::binding::Binding;
 use crate::engine::verdict::Admission;
 use crate::id::{SessionId, SessionKey};
+use crate::inner::InnerSession;
 use crate::rejection::Rejection;
 use crate::session::{EndReason, NewSession, SessionOrigin, SessionRecord, SessionStatus};
 use crate::store::Opening;
@@ -46,11 +48,17 @@ impl Engine {
     ///
     /// [`Rejection::StoreUnavailable`] if the store did not take the record, [`Rejection::TooManySessions`] if as many live as
     /// may; then there is no session.
-    pub(crate) async fn open(&self, origin: SessionOrigin, handshake: Bytes) -> Result<Opened, Rejection> {
+    pub(crate) async fn open(
+        &self,
+        origin: SessionOrigin,
+        handshake: Bytes,
+        inner: &InnerSession,
+    ) -> Result<Opened, Rejection> {
         for _ in 0..ATTEMPTS {
             let id = new_id()?;
             let (key, digest) = (id.key(), id.digest());
-            let session = NewSession { key, digest, origin: origin.clone(), handshake: handshake.clone() };
+            let (origin, handshake, inner) = (origin.clone(), handshake.clone(), self.sealed_inner(&key, inner));
+            let session = NewSession { key, digest, origin, handshake, inner };
             let guard = self.watch.guard(&key);
             let opening = self.store.open(&session, &self.config.lifetimes, self.config.limits.live_sessions).await;
             match opening.map_err(|error| self.store_failed("open", &key, &error))? {
@@ -59,6 +67,7 @@ impl Engine {
                 Opening::Opened { at } => {
                     metrics::session_opened();
                     let status = SessionStatus::Active;
+                    let NewSession { origin, .. } = session;
                     let record = SessionRecord { key, digest, generation: 0, status, created_at: at, origin };
                     return Ok(Opened { id, admission: self.settle(guard, Arc::new(record))? });
                 }
@@ -76,7 +85,9 @@ impl Engine {
     pub(crate) async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, Rejection> {
         let ended = self.store.end(key, reason).await.map_err(|error| self.store_failed("end", key, &error))?;
         self.watch.changed(key);
-        self.forget(key);
+        if let Some(resident) = self.residents.get(key) {
+            self.forget_resident(&resident, Duration::ZERO);
+        }
         if ended {
             metrics::session_ended(reason);
             tracing::info!(session = %key, %reason, "session_terminated");
@@ -89,6 +100,12 @@ impl Engine {
         if let Some(binding) = self.residents.get(key).and_then(|resident| resident.binding()) {
             binding.note_head(parts);
         }
+    }
+
+    /// Ties a session that was just opened to the inner service that answered its handshake.
+    pub(crate) fn bind_first(&self, admission: &Admission, binding: Binding, incarnation: Option<u64>, read: u64) {
+        let shared = incarnation.filter(|_| self.shares_inner() && binding.inner_id().is_some());
+        self.bind(admission, if let Some(shared) = shared { binding.shared(shared) } else { binding }, read);
     }
 
     /// Ties an admitted session to the inner service on this replica, closing what it was tied to before.

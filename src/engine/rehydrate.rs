@@ -16,6 +16,7 @@ use crate::engine::binding::Binding;
 use crate::engine::handle::{McpSession, Replayed};
 use crate::engine::resident::Resident;
 use crate::engine::verdict::Admission;
+use crate::id::SessionKey;
 use crate::inner::{Failure, Inner, InnerHead, InnerService, InnerSession};
 use crate::protocol::{headers, message};
 use crate::rejection::Rejection;
@@ -78,34 +79,54 @@ impl Engine {
         match admission.lease.binding() {
             Some(made) if !stale.is_some_and(|stale| Arc::ptr_eq(stale, &made)) => Ok(made),
             Some(_) | None => {
-                let replaying = timeout(REPLAYED_WITHIN, self.replay(inner, admission, parts));
-                let replayed = replaying.await.unwrap_or_else(|_| Err(Rejection::InnerLostSession.into()));
-                let (binding, blueprint) = replayed.map_err(|failure| lost_or_ended(failure, admission))?;
-                tracing::debug!(session = %admission.record.key, "handshake replayed to the inner service");
-                Ok(self.take_up(admission, binding, &blueprint))
+                let making = timeout(REPLAYED_WITHIN, self.make_binding(inner, admission, parts, stale));
+                let made = making.await.unwrap_or_else(|_| Err(Rejection::InnerLostSession.into()));
+                made.map_err(|failure| lost_or_ended(failure, admission))
             }
         }
     }
 
-    /// Ties the session to what was replayed, hears it if the client listens, and reads what was written meanwhile.
-    fn take_up(self: &Arc<Self>, admission: &Admission, binding: Binding, blueprint: &Blueprint) -> Arc<Binding> {
+    /// Ties the session to what was replayed or is shared, and hears that if the client listens: anywhere, or here.
+    async fn make_binding<S: InnerService>(
+        self: &Arc<Self>,
+        inner: &mut Inner<S>,
+        admission: &Admission,
+        parts: &Parts,
+        stale: Option<&Arc<Binding>>,
+    ) -> Result<Arc<Binding>, Failure<S::Failure>> {
+        let blueprint = self.blueprint(&admission.record.key).await?;
+        if self.shares_inner() {
+            let is_heard_here = stale.is_some_and(|stale| stale.was_heard());
+            let binding = self.share(inner, admission, parts, stale, &blueprint).await?;
+            let binding = self.bind(admission, binding, blueprint.inbox);
+            if is_heard_here {
+                self.hear_binding(&admission.record.key, &binding);
+            }
+            return Ok(binding);
+        }
+        let binding = self.replay(inner, admission, parts, &blueprint).await?;
         let binding = self.bind(admission, binding, blueprint.inbox);
         if blueprint.listened {
             self.hear_binding(&admission.record.key, &binding);
         }
+        // What was written meanwhile.
         self.read_inbox_soon(Arc::clone(&admission.lease));
-        binding
+        Ok(binding)
     }
 
-    async fn replay<S: InnerService>(
+    async fn blueprint(&self, key: &SessionKey) -> Result<Blueprint, Rejection> {
+        let stored = self.store.blueprint(key).await.map_err(|error| self.store_failed("blueprint", key, &error))?;
+        stored.ok_or(Rejection::SessionNotFound)
+    }
+
+    /// Tells the inner service the session's handshake, and what shaped the session since.
+    pub(super) async fn replay<S: InnerService>(
         &self,
         inner: &mut Inner<S>,
         admission: &Admission,
         parts: &Parts,
-    ) -> Result<(Binding, Blueprint), Failure<S::Failure>> {
-        let key = &admission.record.key;
-        let stored = self.store.blueprint(key).await.map_err(|error| self.store_failed("blueprint", key, &error))?;
-        let blueprint = stored.ok_or(Rejection::SessionNotFound)?;
+        blueprint: &Blueprint,
+    ) -> Result<Binding, Failure<S::Failure>> {
         let head = InnerHead::of(parts);
         let mut handshake = head.post(blueprint.handshake.clone());
         handshake.extensions_mut().insert(self.session_handle(admission));
@@ -118,9 +139,10 @@ impl Engine {
         if binding.inner_id().is_some() {
             accepted(binding.replay(introduction()).await.ok_or(Rejection::InnerLostSession)?)?;
             binding.set_introduced();
-            shape(&binding, &blueprint).await?;
+            shape(&binding, blueprint).await?;
         }
-        Ok((binding, blueprint))
+        tracing::debug!(session = %admission.record.key, "handshake replayed to the inner service");
+        Ok(binding)
     }
 
     /// Tells an inner service that the client confirmed its handshake, if only another replica's was told so. A client that

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::engine::Engine;
 use crate::engine::config::{Freshness, OnReturn};
 use crate::engine::resident::{Lease, Settled};
+use crate::engine::shared_inner::AFTER_WHO_ENDED;
 use crate::engine::watch::FillGuard;
 use crate::id::{SecretDigest, SessionId, SessionKey};
 use crate::rejection::Rejection;
@@ -167,7 +168,7 @@ impl Engine {
                     lease.set_verdict(guard.fill(&self.watch, &record.key, Arc::clone(&record)));
                     return Ok(Admission { lease, record });
                 }
-                Settled::After(before) => self.forget_resident(&before),
+                Settled::After(before) => self.forget_resident(&before, AFTER_WHO_ENDED),
                 Settled::TooLate => return Err(Rejection::SessionNotFound),
             }
         }

@@ -29,10 +29,15 @@ impl<S: InnerService> Exchange<S> {
         let principal = self.engine.config.principal_of(parts);
         let vouched = self.engine.vouch(&id, principal.as_ref(), Freshness::Strict).await?;
         classify::fits(vouched.record.origin.protocol_version, declared, false)?;
-        self.engine.note_head(&vouched.record.key, parts);
-        match self.engine.end(&vouched.record.key, EndReason::ClosedByClient).await? {
-            true => Ok(()),
-            false => Err(Rejection::SessionNotFound),
+        let (engine, key) = (&self.engine, &vouched.record.key);
+        engine.note_head(key, parts);
+        let is_bound_here = engine.residents.get(key).is_some_and(|resident| resident.binding().is_some());
+        if !engine.end(key, EndReason::ClosedByClient).await? {
+            return Err(Rejection::SessionNotFound);
         }
+        if engine.shares_inner() && !is_bound_here {
+            engine.say_goodbye_for(&self.inner, key, parts);
+        }
+        Ok(())
     }
 }

@@ -90,8 +90,8 @@ impl<S: InnerService> Exchange<S> {
         binding: Binding,
         answer: initialize::Answer,
     ) -> Introduced<S> {
-        let opened = self.engine.open(origin, handshake).await?;
-        self.engine.bind(&opened.admission, binding, 0);
+        let opened = self.engine.open(origin, handshake, binding.inner()).await?;
+        self.engine.bind_first(&opened.admission, binding, Some(1), 0);
         let principal = opened.admission.record.origin.principal.as_ref();
         let principal = principal.and_then(|principal| self.engine.config.label_of(principal));
         tracing::info!(

@@ -96,7 +96,7 @@ impl<S: InnerService> Inner<S> {
     /// A way to the service that outlasts this request.
     pub(crate) fn later(&self) -> Ask {
         let template = Arc::clone(&self.template);
-        Box::new(move |request| {
+        Arc::new(move |request| {
             let service = S::clone(&template);
             Box::pin(async move { service.call_when_ready(request).await.ok() })
         })
@@ -121,4 +121,4 @@ impl<E> From<Rejection> for Failure<E> {
 
 /// Asks the inner service on nobody's behalf; `None` if it failed.
 pub(crate) type Ask =
-    Box<dyn Fn(Request<RequestBody>) -> BoxFuture<'static, Option<Response<ResponseBody>>> + Send + Sync>;
+    Arc<dyn Fn(Request<RequestBody>) -> BoxFuture<'static, Option<Response<ResponseBody>>> + Send + Sync>;

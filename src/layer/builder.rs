@@ -13,7 +13,7 @@ use crate::address::TrustedProxies;
 #[cfg(feature = "reconnect")]
 use crate::audit::ReconnectAttempt;
 use crate::engine::Engine;
-use crate::engine::config::{Config, Freshness, OnReturn, Resumable};
+use crate::engine::config::{Config, Freshness, InnerSessions, OnReturn, Resumable};
 use crate::limits::RateLimits;
 use crate::origin::OriginPolicy;
 #[cfg(feature = "reconnect")]
@@ -48,6 +48,7 @@ impl SessionLayerBuilder {
             drain_timeout: Duration::from_secs(8),
             limits: RateLimits::default(),
             resumable: Resumable::default(),
+            inner_sessions: InnerSessions::default(),
             stream_log: LogLimits { messages: 1000, bytes: 1 << 20, ttl: Duration::from_secs(15 * 60) },
             replica: default_replica(),
             principal: None,
@@ -220,6 +221,18 @@ impl SessionLayerBuilder {
         self
     }
 
+    /// Whose the inner service's sessions are. Default: [`InnerSessions::PerReplica`]. Choose [`InnerSessions::Shared`] where
+    /// all replicas reach the same inner service: a session of a client is then one session there.
+    ///
+    /// ```
+    /// # use tower_mcp_sessions::{InnerSessions, SessionLayer, store::MemoryStore};
+    /// let gateway = SessionLayer::builder(MemoryStore::new()).inner_sessions(InnerSessions::Shared).build();
+    /// ```
+    pub fn inner_sessions(mut self, inner_sessions: InnerSessions) -> Self {
+        self.config.inner_sessions = inner_sessions;
+        self
+    }
+
     /// Which answers a client can resume on any replica after its connection broke. Default: [`Resumable::Streams`].
     pub fn resumable(mut self, resumable: Resumable) -> Self {
         self.config.resumable = resumable;
@@ -309,7 +322,7 @@ impl SessionLayerBuilder {
             return Err(ConfigError(self.problems));
         }
         let replica_id = replica_id.map_err(|error| ConfigError(vec![error.to_string()]))?;
-        Ok(SessionLayer::new(Arc::new(Engine::new(self.config, self.store, replica_id))))
+        Ok(SessionLayer::new(Engine::new(self.config, self.store, replica_id)))
     }
 }
 

@@ -38,6 +38,11 @@ pub(crate) fn session_ended(reason: EndReason) {
     count!("mcp_sessions_ended_total", "reason" => reason.as_str());
 }
 
+/// An inner session that all replicas shared was closed with its client's, or could not be.
+pub(crate) fn inner_session_closed(done: bool) {
+    count!("mcp_sessions_inner_closed_total", "outcome" => if done { "closed" } else { "refused" });
+}
+
 pub(crate) fn reconnect_attempted(door: &'static str, outcome: ReconnectOutcome) {
     count!("mcp_sessions_reconnect_attempts_total", "door" => door, "outcome" => outcome.as_str());
 }
