@@ -31,7 +31,7 @@ pub(crate) struct Question {
 
 impl Question {
     fn is_of(&self, binding: &Arc<Binding>, inner_id: &RequestId) -> bool {
-        std::ptr::eq(self.binding.as_ptr(), Arc::as_ptr(binding)) && self.inner_id.as_json() == inner_id.as_json()
+        std::ptr::eq(self.binding.as_ptr(), Arc::as_ptr(binding)) && self.inner_id == *inner_id
     }
 }
 

@@ -45,7 +45,7 @@ impl<S: InnerService> Exchange<S> {
         let request = Request::from_parts(*parts, RequestBody::whole(body.clone()));
         let mut response = self.inner.call(request).await.map_err(Failure::Inner)?;
         let binding = bound_by(&mut response, &self.inner, &template);
-        let answer = initialize::read(response).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
+        let answer = initialize::read(response, &body).await?;
         match answer.version {
             Some(version) if !version.is_modern() => {
                 let origin = SessionOrigin {
