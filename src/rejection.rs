@@ -218,7 +218,12 @@ impl Rejection {
 
     /// The answer to send, echoing the id of the request it refuses.
     pub(crate) fn answer(self, id: Option<&RequestId>) -> Response<ResponseBody> {
-        let (status, code, text) = self.facts();
+        self.answer_saying(id, self.facts().2)
+    }
+
+    /// The same in other words.
+    pub(crate) fn answer_saying(self, id: Option<&RequestId>, text: &str) -> Response<ResponseBody> {
+        let (status, code, _) = self.facts();
         let message = error_message_about(id, code, text, self.outcome());
         let mut response = Response::new(ResponseBody::whole(message));
         *response.status_mut() = status;
@@ -287,6 +292,11 @@ pub(crate) fn unanswered_message(id: &RequestId) -> String {
 /// The answer an inner service gets to a question that no client could read.
 pub(crate) fn unreadable_message(id: Option<&RequestId>) -> String {
     error_message(id, INVALID_REQUEST, "The client was not asked: this is no JSON-RPC request")
+}
+
+/// The JSON-RPC error for a message of a batch that was refused, where others were not.
+pub(crate) fn refused_in_batch_message(id: Option<&RequestId>, text: &str) -> String {
+    error_message(id, INVALID_REQUEST, text)
 }
 
 /// The JSON-RPC error for a shaping call that was accepted and cannot be kept.

@@ -116,7 +116,7 @@ impl<S: InnerService> Exchange<S> {
 }
 
 /// The client's head for a message that is not as long as the client's was.
-fn of_length(mut parts: Box<Parts>, message: &Bytes) -> Box<Parts> {
+pub(super) fn of_length(mut parts: Box<Parts>, message: &Bytes) -> Box<Parts> {
     parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(message.len()));
     parts
 }

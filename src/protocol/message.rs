@@ -15,7 +15,7 @@ pub(crate) use crate::protocol::method::Method;
 pub(crate) use crate::protocol::request_id::RequestId;
 
 /// What a single JSON-RPC object is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Kind {
     /// `method` and `id`.
     Request { id: RequestId, method: Method },
@@ -264,7 +264,9 @@ mod tests {
         let long = format!(r#"{{"id":"{}","method":"ping"}}"#, "x".repeat(100_000));
         assert!(matches!(kind(long.as_bytes()), Some(Kind::Request { .. })));
         assert!(matches!(single(&long), Err(Malformed::NotAMessage(_))), "a client's may not be as long");
-        for none in [r#"{"result":{}}"#, r#"{"id":{},"method":"ping"}"#, r#"{"id":0,"method":"x","result":{}}"#, "[]", "{}"] {
+        for none in
+            [r#"{"result":{}}"#, r#"{"id":{},"method":"ping"}"#, r#"{"id":0,"method":"x","result":{}}"#, "[]", "{}"]
+        {
             assert!(kind(none.as_bytes()).is_none(), "{none}");
         }
     }
