@@ -59,7 +59,8 @@ pub(crate) struct Message {
 #[derive(Debug)]
 pub(crate) enum Content {
     Single(Kind),
-    Batch,
+    /// Several, in their order.
+    Batch(Vec<Kind>),
 }
 
 impl Message {
@@ -67,7 +68,7 @@ impl Message {
     pub(crate) fn id(&self) -> Option<&RequestId> {
         match &self.content {
             Content::Single(Kind::Request { id, .. }) => Some(id),
-            Content::Single(Kind::Notification(_) | Kind::Response(_)) | Content::Batch => None,
+            Content::Single(Kind::Notification(_) | Kind::Response(_)) | Content::Batch(_) => None,
         }
     }
 
@@ -76,7 +77,7 @@ impl Message {
     }
 
     pub(crate) fn is_batch(&self) -> bool {
-        matches!(self.content, Content::Batch)
+        matches!(self.content, Content::Batch(_))
     }
 }
 
@@ -101,7 +102,7 @@ pub(crate) fn post(
 ) -> Result<Post, (Rejection, Option<RequestId>)> {
     match payload {
         Ok(Payload::Single(envelope)) => single_message(declared, envelope),
-        Ok(Payload::Batch(batch)) => batch_message(declared, &batch).map_err(|rejection| (rejection, None)),
+        Ok(Payload::Batch(batch)) => batch_message(declared, batch).map_err(|rejection| (rejection, None)),
         Err(Malformed::NotJson) => Err((Rejection::NotJson, None)),
         Err(Malformed::NotAMessage(why)) => Err((Rejection::NotAMessage(why), None)),
         Err(Malformed::BatchTooLong) => {
@@ -122,7 +123,7 @@ fn single_message(declared: Declared, envelope: Envelope) -> Result<Post, (Rejec
     }
 }
 
-fn batch_message(declared: Declared, batch: &[Envelope]) -> Result<Post, Rejection> {
+fn batch_message(declared: Declared, batch: Vec<Envelope>) -> Result<Post, Rejection> {
     if declared == Declared::Unsupported {
         return Err(Rejection::UnsupportedVersion);
     }
@@ -134,7 +135,8 @@ fn batch_message(declared: Declared, batch: &[Envelope]) -> Result<Post, Rejecti
             "A batch cannot carry messages of 2026-07-28 or later; send them one by one",
         ));
     }
-    Ok(Post::Message(Message { content: Content::Batch, declared }))
+    let kinds = batch.into_iter().map(|envelope| envelope.kind).collect();
+    Ok(Post::Message(Message { content: Content::Batch(kinds), declared }))
 }
 
 /// Whether a session of `negotiated` accepts what its request declares and carries.
@@ -227,7 +229,7 @@ mod tests {
         assert_eq!(judged(Declared::Unsupported, call).unwrap_err(), Rejection::UnsupportedVersion);
         assert!(matches!(
             judged(Declared::Nothing, &format!("[{call}]")),
-            Ok(Post::Message(Message { content: Content::Batch, .. }))
+            Ok(Post::Message(Message { content: Content::Batch(_), .. }))
         ));
         for refused in [format!("[{asks_for_modern}]"), format!("[{modern}]"), format!("[{call},{call},{call}]")] {
             assert!(matches!(judged(Declared::Nothing, &refused), Err(Rejection::BatchRefused(_))), "{refused}");

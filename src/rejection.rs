@@ -53,8 +53,10 @@ pub enum Rejection {
     InnerPanicked,
     /// 502: the inner service does not know its own session, even after a replayed handshake.
     InnerLostSession,
-    /// 502: the inner service's answer to `initialize` cannot be read.
+    /// 502: the inner service's answer has to be read and is not JSON-RPC, too long, or no answer to what was asked.
     InnerAnswerUnreadable,
+    /// 502: the inner service's answer has to be read and came compressed, though nobody asked for that.
+    InnerAnswerCompressed,
     /// A reconnect was refused; the status is the outcome's: 403 for a token that is no good, 409 for one that is spent, 404
     /// if the session is no more.
     ReconnectRefused(ReconnectOutcome),
@@ -161,7 +163,12 @@ impl Rejection {
             Self::InnerAnswerUnreadable => (
                 S::BAD_GATEWAY,
                 INTERNAL_ERROR,
-                "The server behind this endpoint gave no readable answer to initialize; try again",
+                "The server behind this endpoint gave no readable answer; try again, and tell its operator if that does not help",
+            ),
+            Self::InnerAnswerCompressed => (
+                S::BAD_GATEWAY,
+                INTERNAL_ERROR,
+                "The server behind this endpoint answered compressed although nobody asked for it; its operator has to switch that off",
             ),
             Self::ReconnectRefused(outcome) => reconnect_facts(outcome),
             Self::RateLimited { .. } => (
@@ -211,7 +218,12 @@ impl Rejection {
 
     /// The answer to send, echoing the id of the request it refuses.
     pub(crate) fn answer(self, id: Option<&RequestId>) -> Response<ResponseBody> {
-        let (status, code, text) = self.facts();
+        self.answer_saying(id, self.facts().2)
+    }
+
+    /// The same in other words.
+    pub(crate) fn answer_saying(self, id: Option<&RequestId>, text: &str) -> Response<ResponseBody> {
+        let (status, code, _) = self.facts();
         let message = error_message_about(id, code, text, self.outcome());
         let mut response = Response::new(ResponseBody::whole(message));
         *response.status_mut() = status;
@@ -275,6 +287,16 @@ fn error_message_about(id: Option<&RequestId>, code: i32, text: &str, outcome: O
 /// The answer an inner service gets to a question that its client will not answer.
 pub(crate) fn unanswered_message(id: &RequestId) -> String {
     error_message(Some(id), INTERNAL_ERROR, "The client cannot be asked: its session is over or owes too many answers")
+}
+
+/// The answer an inner service gets to a question that no client could read.
+pub(crate) fn unreadable_message(id: Option<&RequestId>) -> String {
+    error_message(id, INVALID_REQUEST, "The client was not asked: this is no JSON-RPC request")
+}
+
+/// The JSON-RPC error for a message of a batch that was refused, where others were not.
+pub(crate) fn refused_in_batch_message(id: Option<&RequestId>, text: &str) -> String {
+    error_message(id, INVALID_REQUEST, text)
 }
 
 /// The JSON-RPC error for a shaping call that was accepted and cannot be kept.

@@ -26,6 +26,13 @@ use crate::upstream::Upstream;
 /// How long the upstream may take to accept a connection.
 const CONNECTED_WITHIN: Duration = Duration::from_secs(2);
 
+/// When a connection on which nothing comes is asked whether anybody is still there.
+const ASKED_AFTER: Duration = Duration::from_secs(10);
+
+/// How long a connection lives on which nothing that was sent is acknowledged, and so how long a call waits for an upstream
+/// that is gone without a word: its node is dead, or the way to it is cut. An upstream that is there may take as long as it likes.
+const GONE_AFTER: Duration = Duration::from_secs(30);
+
 /// How long an unused connection is kept. Servers of Node.js and Python close theirs after 5 s by default, and a request
 /// that meets the closing is lost.
 const KEPT_IDLE: Duration = Duration::from_secs(4);
@@ -48,6 +55,11 @@ impl Proxy {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECTED_WITHIN));
         connector.set_nodelay(true);
+        connector.set_keepalive(Some(ASKED_AFTER));
+        connector.set_keepalive_interval(Some(ASKED_AFTER / 2));
+        connector.set_keepalive_retries(Some(3));
+        #[cfg(target_os = "linux")]
+        connector.set_tcp_user_timeout(Some(GONE_AFTER));
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(KEPT_IDLE)
             .pool_timer(TokioTimer::new())

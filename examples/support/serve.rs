@@ -8,13 +8,17 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt;
-use tokio::net::TcpListener;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tower_mcp_sessions::SessionLayer;
 
 /// A process that was told to stop is gone after this long, whatever still hangs.
 const LAST_MOMENT: Duration = Duration::from_millis(9500);
+
+/// When a client from which nothing comes is asked whether it is still there; it is gone if it does not answer three times.
+const ASKED_AFTER: Duration = Duration::from_secs(10);
 
 /// Logs to stderr, as `RUST_LOG` says; `info` by default.
 pub fn log_to_stderr() {
@@ -80,8 +84,7 @@ impl Server {
             let _ = stopping.send(());
         };
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
-        // Events are small and follow each other: none may wait for the acknowledgement of the one before.
-        let listener = self.listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let listener = self.listener.tap_io(|stream| tune(stream));
         let server = axum::serve(listener, app).with_graceful_shutdown(stop).into_future();
         let last_moment = async {
             let _ = told.await;
@@ -95,4 +98,12 @@ impl Server {
             }
         }
     }
+}
+
+/// Makes a connection fit for streams that are silent for long. What cannot be set is missed by nobody but who waits longer.
+fn tune(stream: &TcpStream) {
+    // Events are small and follow each other: none may wait for the acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let keep_alive = TcpKeepalive::new().with_time(ASKED_AFTER).with_interval(ASKED_AFTER / 2).with_retries(3);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&keep_alive);
 }

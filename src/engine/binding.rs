@@ -127,6 +127,11 @@ impl Binding {
         self.introduced.load(Ordering::Acquire)
     }
 
+    /// Whether the inner service was told `notifications/initialized` with a replayed handshake, and not by the client.
+    pub(crate) fn was_replayed(&self) -> bool {
+        self.inner_id().is_some() && self.incarnation.is_none() && self.is_introduced()
+    }
+
     pub(crate) fn set_introduced(&self) {
         self.introduced.store(true, Ordering::Release);
     }

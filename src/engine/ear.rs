@@ -109,7 +109,8 @@ impl Ear {
             let (Some(engine), Some(binding)) = (self.engine.upgrade(), self.binding.upgrade()) else {
                 return Err(Stop);
             };
-            let speaker = Speaker { key: self.key, generation: self.generation, stream: StreamName::LISTEN, binding };
+            let (key, generation, stream) = (self.key, self.generation, StreamName::LISTEN);
+            let speaker = Speaker { key, generation, stream, call: None, binding };
             let (message, question) = match engine.translate(&speaker, said) {
                 Said::Notification(message) => (message, None),
                 Said::Question(message, name) => (message, Some(name)),

@@ -16,7 +16,7 @@ use tokio::time::{MissedTickBehavior, timeout};
 
 use crate::engine::Engine;
 use crate::engine::binding::Binding;
-use crate::engine::questions::asker;
+use crate::engine::question_name::asker;
 use crate::engine::resident::Resident;
 use crate::protocol::message::{self, Kind};
 use crate::protocol::rewrite;

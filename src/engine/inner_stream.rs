@@ -1,8 +1,10 @@
-//! An inner service's event stream, message by message, and taken up again where the inner service closes it early.
+//! An inner service's event stream, message by message, and taken up again where the inner service closes it early. An event
+//! that carries an array (a batch, in revision 2025-03-26) is its messages, one by one.
 //!
 //! A server of 2025-11-25 may close a stream before the response and expect its client to come back with the last event id
 //! (SEP-1699). Towards the inner service the layer is that client.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +14,8 @@ use http_body_util::BodyExt;
 
 use crate::body::ResponseBody;
 use crate::engine::binding::Binding;
-use crate::protocol::headers;
 use crate::protocol::sse::Splitter;
+use crate::protocol::{headers, message};
 
 /// When to come back to an inner service that does not say.
 const COME_BACK: Duration = Duration::from_millis(500);
@@ -37,6 +39,8 @@ pub(crate) struct InnerStream {
     binding: Option<Arc<Binding>>,
     state: State,
     splitter: Splitter,
+    /// What is left of an array.
+    batch: VecDeque<Vec<u8>>,
     cursor: Option<String>,
     /// Some inner services say the event again that they are asked to go on after.
     repeated: Option<String>,
@@ -57,6 +61,7 @@ impl InnerStream {
             binding: None,
             state: State::Reading(body),
             splitter: Splitter::default(),
+            batch: VecDeque::new(),
             cursor: None,
             repeated: None,
             retry: COME_BACK,
@@ -115,17 +120,25 @@ impl InnerStream {
     }
 
     fn next_buffered(&mut self) -> Option<Vec<u8>> {
-        while let Some(message) = self.splitter.next_message() {
-            if let Some(retry) = message.retry {
+        if let Some(message) = self.batch.pop_front() {
+            return Some(message);
+        }
+        while let Some(event) = self.splitter.next_message() {
+            if let Some(retry) = event.retry {
                 self.retry = Duration::from_millis(retry).min(LATEST);
             }
-            let is_repeated = message.id.is_some() && message.id == self.repeated.take();
-            if message.id.is_some() {
-                self.cursor = message.id;
+            let is_repeated = event.id.is_some() && event.id == self.repeated.take();
+            if event.id.is_some() {
+                self.cursor = event.id;
             }
-            if !message.data.is_empty() && !is_repeated {
-                self.attempts = 0;
-                return Some(message.data);
+            if event.data.is_empty() || is_repeated {
+                continue;
+            }
+            self.attempts = 0;
+            let Some(batch) = message::elements(&event.data) else { return Some(event.data) };
+            self.batch = batch.into_iter().map(|message| message.get().as_bytes().to_vec()).collect();
+            if let Some(message) = self.batch.pop_front() {
+                return Some(message);
             }
         }
         None
@@ -147,7 +160,8 @@ impl InnerStream {
     }
 }
 
-/// Whether an answer is a stream of events.
+/// Whether an answer is a stream of events that can be read.
 pub(crate) fn is_event_stream(answer: &Response<ResponseBody>) -> bool {
-    answer.status().is_success() && headers::has_media_type(answer.headers(), &headers::EVENT_STREAM)
+    let is_readable = answer.status().is_success() && !headers::is_encoded(answer.headers());
+    is_readable && headers::has_media_type(answer.headers(), &headers::EVENT_STREAM)
 }

@@ -18,7 +18,7 @@
 //! | `record`, `inner_stream` | how does a call's stream get into the log? |
 //! | `reader`, `hints`, `orphan` | how does a client read its streams, on whichever replica? |
 //! | `ear` | how is what an inner service says by itself heard? |
-//! | `outgoing`, `questions` | how does a question of the server's find its answer? |
+//! | `outgoing`, `questions`, `question_name` | how does a question of the server's find its answer? |
 //! | `inbox` | how does what reached one replica get to the inner service of another? |
 //! | `shape` | how does a log level or a subscription reach every replica? |
 //! | `presence` | which replicas run? |
@@ -46,6 +46,7 @@ pub(crate) mod open;
 mod orphan;
 pub(crate) mod outgoing;
 mod presence;
+pub(crate) mod question_name;
 pub(crate) mod questions;
 pub(crate) mod reader;
 #[cfg(feature = "reconnect")]

@@ -1,19 +1,16 @@
 //! Questions of inner services to clients: sampling, elicitation, roots, ping.
 //!
-//! A question leaves under a name of ours that tells which replica waits for the answer, and that nobody can guess. What the
+//! A question leaves under a name of ours that tells who waits for the answer (`question_name`). What the
 //! inner service called it, and where the answer goes, is remembered here, in the memory of the replica that waits: when
 //! that is gone, so is whoever asked.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use crate::engine::binding::Binding;
 use crate::id::SessionKey;
 use crate::protocol::message::RequestId;
-use crate::store::{QuestionName, ReplicaId, StreamName};
+use crate::store::{QuestionName, StreamName};
 
 /// A question that waits for its answer.
 #[derive(Clone)]
@@ -31,7 +28,7 @@ pub(crate) struct Question {
 
 impl Question {
     fn is_of(&self, binding: &Arc<Binding>, inner_id: &RequestId) -> bool {
-        std::ptr::eq(self.binding.as_ptr(), Arc::as_ptr(binding)) && self.inner_id.as_json() == inner_id.as_json()
+        std::ptr::eq(self.binding.as_ptr(), Arc::as_ptr(binding)) && self.inner_id == *inner_id
     }
 }
 
@@ -44,13 +41,9 @@ impl Questions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a question its name: the replica's, and 16 random bytes. `None` if the operating system has no randomness.
-    pub(crate) fn ask(&self, replica: &ReplicaId, question: Question) -> Option<QuestionName> {
-        let mut nonce = [0; 16];
-        getrandom::fill(&mut nonce).ok()?;
-        let name = QuestionName::parse(&format!("{replica}.{}", URL_SAFE_NO_PAD.encode(nonce)))?;
-        self.open().insert(name.clone(), question);
-        Some(name)
+    /// A question goes out under this name.
+    pub(crate) fn ask(&self, name: QuestionName, question: Question) {
+        self.open().insert(name, question);
     }
 
     pub(crate) fn get(&self, name: &QuestionName, key: &SessionKey) -> Option<Question> {
@@ -91,11 +84,6 @@ impl Questions {
     }
 }
 
-/// The replica that waits for the answer to a question of this name.
-pub(crate) fn asker(name: &QuestionName) -> Option<ReplicaId> {
-    name.as_str().split_once('.').and_then(|(replica, _)| ReplicaId::parse(replica))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,15 +93,13 @@ mod tests {
     fn a_question_is_for_its_own_session_and_answered_once() {
         let questions = Questions::default();
         let [mine, foreign] = [(); 2].map(|()| SessionId::generate().unwrap().key());
-        let replica = ReplicaId::parse("AAAAAAAA").unwrap();
         let inner_id = RequestId::from_json(b"0").unwrap();
         let stream = StreamName::LISTEN;
         let question = Question { key: mine, stream, inner_id, progress_token: None, binding: Weak::new() };
-        let name = questions.ask(&replica, question).unwrap();
-        assert_eq!(asker(&name), Some(replica));
+        let name = QuestionName::parse("AAAAAAAA.x").unwrap();
+        questions.ask(name.clone(), question);
         assert!(questions.take(&name, &foreign).is_none());
         assert!(questions.take(&name, &mine).is_some());
         assert!(questions.take(&name, &mine).is_none());
-        assert_eq!(asker(&QuestionName::parse("17").unwrap()), None);
     }
 }

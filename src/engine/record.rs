@@ -144,7 +144,7 @@ impl Recording {
     }
 
     fn respond(&mut self, message: Bytes) {
-        if !message::is_result(&message) {
+        if self.shaping.is_some() && !message::is_result(&message) {
             self.shaping = None;
         }
         self.held.push(message, None);

@@ -18,7 +18,8 @@ use crate::engine::resident::Resident;
 use crate::engine::verdict::Admission;
 use crate::id::SessionKey;
 use crate::inner::{Failure, Inner, InnerHead, InnerService, InnerSession};
-use crate::protocol::{headers, message};
+use crate::protocol::headers;
+use crate::protocol::message::{self, Kind};
 use crate::rejection::Rejection;
 use crate::store::Blueprint;
 use crate::stream::{early, initialize};
@@ -34,8 +35,9 @@ fn introduction() -> Bytes {
 /// end; one that it does not answer is.
 async fn shape<E>(binding: &Binding, blueprint: &Blueprint) -> Result<(), Failure<E>> {
     for (name, call) in &blueprint.shapings {
+        let Some(Kind::Request { id, .. }) = message::kind(call) else { continue };
         let answer = binding.replay(call.clone()).await.ok_or(Rejection::InnerLostSession)?;
-        let body = early::whole(accepted(answer)?).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
+        let body = early::whole(accepted(answer)?, &id).await?;
         if !message::is_result(&body) {
             tracing::warn!(%name, "the inner service refused a call that shaped the session");
         }
@@ -133,7 +135,7 @@ impl Engine {
         handshake.extensions_mut().insert(Replayed);
         let mut response = inner.call(handshake).await.map_err(Failure::Inner)?;
         let binding = bound_by(&mut response, inner, head).of_session(self.session_handle(admission));
-        let answer = initialize::read(accepted(response)?).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
+        let answer = initialize::read(accepted(response)?, &blueprint.handshake).await?;
         let Some(version) = answer.version else { return Err(Rejection::InnerLostSession.into()) };
         let binding = binding.speaking(version);
         if binding.inner_id().is_some() {

@@ -44,7 +44,7 @@ impl<S: InnerService> Exchange<S> {
         let head = InnerHead::of(&parts);
         let mut response = self.inner.call(inner::whole(*parts, body.clone())).await.map_err(Failure::Inner)?;
         let binding = bound_by(&mut response, &self.inner, head);
-        let answer = initialize::read(response).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
+        let answer = initialize::read(response, &body).await?;
         match answer.version {
             Some(version) if !version.is_modern() => {
                 let origin = SessionOrigin {

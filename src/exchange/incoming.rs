@@ -1,5 +1,5 @@
-//! What a client says to whoever asked, or to whoever runs its call: answers, progress, cancellations. Its request reached
-//! this replica; the one it means may be another.
+//! What a client says to whoever asked, or to whoever runs its call: progress, cancellations. Its request reached this replica;
+//! the one it means may be another. An inner service that all replicas share is told from here.
 
 use std::sync::Arc;
 
@@ -11,58 +11,15 @@ use super::session::accepted;
 use super::{Exchange, Outcome};
 use crate::engine::Engine;
 use crate::engine::inbox::Letter;
-use crate::engine::questions::asker;
+use crate::engine::question_name::asker;
 use crate::engine::verdict::Admission;
 use crate::inner::{self, InnerService};
-use crate::protocol::message::{Method, RequestId};
+use crate::protocol::message::Method;
 use crate::protocol::rewrite;
 use crate::rejection::Rejection;
 use crate::store::{Posted, QuestionName};
 
 impl<S: InnerService> Exchange<S> {
-    /// Answers a question. It is taken once, from the session that was asked, and while somebody waits for it.
-    pub(super) async fn reply(
-        self,
-        admission: Admission,
-        parts: Box<Parts>,
-        body: Bytes,
-        id: Option<&RequestId>,
-    ) -> Outcome<S> {
-        let name = id.and_then(RequestId::text).and_then(|text| QuestionName::parse(&text));
-        let name = name.ok_or(Rejection::AnswerNotAsked)?;
-        let asker = asker(&name).ok_or(Rejection::AnswerNotAsked)?;
-        if asker == self.engine.replica_id {
-            return self.reply_here(admission, parts, &body, &name).await;
-        }
-        let key = admission.record.key;
-        if self.engine.is_gone(&asker).await {
-            self.engine
-                .store
-                .settle(&key, &name)
-                .await
-                .map_err(|error| self.engine.store_failed("settle", &key, &error))?;
-            return Err(Rejection::AnswerNotAsked.into());
-        }
-        let letter = Letter::to_asker(&self.engine.replica_id, &name, &body).ok_or(Rejection::AnswerNotAsked)?;
-        self.post(&admission, &parts, &letter, Some(&name)).await?;
-        Ok(accepted())
-    }
-
-    async fn reply_here(self, admission: Admission, parts: Box<Parts>, body: &[u8], name: &QuestionName) -> Outcome<S> {
-        let key = &admission.record.key;
-        let settled = self.engine.store.settle(key, name).await;
-        if !settled.map_err(|error| self.engine.store_failed("settle", key, &error))? {
-            return Err(Rejection::AnswerNotAsked.into());
-        }
-        let (binding, answer) = self.engine.for_asker(&admission.lease, name, body).ok_or(Rejection::AnswerNotAsked)?;
-        let is_bound = admission.lease.binding().is_some_and(|bound| Arc::ptr_eq(&bound, &binding));
-        if !is_bound {
-            // Whoever asked is another incarnation of the inner service's session.
-            return Err(Rejection::AnswerNotAsked.into());
-        }
-        self.serve(admission, of_other_content(parts), answer, Purpose::Word(Method::Other)).await
-    }
-
     /// Reports progress on a question.
     pub(super) async fn report(self, admission: Admission, parts: Box<Parts>, body: Bytes) -> Outcome<S> {
         let name = rewrite::text(&body, rewrite::TOKEN).and_then(|token| QuestionName::parse(&token));
@@ -92,13 +49,14 @@ impl<S: InnerService> Exchange<S> {
         body: Bytes,
         method: Method,
     ) -> Outcome<S> {
-        if let Some(letter) = Letter::to_all(&self.engine.replica_id, &body) {
+        let letter = Letter::to_all(&self.engine.replica_id, &body).filter(|_| !self.engine.shares_inner());
+        if let Some(letter) = letter {
             self.post(&admission, &parts, &letter, None).await?;
         }
         self.serve(admission, parts, body, Purpose::Word(method)).await
     }
 
-    async fn post(
+    pub(super) async fn post(
         &self,
         admission: &Admission,
         parts: &Parts,
@@ -117,7 +75,7 @@ impl<S: InnerService> Exchange<S> {
 }
 
 /// The client's head for a message that is not the client's, word for word.
-fn of_other_content(mut parts: Box<Parts>) -> Box<Parts> {
+pub(super) fn of_other_content(mut parts: Box<Parts>) -> Box<Parts> {
     inner::forget_content(&mut parts.headers);
     parts
 }

@@ -7,7 +7,9 @@
 //! | `reconnect` | `initialize` with a reconnect token |
 //! | `tool` | the MCP tool `reconnect_session` |
 //! | `session` | a POST of a session |
-//! | `incoming` | an answer, progress, a cancellation: for whichever replica waits for it |
+//! | `batch` | several messages in one POST, and `joint`: their answers in one |
+//! | `reply` | an answer to a question |
+//! | `incoming` | progress, a cancellation: for whichever replica waits for it |
 //! | `listen` | GET: listen, or resume |
 //! | `close` | DELETE |
 //!
@@ -16,10 +18,12 @@
 //! carries what is not recorded, `detach` lets work outlive its client, `unclaimed` ends a session whose client left before it
 //! knew of it, and `overhear` tells who makes modern requests.
 
+mod batch;
 mod close;
 mod detach;
 mod handshake;
 mod incoming;
+mod joint;
 mod listen;
 mod lost;
 mod outcome;
@@ -29,6 +33,7 @@ mod purpose;
 #[cfg(feature = "reconnect")]
 mod reconnect;
 mod relay;
+mod reply;
 mod session;
 #[cfg(feature = "reconnect")]
 mod tool;
@@ -72,6 +77,13 @@ where
 {
     let detach = Detach::new(exchange, &engine.drain.calls);
     detach.map(|outcome| outcome.unwrap_or_else(|Panicked| Err(Rejection::InnerPanicked.into())))
+}
+
+impl<S: InnerService> Exchange<S> {
+    /// An exchange for another message of the same request.
+    fn again(&self) -> Self {
+        Self { engine: Arc::clone(&self.engine), inner: self.inner.again() }
+    }
 }
 
 impl<S> Exchange<S> {

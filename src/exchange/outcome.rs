@@ -21,11 +21,13 @@ use crate::engine::reader::Reader;
 use crate::engine::record::Recording;
 use crate::engine::shape;
 use crate::engine::verdict::Admission;
-use crate::protocol::headers;
 use crate::protocol::message::{self, RequestId};
+use crate::protocol::version::ProtocolVersion;
+use crate::protocol::{headers, response};
 use crate::rejection::{self, Rejection};
 use crate::store::{Shaped, Shaping};
 use crate::stream::early::{self, Beginning};
+use crate::stream::first;
 
 /// What a recording may have handed over before its client's reader takes it.
 const BUFFER: usize = 8;
@@ -52,13 +54,16 @@ struct Call {
 impl Answering {
     /// Brings the inner service's answer to the client. `request` is what was asked, if that may shape the session.
     pub(super) async fn pass_on(self, response: Response<ResponseBody>, request: &Bytes) -> Passed {
+        let response = translate::status(response, &self.purpose, &self.admission).await?;
         if matches!(self.purpose, Purpose::Word(_)) && response.status().is_success() {
             // A notification has no answer but that it was taken: a body that goes with it is dropped after its head.
-            return Ok(accepted());
+            return Ok(taken(response));
         }
-        let response = translate::status(response, &self.purpose, &self.admission).await?;
-        let Some(call) = self.call(request) else { return Ok(self.relay(response)) };
         let is_event_stream = headers::has_media_type(response.headers(), &headers::EVENT_STREAM);
+        if is_event_stream && headers::is_encoded(response.headers()) {
+            return Err(Rejection::InnerAnswerCompressed);
+        }
+        let Some(call) = self.call(request) else { return Ok(self.relay(response)) };
         match (is_event_stream, self.engine.config.resumable) {
             (true, Resumable::All) if self.takes.stream() => Ok(self.record(response, call)),
             (true, _) => Box::pin(self.look(response, call)).await,
@@ -68,8 +73,16 @@ impl Answering {
             (false, _) if call.shaping.is_some() && is_plain_answer(&response) => {
                 Box::pin(self.keep_plain(response, &call)).await
             }
+            (false, _) if self.may_be_batch(&response) => {
+                Ok(self.relay(Box::pin(first::out_of_batch(response, &call.id)).await?))
+            }
             (false, _) => Ok(self.relay(response)),
         }
+    }
+
+    /// Only revision 2025-03-26 has batches; elsewhere a plain answer goes out without a look at it.
+    fn may_be_batch(&self, response: &Response<ResponseBody>) -> bool {
+        self.admission.record.origin.protocol_version == ProtocolVersion::V2025_03_26 && is_plain_answer(response)
     }
 
     fn call(&self, request: &Bytes) -> Option<Call> {
@@ -84,7 +97,7 @@ impl Answering {
     /// An answer that is there at once needs no stream; one that takes its time is recorded.
     async fn look(self, response: Response<ResponseBody>, call: Call) -> Passed {
         let (mut head, body) = response.into_parts();
-        let beginning = if self.takes.json() { early::look(body).await } else { Beginning::Stream(body) };
+        let beginning = if self.takes.json() { early::look(body, &call.id).await } else { Beginning::Stream(body) };
         match (beginning, self.engine.config.resumable) {
             (Beginning::Response(json), _) => {
                 headers::make_json(&mut head.headers);
@@ -115,7 +128,7 @@ impl Answering {
 
     /// Makes a plain answer one that can be resumed.
     async fn record_plain(self, response: Response<ResponseBody>, call: Call) -> Passed {
-        let body = read_whole(response.into_body(), LIMIT).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
+        let body = early::whole(response, &call.id).await?;
         let engine = Arc::clone(&self.engine);
         let (recording, reader) = self.recording(call, InnerStream::once(ResponseBody::whole("")));
         engine.drain.calls.spawn(recording.of_response(body).run());
@@ -125,7 +138,7 @@ impl Answering {
     fn recording(self, call: Call, inner: InnerStream) -> (Recording, Reader) {
         let Self { engine, admission, binding, .. } = self;
         let (client, handed) = mpsc::channel(BUFFER);
-        let speaker = Speaker::of_call(&engine, &admission, binding);
+        let speaker = Speaker::of_call(&engine, &admission, binding, Some(call.id.clone()));
         let reader = Reader::of_call(Arc::clone(&engine), admission.again(&engine), speaker.stream.clone(), handed);
         let recording = Recording::new(engine, admission.lease, speaker, call.id, call.shaping, inner, client);
         (recording, reader)
@@ -134,10 +147,17 @@ impl Answering {
     /// A shaping call that was answered at once: kept before its client hears of it.
     async fn keep_plain(self, response: Response<ResponseBody>, call: &Call) -> Passed {
         let (mut head, body) = response.into_parts();
+        if headers::is_encoded(&head.headers) {
+            return Err(Rejection::InnerAnswerCompressed);
+        }
         let mut body = read_whole(body, LIMIT).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
-        if let Some(shaping) = call.shaping.as_ref().filter(|_| message::is_result(&body)) {
+        // What is no response to the call shapes nothing, and goes on as it is.
+        let response = response::in_body(&call.id, body.clone());
+        let is_response = response.is_some();
+        body = response.unwrap_or(body);
+        if let Some(shaping) = call.shaping.as_ref().filter(|_| is_response && message::is_result(&body)) {
             let engine = &self.engine;
-            let speaker = Speaker::of_call(engine, &self.admission, self.binding);
+            let speaker = Speaker::of_call(engine, &self.admission, self.binding, None);
             let kept = engine.keep_shaping(&speaker, shaping).await;
             match kept.map_err(|error| engine.store_failed("shape", &speaker.key, &error))? {
                 Shaped::Shaped => {}
@@ -167,6 +187,14 @@ impl Answering {
         engine.drain.calls.spawn(pump);
         Response::from_parts(head, body)
     }
+}
+
+/// 202: the inner service has taken a notification or an answer. What it says to that is for nobody: it is not waited for.
+fn taken(response: Response<ResponseBody>) -> Response<ResponseBody> {
+    let (mut head, _) = response.into_parts();
+    head.status = StatusCode::ACCEPTED;
+    headers::take_content(&mut head.headers);
+    Response::from_parts(head, ResponseBody::whole(""))
 }
 
 fn is_plain_answer(response: &Response<ResponseBody>) -> bool {

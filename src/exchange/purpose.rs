@@ -12,7 +12,7 @@ pub(crate) enum Purpose {
     Listen,
     /// A request: its answer is read to the end, whether its client is there or not.
     Call(RequestId, Method),
-    /// Notifications, answers, batches: whatever a POST gets that has no single response.
+    /// A notification or an answer: nothing is said to it.
     Word(Method),
 }
 

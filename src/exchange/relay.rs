@@ -52,7 +52,11 @@ impl Relay {
             Purpose::Listen => engine.drain.listens_end.clone(),
             Purpose::Call(..) | Purpose::Word(_) => engine.drain.calls_end.clone(),
         };
-        let speaker = Speaker::of_call(&engine, &admission, binding);
+        let call = match &purpose {
+            Purpose::Call(id, _) => Some(id.clone()),
+            Purpose::Listen | Purpose::Word(_) => None,
+        };
+        let speaker = Speaker::of_call(&engine, &admission, binding, call);
         Self { engine, admission, speaker, purpose, leave }
     }
 
@@ -126,7 +130,7 @@ impl Relay {
             };
             match event {
                 InnerEvent::Message(said) => {
-                    if self.forward_one(said, client).await && is_call {
+                    if self.forward_one(said, client).await {
                         return;
                     }
                 }
@@ -136,7 +140,7 @@ impl Relay {
         }
     }
 
-    /// `true` if it was a response.
+    /// `true` if it was the response.
     async fn forward_one(&self, said: Vec<u8>, client: &mut Client) -> bool {
         match self.engine.translate(&self.speaker, said) {
             Said::Notification(message) => client.say(sse::message(&message)).await,

@@ -31,7 +31,10 @@ impl<S: InnerService> Exchange<S> {
                 }
                 // The token is the holder's: a call that makes the session somebody else's must not be answered with it.
                 let due = self.token(&admission).await.map(|token| (token, admission.lease.ended.clone()));
-                let outcome = self.receive(admission, parts, body, &message.content).await;
+                let outcome = match &message.content {
+                    Content::Single(kind) => self.receive(admission, parts, body, kind).await,
+                    Content::Batch(kinds) => Box::pin(self.receive_batch(admission, parts, body, kinds)).await,
+                };
                 with_token(outcome, due.filter(|(_, ended)| !ended.is_cancelled()).map(|(token, _)| token))
             }
             Err(rejection) => Err(rejection.into()),
@@ -52,24 +55,24 @@ impl<S: InnerService> Exchange<S> {
         self.engine.enter(vouched).await
     }
 
-    async fn receive(self, admission: Admission, parts: Box<Parts>, body: Bytes, content: &Content) -> Outcome<S> {
-        match content {
+    /// Answers one message of a session.
+    pub(super) async fn receive(self, admission: Admission, parts: Box<Parts>, body: Bytes, kind: &Kind) -> Outcome<S> {
+        match kind {
             #[cfg(feature = "reconnect")]
-            Content::Single(Kind::Request { id, method }) if let Some(call) = self.own_tool_call(*method, &body) => {
+            Kind::Request { id, method } if let Some(call) = self.own_tool_call(*method, &body) => {
                 Box::pin(self.reconnect_by_tool(&parts, id, call)).await
             }
-            Content::Single(Kind::Request { id, method }) => {
+            Kind::Request { id, method } => {
                 self.serve(admission, parts, body, Purpose::Call(id.clone(), *method)).await
             }
-            Content::Single(Kind::Notification(method)) => match method {
+            Kind::Notification(method) => match method {
                 Method::Cancelled | Method::RootsChanged => {
                     Box::pin(self.spread(admission, parts, body, *method)).await
                 }
                 Method::Progress => Box::pin(self.report(admission, parts, body)).await,
                 method => self.serve(admission, parts, body, Purpose::Word(*method)).await,
             },
-            Content::Single(Kind::Response(id)) => Box::pin(self.reply(admission, parts, body, id.as_ref())).await,
-            Content::Batch => self.serve(admission, parts, body, Purpose::Word(Method::Other)).await,
+            Kind::Response(id) => Box::pin(self.reply(admission, parts, body, id.as_ref())).await,
         }
     }
 
@@ -97,7 +100,7 @@ impl<S: InnerService> Exchange<S> {
                     Box::pin(self.engine.introduce(&admission.lease, &binding)).await;
                 }
             }
-        } else if matches!(purpose, Purpose::Word(Method::Initialized)) && binding.inner_id().is_some() {
+        } else if matches!(purpose, Purpose::Word(Method::Initialized)) && binding.was_replayed() {
             // The inner service here was told when the handshake was replayed.
             return Ok(accepted());
         }
@@ -159,7 +162,7 @@ impl<S: InnerService> Exchange<S> {
     }
 
     /// Makes the client's headers the inner service's: our id off, the session's version on, the session in the extensions.
-    fn prepare(&self, parts: &mut Parts, admission: &Admission) {
+    pub(super) fn prepare(&self, parts: &mut Parts, admission: &Admission) {
         let headers = &mut parts.headers;
         headers::take_ours(headers);
         // Event streams are read on their way, so they must not come compressed.
@@ -179,7 +182,7 @@ pub(super) fn accepted() -> Response<ResponseBody> {
 }
 
 /// The client's request as one of the inner service's session.
-fn request(mut parts: Box<Parts>, inner: &InnerSession, body: Bytes) -> Request<RequestBody> {
+pub(super) fn request(mut parts: Box<Parts>, inner: &InnerSession, body: Bytes) -> Request<RequestBody> {
     inner.add_to(&mut parts.headers);
     inner::whole(*parts, body)
 }

@@ -9,10 +9,11 @@ use super::{Exchange, Outcome, detached};
 use crate::audit::ReconnectDoor;
 use crate::body::{ResponseBody, read_whole};
 use crate::engine::attempt::Attempt;
+use crate::engine::inner_stream;
 use crate::engine::reconnect::Named;
 use crate::inner::{Failure, InnerService};
-use crate::protocol::headers;
 use crate::protocol::message::{Method, RequestId};
+use crate::protocol::{bom, headers};
 use crate::reconnect::asked::Presented;
 use crate::reconnect::tool::{self, ToolCall};
 use crate::rejection::Rejection;
@@ -48,14 +49,15 @@ impl<S: InnerService> Exchange<S> {
         &self,
         answer: Response<ResponseBody>,
     ) -> Result<Response<ResponseBody>, Rejection> {
-        if headers::has_media_type(answer.headers(), &headers::EVENT_STREAM) {
+        if inner_stream::is_event_stream(&answer) {
             return Ok(answer.map(|body| edit::events(body, tool::list)));
         }
-        if answer.status() != StatusCode::OK {
+        if answer.status() != StatusCode::OK || headers::is_encoded(answer.headers()) {
             return Ok(answer);
         }
         let (mut head, body) = answer.into_parts();
         let body = read_whole(body, LIMIT).await.map_err(|_| Rejection::InnerAnswerUnreadable)?;
+        let body = bom::strip(body);
         let body = tool::list(&body).unwrap_or(body);
         head.headers.remove(header::CONTENT_LENGTH);
         Ok(Response::from_parts(head, ResponseBody::whole(body)))

@@ -5,7 +5,9 @@ use http::{Response, StatusCode, header};
 use super::purpose::Purpose;
 use crate::body::{ResponseBody, read_whole};
 use crate::engine::verdict::Admission;
-use crate::protocol::{headers, message};
+use crate::protocol::headers;
+use crate::protocol::message::{self, Kind};
+use crate::protocol::response::in_body;
 use crate::rejection::Rejection;
 use crate::stream::quiet;
 
@@ -24,18 +26,23 @@ pub(super) async fn status(
             Ok(quiet::response())
         }
         (StatusCode::NOT_FOUND, _) if admission.lease.ended.is_cancelled() => Err(Rejection::SessionNotFound),
-        (StatusCode::NOT_FOUND, _) => Box::pin(not_found_is_not_session_gone(response)).await,
+        (StatusCode::NOT_FOUND, _) => Box::pin(not_found_is_not_session_gone(response, purpose)).await,
         (_, _) => Ok(response),
     }
 }
 
 /// To a client a 404 means "session gone", and the session lives: an error in the body goes out as 200, nothing as 502.
-async fn not_found_is_not_session_gone(response: Response<ResponseBody>) -> Result<Response<ResponseBody>, Rejection> {
+async fn not_found_is_not_session_gone(
+    response: Response<ResponseBody>,
+    purpose: &Purpose,
+) -> Result<Response<ResponseBody>, Rejection> {
     let (mut parts, body) = response.into_parts();
     let body = read_whole(body, NOT_FOUND_BODY_LIMIT).await.map_err(|_| Rejection::InnerLostSession)?;
-    if !message::is_response(&body) {
-        return Err(Rejection::InnerLostSession);
-    }
+    let told = match purpose {
+        Purpose::Call(id, _) => in_body(id, body),
+        Purpose::Listen | Purpose::Word(_) => matches!(message::kind(&body), Some(Kind::Response(_))).then_some(body),
+    };
+    let body = told.ok_or(Rejection::InnerLostSession)?;
     parts.status = StatusCode::OK;
     parts.headers.insert(header::CONTENT_TYPE, headers::JSON);
     Ok(Response::from_parts(parts, ResponseBody::whole(body)))

@@ -78,6 +78,11 @@ impl<S: InnerService> Inner<S> {
         }
     }
 
+    /// The same service on behalf of another request.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(None, Arc::clone(&self.template))
+    }
+
     /// Gives up readiness. Called before waiting for another request that may need it: a service that admits one request at
     /// a time must not be held by one that waits.
     pub(crate) fn release(&mut self) {

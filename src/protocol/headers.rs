@@ -51,6 +51,13 @@ pub(crate) fn has_media_type(headers: &HeaderMap, wanted: &HeaderValue) -> bool 
         .is_some_and(|value| essence(value).as_bytes() == wanted.as_bytes())
 }
 
+/// Whether a body is compressed, or otherwise encoded, and so cannot be read here. The layer never asks for it.
+pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
+    let is_plain = |coding: &[u8]| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity");
+    let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
+    values.any(|value| !value.as_bytes().split(|byte| *byte == b',').all(|coding| is_plain(coding.trim_ascii())))
+}
+
 /// Whether the client takes JSON as an answer. MCP demands it of every client, and that it says so.
 pub(crate) fn accepts_json(accept: &[HeaderValue]) -> bool {
     accepts(accept, &[b"application/json", b"application/*", b"*/*"])
@@ -69,6 +76,19 @@ fn accepts(accept: &[HeaderValue], ranges: &[&[u8]]) -> bool {
     accept.iter().any(takes)
 }
 
+/// Takes off what a head says of its body.
+pub(crate) fn take_content(headers: &mut HeaderMap) {
+    for name in [
+        header::CONTENT_LENGTH,
+        header::CONTENT_TYPE,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LANGUAGE,
+        header::TRANSFER_ENCODING,
+    ] {
+        headers.remove(name);
+    }
+}
+
 /// Makes the head of an event stream that of a JSON answer, of whatever length.
 pub(crate) fn make_json(headers: &mut HeaderMap) {
     headers.remove(header::CONTENT_LENGTH);
@@ -78,4 +98,23 @@ pub(crate) fn make_json(headers: &mut HeaderMap) {
 /// A protocol version as a header value.
 pub(crate) fn version(version: ProtocolVersion) -> HeaderValue {
     HeaderValue::from_str(version.as_str()).expect("a date is visible ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoded_body_is_told_from_a_plain_one() {
+        let encoded = |values: &[&'static str]| {
+            let fields = values.iter().map(|value| (header::CONTENT_ENCODING, HeaderValue::from_static(value)));
+            is_encoded(&fields.collect())
+        };
+        for plain in [&[][..], &["identity"], &["Identity"], &[""], &["identity, identity", "identity"]] {
+            assert!(!encoded(plain), "{plain:?}");
+        }
+        for compressed in [&["gzip"][..], &["br"], &["identity, gzip"], &["identity", "deflate"], &["x"]] {
+            assert!(encoded(compressed), "{compressed:?}");
+        }
+    }
 }

@@ -2,56 +2,20 @@
 //!
 //! The look never copies or changes the body: the inner service receives the bytes that were judged. Field names are
 //! matched in their exact case and a repeated field is an error, so that no two readers can disagree about a message.
+//!
+//! Some writers put every member a message might have, `null` where it has none: a `result` or `error` of `null` beside a
+//! `method` is no answer.
 
-use std::sync::Arc;
-
+use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny};
-use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::protocol::map_or::MapOr;
 pub(crate) use crate::protocol::method::Method;
-
-/// A JSON-RPC request id exactly as its sender wrote it, to be echoed byte for byte.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestId(Arc<str>);
-
-impl RequestId {
-    /// Longest id echoed; nobody needs more, and an error answer must stay small.
-    const MAX_LEN: usize = 256;
-
-    /// As it stands in JSON.
-    pub(crate) fn as_json(&self) -> &str {
-        &self.0
-    }
-
-    /// An id kept as JSON text before.
-    pub(crate) fn from_json(text: &[u8]) -> Option<Self> {
-        serde_json::from_slice::<&RawValue>(text).ok().and_then(Self::read)
-    }
-
-    /// The text of a string id; numbers have none.
-    pub(crate) fn text(&self) -> Option<String> {
-        serde_json::from_str(&self.0).ok()
-    }
-
-    /// Strings and numbers are ids (MCP forbids `null`).
-    fn read(raw: &RawValue) -> Option<Self> {
-        let text = raw.get();
-        let scalar = text.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit());
-        (scalar && text.len() <= Self::MAX_LEN).then(|| Self(text.into()))
-    }
-}
-
-impl Serialize for RequestId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
-        raw.serialize(serializer)
-    }
-}
+pub(crate) use crate::protocol::request_id::RequestId;
 
 /// What a single JSON-RPC object is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Kind {
     /// `method` and `id`.
     Request { id: RequestId, method: Method },
@@ -133,6 +97,28 @@ fn read_single(body: &[u8]) -> Result<Envelope, Malformed> {
     Ok(Envelope { kind: fields.kind()?, claims_modern: fields.params.map.meta.map.version.0 })
 }
 
+/// What a single message of an inner service's is; `None` if it is none.
+///
+/// Where a client's message would be refused, an inner service's is read as well as may be: a `null` for an id that a
+/// notification has not, and an error that does not say whose it is.
+pub(crate) fn kind(message: &[u8]) -> Option<Kind> {
+    let fields: Fields<'_> = serde_json::from_slice(message).ok()?;
+    let id = fields.id.filter(|id| id.get() != "null");
+    match (fields.method, id) {
+        (None, None) => (fields.error == Member::Value).then_some(Kind::Response(None)),
+        (Some(method), None) if !fields.answers() => Some(Kind::Notification(method)),
+        (Some(method), Some(id)) if !fields.answers() => Some(Kind::Request { id: RequestId::read(id)?, method }),
+        (Some(_), _) => None,
+        (None, Some(id)) => fields.says_outcome().then(|| Kind::Response(RequestId::read(id))),
+    }
+}
+
+/// The messages in an array of them; `None` if it is no array.
+pub(crate) fn elements(json: &[u8]) -> Option<Vec<&RawValue>> {
+    let is_array = json.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    is_array.then(|| serde_json::from_slice(json).ok())?
+}
+
 #[derive(Deserialize)]
 struct Fields<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
@@ -141,26 +127,56 @@ struct Fields<'a> {
     #[serde(default)]
     params: MapOr<Params>,
     #[serde(default)]
-    result: Present,
+    result: Member,
     #[serde(default)]
-    error: Present,
+    error: Member,
 }
 
 impl Fields<'_> {
     fn kind(&self) -> Result<Kind, Malformed> {
-        let answers = self.result.0 || self.error.0;
-        match (&self.method, self.id, answers) {
-            (Some(method), None, false) => Ok(Kind::Notification(*method)),
-            (Some(method), Some(id), false) => {
+        match (&self.method, self.id) {
+            (Some(_), _) if self.answers() => {
+                Err(Malformed::NotAMessage("a message has `method` or `result`/`error`, not both"))
+            }
+            (Some(method), None) => Ok(Kind::Notification(*method)),
+            (Some(method), Some(id)) => {
                 let id = RequestId::read(id)
-                    .ok_or(Malformed::NotAMessage("`id` must be a string or a number of at most 256 characters"))?;
+                    .filter(RequestId::is_short)
+                    .ok_or(Malformed::NotAMessage("`id` must be a string or a number of at most 4096 characters"))?;
                 Ok(Kind::Request { id, method: *method })
             }
-            (None, Some(id), true) => Ok(Kind::Response(RequestId::read(id))),
-            (None, None, true) => Err(Malformed::NotAMessage("a response needs the `id` it answers")),
-            (Some(_), _, true) => Err(Malformed::NotAMessage("a message has `method` or `result`/`error`, not both")),
-            (None, _, false) => Err(Malformed::NotAMessage("a message needs `method`, `result` or `error`")),
+            (None, _) if !self.says_outcome() => {
+                Err(Malformed::NotAMessage("a message needs `method`, `result` or `error`"))
+            }
+            (None, Some(id)) => Ok(Kind::Response(RequestId::read(id))),
+            (None, None) => Err(Malformed::NotAMessage("a response needs the `id` it answers")),
         }
+    }
+
+    /// Whether there is an answer in it, whatever else.
+    fn answers(&self) -> bool {
+        self.result == Member::Value || self.error == Member::Value
+    }
+
+    /// Whether a message without a method says what came of a request; that may be `null`.
+    fn says_outcome(&self) -> bool {
+        self.result != Member::Absent || self.error != Member::Absent
+    }
+}
+
+/// How a member stands in a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Member {
+    #[default]
+    Absent,
+    Null,
+    Value,
+}
+
+impl<'de> Deserialize<'de> for Member {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Option::<IgnoredAny>::deserialize(deserializer)?;
+        Ok(value.map_or(Self::Null, |_| Self::Value))
     }
 }
 
@@ -191,24 +207,17 @@ impl<'de> Deserialize<'de> for Present {
     }
 }
 
-/// Whether a message of the inner service is a response: the last one its request gets.
-pub(crate) fn is_response(message: &[u8]) -> bool {
-    matches!(kind(message), Some(Kind::Response(_)))
-}
-
-/// Whether a message is a response that tells of success.
+/// Whether a response tells of success.
 pub(crate) fn is_result(message: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Outcome {
         #[serde(default)]
-        result: Present,
+        result: Member,
+        #[serde(default)]
+        error: Member,
     }
-    serde_json::from_slice::<Outcome>(message).is_ok_and(|outcome| outcome.result.0)
-}
-
-/// What a single message is; `None` if it is none.
-pub(crate) fn kind(message: &[u8]) -> Option<Kind> {
-    read_single(message).ok().map(|envelope| envelope.kind)
+    serde_json::from_slice::<Outcome>(message)
+        .is_ok_and(|outcome| outcome.result != Member::Absent && outcome.error != Member::Value)
 }
 
 #[cfg(test)]
@@ -225,11 +234,40 @@ mod tests {
     #[test]
     fn the_three_kinds_are_told_apart() {
         let request = single(r#" {"jsonrpc":"2.0","id":7,"method":"tools/call"}"#).unwrap();
-        assert!(matches!(&request.kind, Kind::Request { id, method: Method::ToolsCall } if &*id.0 == "7"));
+        assert!(matches!(&request.kind, Kind::Request { id, method: Method::ToolsCall } if id.as_json() == "7"));
         let notification = single(r#"{"method":"notifications/initialized"}"#).unwrap();
         assert!(matches!(notification.kind, Kind::Notification(Method::Initialized)));
         for response in [r#"{"id":0,"result":null}"#, r#"{"id":"x","error":{"code":1,"message":""}}"#] {
             assert!(matches!(single(response).unwrap().kind, Kind::Response(Some(_))), "{response}");
+        }
+    }
+
+    #[test]
+    fn a_null_beside_a_method_is_no_answer() {
+        for nulls in [r#""result":null"#, r#""error":null"#, r#""params":null,"result":null,"error":null"#] {
+            let question = format!(r#"{{"id":0,"method":"roots/list",{nulls}}}"#);
+            assert!(matches!(single(&question).unwrap().kind, Kind::Request { .. }), "{question}");
+            assert!(matches!(kind(question.as_bytes()), Some(Kind::Request { .. })), "{question}");
+            let notice = format!(r#"{{"method":"notifications/progress",{nulls}}}"#);
+            assert!(matches!(single(&notice).unwrap().kind, Kind::Notification(Method::Progress)), "{notice}");
+            let notice = notice.replace('{', r#"{"id":null,"#);
+            assert!(matches!(kind(notice.as_bytes()), Some(Kind::Notification(Method::Progress))), "{notice}");
+        }
+        let success = |response: &str| is_result(response.as_bytes());
+        assert!(success(r#"{"id":0,"result":null}"#) && success(r#"{"id":0,"result":{},"error":null}"#));
+        assert!(!success(r#"{"id":0,"result":null,"error":{"code":1}}"#) && !success(r#"{"id":0,"error":null}"#));
+    }
+
+    #[test]
+    fn what_an_inner_service_says_is_read_as_well_as_may_be() {
+        assert!(matches!(kind(br#"{"error":{"code":1,"message":"x"}}"#), Some(Kind::Response(None))));
+        let long = format!(r#"{{"id":"{}","method":"ping"}}"#, "x".repeat(100_000));
+        assert!(matches!(kind(long.as_bytes()), Some(Kind::Request { .. })));
+        assert!(matches!(single(&long), Err(Malformed::NotAMessage(_))), "a client's may not be as long");
+        for none in
+            [r#"{"result":{}}"#, r#"{"id":{},"method":"ping"}"#, r#"{"id":0,"method":"x","result":{}}"#, "[]", "{}"]
+        {
+            assert!(kind(none.as_bytes()).is_none(), "{none}");
         }
     }
 

@@ -2,11 +2,14 @@
 //!
 //! Plain data and pure functions; nothing here knows of sessions, stores or services.
 
+pub(crate) mod bom;
 pub(crate) mod headers;
 pub(crate) mod introduction;
 mod map_or;
 pub(crate) mod message;
 mod method;
+mod request_id;
+pub(crate) mod response;
 pub(crate) mod rewrite;
 pub(crate) mod sse;
 pub(crate) mod version;

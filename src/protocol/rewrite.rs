@@ -57,6 +57,15 @@ pub(crate) fn remove<'a>(message: &'a [u8], path: &[&str]) -> Option<(Bytes, Vec
     })
 }
 
+/// The message without those of these members that are `null`; `None` if none is.
+pub(crate) fn without_nulls(message: &[u8], names: &[&str]) -> Option<Bytes> {
+    memmem::find(message, b"null")?;
+    let mut object: Object<'_> = serde_json::from_slice(message).ok()?;
+    let before = object.0.len();
+    object.0.retain(|(name, value)| value.get() != "null" || !names.contains(&&**name));
+    (object.0.len() < before).then(|| serde_json::to_vec(&object).ok().map(Bytes::from))?
+}
+
 /// Changes the object that a path leads to; `change` is given it and the path's last name.
 fn edit<'a, T>(
     message: &'a [u8],
@@ -159,6 +168,17 @@ mod tests {
         let (left, removed) = remove(doubled, URI).unwrap();
         assert_eq!((&left[..], removed.len()), (&br#"{"params":{"b":0}}"#[..], 2));
         assert!(remove(QUESTION, TOKEN).is_none() && remove(b"[1]", ID).is_none());
+    }
+
+    #[test]
+    fn nulls_are_taken_off_where_they_say_nothing() {
+        let names = ["id", "result"];
+        let without = |message: &[u8]| without_nulls(message, &names);
+        assert_eq!(
+            without(br#"{"id": null,"params":{"id":null},"result":null,"x":null}"#).unwrap(),
+            &br#"{"params":{"id":null},"x":null}"#[..]
+        );
+        assert!(without(br#"{"id":0,"params":{"id":null}}"#).is_none() && without(b"null").is_none());
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Server-sent events: splitting a byte stream into messages, and writing our own.
 //!
-//! The splitter follows the WHATWG event stream format as far as a relay needs it: it finds where a message ends and what
-//! its `data` is, and leaves the bytes as they are.
+//! The splitter follows the WHATWG event stream format as far as a relay needs it: it reads past a byte order mark, finds where
+//! a message ends and what its `data` is, and leaves the bytes as they are.
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::protocol::bom::BOM;
 
 /// One message of an event stream.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub(crate) struct SseMessage {
 #[derive(Default)]
 pub(crate) struct Splitter {
     pending: BytesMut,
+    /// The stream has begun: a byte order mark would be a part of it.
+    has_begun: bool,
     /// How much of `pending` is known to hold no message end.
     scanned: usize,
 }
@@ -31,6 +35,13 @@ pub(crate) struct Splitter {
 impl Splitter {
     pub(crate) fn push(&mut self, chunk: &[u8]) {
         self.pending.extend_from_slice(chunk);
+        let may_be_cut = self.pending.len() < BOM.len() && BOM.starts_with(&self.pending);
+        if !self.has_begun && !may_be_cut {
+            self.has_begun = true;
+            if self.pending.starts_with(BOM) {
+                self.pending.advance(BOM.len());
+            }
+        }
     }
 
     /// The next whole message, if it has arrived.
@@ -162,6 +173,19 @@ mod tests {
         for line_break in ["\r\n", "\r"] {
             let stream = stream.replace('\n', line_break);
             assert_eq!(split_in_steps(&stream, stream.len()), expected, "{line_break:?}");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_read_past_at_the_beginning_and_nowhere_else() {
+        let stream = "\u{feff}data: {\"a\":1}\n\ndata: \u{feff}\n\n\u{feff}data: 2\n\n";
+        for step in 1..=stream.len() {
+            let mut splitter = Splitter::default();
+            stream.as_bytes().chunks(step).for_each(|chunk| splitter.push(chunk));
+            let first = splitter.next_message().unwrap();
+            assert_eq!((&first.raw[..], &first.data[..]), (&b"data: {\"a\":1}\n\n"[..], &b"{\"a\":1}"[..]));
+            assert_eq!(splitter.next_message().unwrap().data, "\u{feff}".as_bytes());
+            assert_eq!(splitter.next_message().unwrap().data, b"", "no field is called so");
         }
     }
 

@@ -54,7 +54,7 @@ pub trait Inbox: Send + Sync + 'static {
     async fn letters(&self, key: &SessionKey, after: u64, max: usize) -> Result<Letters, StoreError>;
 }
 
-/// The name of a question the server asks: up to 64 visible ASCII characters, no space.
+/// The name of a question the server asks: up to 4,000 visible ASCII characters, no space.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QuestionName(String);
 
@@ -62,7 +62,7 @@ impl QuestionName {
     /// Reads a name; `None` if it is empty, too long or has other characters.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let fits = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let fits = (1..=4000).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
         fits.then(|| Self(text.to_owned()))
     }
 

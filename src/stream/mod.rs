@@ -4,6 +4,7 @@ pub(crate) mod cursor;
 pub(crate) mod early;
 #[cfg(feature = "reconnect")]
 pub(crate) mod edit;
+pub(crate) mod first;
 pub(crate) mod initialize;
 pub(crate) mod quiet;
 mod seen;
