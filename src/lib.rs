@@ -25,6 +25,7 @@ mod rate;
 #[cfg(feature = "reconnect")]
 mod reconnect;
 mod rejection;
+mod seal;
 mod service;
 mod session;
 pub mod store;
