@@ -97,7 +97,7 @@ impl Engine {
                     resident.bell.notify_waiters();
                 }
             }
-            BusSignal::Message(BusMessage::Listening(key)) => {
+            BusSignal::Message(BusMessage::Listening(key, _)) => {
                 if let Some(resident) = self.residents.get(key) {
                     resident.bell.notify_waiters();
                     self.hear_resident(&resident);

@@ -49,7 +49,7 @@ impl Engine {
         for _ in 0..ATTEMPTS {
             let id = new_id()?;
             let (key, digest) = (id.key(), id.digest());
-            let session = NewSession { key, digest, origin: origin.clone(), handshake: handshake.clone() };
+            let session = NewSession { key, digest, origin: origin.clone(), handshake: handshake.clone(), inner: None };
             let guard = self.watch.guard(&key);
             let opening = self.store.open(&session, &self.config.lifetimes, self.config.limits.live_sessions).await;
             match opening.map_err(|error| self.store_failed("open", &key, &error))? {

@@ -145,11 +145,12 @@ impl Engine {
     ) -> Result<HandedOver, Rejection> {
         let (key, before) = (proven.record.key, Arc::clone(&proven.record.origin.replica));
         let id = self.id_for(proven, nonce.as_ref())?;
-        let change = Reconnection { key, generation: proven.generation, digest: id.digest(), origin, handshake, nonce };
+        let (generation, digest) = (proven.generation, id.digest());
+        let change = Reconnection { key, generation, digest, origin, handshake, inner: None, nonce };
         let guard = self.watch.guard(&key);
         let answer = self.store.reconnect(&change, &self.config.lifetimes).await;
         match answer.map_err(|error| self.store_failed("reconnect", &key, &error))? {
-            Reconnected::Done { generation, created_at, gap, inbox, again, now: _ } => {
+            Reconnected::Done { generation, created_at, gap, inbox, again, now: _, inner: _, replaced: _ } => {
                 self.supersede(&key, generation);
                 if !again {
                     metrics::session_reconnected("token");
