@@ -19,10 +19,10 @@ use serde::Deserialize;
 use tower::Layer;
 use tower_mcp_sessions::store::{
     AgeLimits, Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, EventHead, EventLog, EventSignal,
-    EventSlice, Heard, Inbox, Letters, Lifetimes, Limiter, ListenCursor, Listening, LogLimits, LogSlice, MemoryStore,
-    Opening, Place, Posted, Presence, QuestionName, Rate, Reconnected, Reconnection, Refusal, ReplicaId, Revival,
-    SessionStore, Shaped, Shaping, Store, StoreError, StreamLog, StreamName, Survey, Swept, Taken, Touch, Touched,
-    Vitals, WindowName,
+    EventSlice, Heard, Inbox, InnerReplaced, Letters, Lifetimes, Limiter, ListenCursor, Listening, LogLimits, LogSlice,
+    MemoryStore, Opening, Place, Posted, Presence, QuestionName, Rate, Reconnected, Reconnection, Refusal, ReplicaId,
+    Revival, SessionStore, Shaped, Shaping, Store, StoreError, StreamLog, StreamName, Survey, Swept, Taken, Touch,
+    Touched, Vitals, WindowName,
 };
 use tower_mcp_sessions::{
     ClientInfo, EndReason, NewSession, SessionKey, SessionLayer, SessionRecord, SessionStatus, SessionView,
@@ -73,6 +73,20 @@ impl<S: Store> SessionStore for Journal<S> {
             (self.line)("reconnected", &change.key);
         }
         Ok(reconnected)
+    }
+
+    async fn replace_inner(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        expected: Option<u64>,
+        sealed: Bytes,
+    ) -> Result<InnerReplaced, StoreError> {
+        self.inside.replace_inner(key, generation, expected, sealed).await
+    }
+
+    async fn take_inner(&self, key: &SessionKey) -> Result<Option<Bytes>, StoreError> {
+        self.inside.take_inner(key).await
     }
 
     async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError> {
@@ -155,9 +169,10 @@ impl<S: Store> StreamLog for Journal<S> {
         &self,
         key: &SessionKey,
         generation: u32,
+        replica: &ReplicaId,
         cursor: Option<ListenCursor>,
     ) -> Result<Listening, StoreError> {
-        self.inside.listen(key, generation, cursor).await
+        self.inside.listen(key, generation, replica, cursor).await
     }
 
     async fn hear(&self, key: &SessionKey, listener: u64, after: u64, max: usize) -> Result<Heard, StoreError> {

@@ -3,6 +3,7 @@
 mod contract;
 mod faults;
 mod fixture;
+mod inner_session;
 mod layout;
 mod limiting;
 mod opening;

@@ -26,6 +26,7 @@ mod rate;
 #[cfg(feature = "reconnect")]
 mod reconnect;
 mod rejection;
+mod seal;
 mod service;
 mod session;
 pub mod store;

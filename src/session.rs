@@ -190,7 +190,7 @@ pub struct SessionOrigin {
 }
 
 /// A session about to be opened.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NewSession {
     /// The public name; taken names are refused.
     pub key: SessionKey,
@@ -200,6 +200,23 @@ pub struct NewSession {
     pub origin: SessionOrigin,
     /// The client's `initialize` message as it came, to be replayed to other replicas' inner services.
     pub handshake: Bytes,
+    /// What the layer knows of the session that an inner service has for it which all replicas share. Opaque to the store, a
+    /// few KiB at most.
+    pub inner: Option<Bytes>,
+}
+
+/// Of an inner session the length alone: it may be a secret.
+impl fmt::Debug for NewSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, digest, origin, handshake, inner } = self;
+        f.debug_struct("NewSession")
+            .field("key", key)
+            .field("digest", digest)
+            .field("origin", origin)
+            .field("handshake", handshake)
+            .field("inner_bytes", &inner.as_ref().map(Bytes::len))
+            .finish()
+    }
 }
 
 #[cfg(test)]

@@ -24,7 +24,8 @@ pub async fn open(store: &impl SessionStore, client: &str) -> SessionKey {
         replica: Arc::from("bench"),
         inner_has_sessions: false,
     };
-    let session = NewSession { key: id.key(), digest: id.digest(), origin, handshake: Bytes::from_static(b"{}") };
+    let (key, digest, handshake) = (id.key(), id.digest(), Bytes::from_static(b"{}"));
+    let session = NewSession { key, digest, origin, handshake, inner: None };
     let opening = store.open(&session, &LIFETIMES, None).await.expect("the store takes it");
     assert!(matches!(opening, Opening::Opened { .. }));
     session.key

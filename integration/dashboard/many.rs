@@ -29,7 +29,8 @@ async fn fill(store: &SharedStore, count: usize, name: &str) -> SessionKey {
             replica: "a".into(),
             inner_has_sessions: true,
         };
-        let session = NewSession { key: id.key(), digest: id.digest(), origin, handshake: Bytes::from_static(b"{}") };
+        let (key, digest, handshake) = (id.key(), id.digest(), Bytes::from_static(b"{}"));
+        let session = NewSession { key, digest, origin, handshake, inner: None };
         let opened = store.open(&session, &lifetimes, None).await.expect("the store is there");
         assert!(matches!(opened, Opening::Opened { .. }));
         first.get_or_insert(session.key);

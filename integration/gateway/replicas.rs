@@ -25,9 +25,8 @@ impl Pair {
     async fn with(upstream: &Upstream, sharing: &str) -> Self {
         let redis = RedisServer::start();
         let (url, mcp) = (redis.url(), upstream.mcp());
-        let replica = async |name| {
-            gateway(&mcp, &["--redis", &url, "--replica", name, "--inner-sessions", sharing]).await
-        };
+        let replica =
+            async |name| gateway(&mcp, &["--redis", &url, "--replica", name, "--inner-sessions", sharing]).await;
         Self { a: replica("a").await, b: replica("b").await, _redis: redis }
     }
 }

@@ -15,10 +15,10 @@ use futures::stream::{self, BoxStream};
 use tokio::sync::watch;
 use tower_mcp_sessions::store::{
     AgeLimits, Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, EventHead, EventLog, EventSignal,
-    EventSlice, Heard, Inbox, Letters, Lifetimes, Limiter, ListenCursor, Listening, LogLimits, LogSlice, MemoryStore,
-    Opening, Place, Posted, Presence, QuestionName, Rate, Reconnected, Reconnection, RedisStore, RedisStoreBuilder,
-    Refusal, ReplicaId, Revival, SessionStore, Shaped, Shaping, Store, StoreError, StoreErrorKind, StreamLog,
-    StreamName, Survey, Swept, Taken, Touch, Touched, Vitals, WindowName,
+    EventSlice, Heard, Inbox, InnerReplaced, Letters, Lifetimes, Limiter, ListenCursor, Listening, LogLimits, LogSlice,
+    MemoryStore, Opening, Place, Posted, Presence, QuestionName, Rate, Reconnected, Reconnection, RedisStore,
+    RedisStoreBuilder, Refusal, ReplicaId, Revival, SessionStore, Shaped, Shaping, Store, StoreError, StoreErrorKind,
+    StreamLog, StreamName, Survey, Swept, Taken, Touch, Touched, Vitals, WindowName,
 };
 use tower_mcp_sessions::{ClientInfo, EndReason, NewSession, SessionKey, SessionRecord, SessionStatus, SessionView};
 
@@ -236,6 +236,20 @@ impl SessionStore for SharedStore {
         store.reconnect(change, lifetimes).await
     }
 
+    async fn replace_inner(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        expected: Option<u64>,
+        sealed: Bytes,
+    ) -> Result<InnerReplaced, StoreError> {
+        self.asked()?.replace_inner(key, generation, expected, sealed).await
+    }
+
+    async fn take_inner(&self, key: &SessionKey) -> Result<Option<Bytes>, StoreError> {
+        self.asked()?.take_inner(key).await
+    }
+
     async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError> {
         let ended = self.asked()?.end(key, reason).await?;
         if ended {
@@ -316,9 +330,10 @@ impl StreamLog for SharedStore {
         &self,
         key: &SessionKey,
         generation: u32,
+        replica: &ReplicaId,
         cursor: Option<ListenCursor>,
     ) -> Result<Listening, StoreError> {
-        self.asked()?.listen(key, generation, cursor).await
+        self.asked()?.listen(key, generation, replica, cursor).await
     }
 
     async fn hear(&self, key: &SessionKey, listener: u64, after: u64, max: usize) -> Result<Heard, StoreError> {

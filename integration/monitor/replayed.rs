@@ -136,6 +136,7 @@ impl Life {
             digest: id.digest(),
             origin: origin("a"),
             handshake: Bytes::from_static(b"{}"),
+            inner: None,
         };
         self.store.open(&session, &LIFETIMES, None).await.unwrap();
         self.opened.push((session.key, 0));
@@ -145,7 +146,7 @@ impl Life {
         let Some((key, generation)) = self.chosen(at) else { return };
         let digest = SessionId::generate().unwrap().digest();
         let nonce = NonceDigest::of(&generation.to_be_bytes());
-        let change = Reconnection { key, generation, digest, origin: origin("c"), handshake: None, nonce };
+        let change = Reconnection { key, generation, digest, origin: origin("c"), handshake: None, inner: None, nonce };
         self.store.reconnect(&change, &LIFETIMES).await.unwrap();
         let at = at % self.opened.len();
         self.opened[at].1 += 1;

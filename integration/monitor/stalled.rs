@@ -45,7 +45,8 @@ async fn open(store: &SharedStore) {
         replica: "a".into(),
         inner_has_sessions: false,
     };
-    let session = NewSession { key: id.key(), digest: id.digest(), origin, handshake: bytes::Bytes::new() };
+    let (key, digest, handshake) = (id.key(), id.digest(), bytes::Bytes::new());
+    let session = NewSession { key, digest, origin, handshake, inner: None };
     store.open(&session, &LIFETIMES, None).await.unwrap();
 }
 

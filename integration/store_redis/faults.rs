@@ -8,12 +8,14 @@ use bytes::Bytes;
 use futures::StreamExt;
 use tokio::time::{sleep, timeout};
 use tower_mcp_sessions::store::{
-    AgeLimits, Bus, BusMessage, BusSignal, EventLog, Inbox, Presence, QuestionName, Reconnected, Reconnection,
-    RedisStore, ReplicaId, SessionStore, StoreErrorKind, StreamLog, Survey, TouchOutcome,
+    AgeLimits, Bus, BusMessage, BusSignal, EventLog, Inbox, InnerReplaced, Presence, QuestionName, Reconnected,
+    Reconnection, RedisStore, SessionStore, StoreErrorKind, StreamLog, Survey, TouchOutcome,
 };
 use tower_mcp_sessions::{ClientInfo, EndReason, SessionKey, SessionStatus};
 
-use super::fixture::{LIFETIMES, LIMITS, change, kind, live_once, opened, patient, seen, session, stream, take};
+use super::fixture::{
+    LIFETIMES, LIMITS, change, kind, live_once, opened, patient, replica, seen, session, stream, take,
+};
 use crate::harness::eventually::found_within;
 use crate::harness::redis::RedisServer;
 
@@ -41,15 +43,17 @@ async fn ask_everything(store: &RedisStore, key: SessionKey) -> Vec<(&'static st
         "open" => store.open(&session(), &LIFETIMES, None),
         "revive" => store.revive(&key, "b-2", &LIFETIMES),
         "reconnect" => store.reconnect(&change(key, 0), &LIFETIMES),
+        "replace_inner" => store.replace_inner(&key, 0, None, Bytes::from_static(b"inner")),
+        "take_inner" => store.take_inner(&key),
         "take" => take(store, "w"),
         "sweep" => store.sweep(&LIFETIMES, 10),
         "data_put" => store.data_put(&key, "name", Bytes::new(), 100),
         "data_remove" => store.data_remove(&key, "name"),
         "begin" => store.begin(&key, 0, &stream("b"), b"1"),
-        "listen" => store.listen(&key, 0, None),
+        "listen" => store.listen(&key, 0, &replica(), None),
         "ask" => store.ask(&key, 0, &QuestionName::parse("q").unwrap(), 10),
         "post" => store.post(&key, 0, &Bytes::from_static(b"letter"), None, &LIMITS),
-        "announce" => store.announce(&ReplicaId::parse("AAAAAAAA").unwrap(), Duration::from_secs(1)),
+        "announce" => store.announce(&replica(), Duration::from_secs(1)),
         "append" => store.append(&key, 0, &stream("a"), &[Bytes::new()], &LIMITS),
         "census" => store.census(),
         "events" => store.events(0, 0, 10),
@@ -210,6 +214,10 @@ async fn a_full_server_keeps_what_it_has_and_takes_no_more() {
     let taken = futures::future::try_join_all(taken).await.unwrap();
     let refused_takers = taken.iter().filter(|taken| taken.retry_after.is_some()).count();
     assert_eq!(refused_takers, 1, "limits hold when Redis is full");
+    let replaced = store.replace_inner(&keys[4], 0, None, Bytes::from_static(b"inner")).await.unwrap();
+    assert_eq!(replaced, InnerReplaced::Replaced { incarnation: 1 }, "what keeps a session going is written");
+    assert!(store.end(&keys[4], EndReason::ClosedByClient).await.unwrap());
+    assert!(store.take_inner(&keys[4]).await.unwrap().is_some());
     assert!(store.end(&keys[2], EndReason::ClosedByClient).await.unwrap());
     RedisStore::connect(server.url()).await.expect("a replica can start while Redis is full");
 

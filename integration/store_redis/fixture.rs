@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tower_mcp_sessions::store::{
-    AgeLimits, Appended, Asked, EventLog, Inbox, Lifetimes, Limiter, Listening, LogLimits, Opening, Posted,
-    QuestionName, Rate, Reconnected, Reconnection, RedisStore, RedisStoreBuilder, Refusal, SessionStore, Shaped,
-    Shaping, StoreError, StoreErrorKind, StreamLog, StreamName, Survey, Taken, Touch, TouchOutcome, WindowName,
+    AgeLimits, Appended, Asked, EventLog, Inbox, InnerReplaced, Lifetimes, Limiter, Listening, LogLimits, Opening,
+    Posted, QuestionName, Rate, Reconnected, Reconnection, RedisStore, RedisStoreBuilder, Refusal, ReplicaId,
+    SessionStore, Shaped, Shaping, StoreError, StoreErrorKind, StreamLog, StreamName, Survey, Taken, Touch,
+    TouchOutcome, WindowName,
 };
 use tower_mcp_sessions::{
     ClientInfo, EndReason, NewSession, NonceDigest, ProtocolVersion, ReconnectDoor, ReconnectOutcome, SessionId,
@@ -39,7 +40,7 @@ pub(super) fn session() -> NewSession {
     let handshake = Bytes::from_static(
         br#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"roots":{"listChanged":true},"sampling":{},"elicitation":{}},"clientInfo":{"name":"claude-ai","version":"0.1.0"}}}"#,
     );
-    NewSession { key: id.key(), digest: id.digest(), origin, handshake }
+    NewSession { key: id.key(), digest: id.digest(), origin, handshake, inner: None }
 }
 
 pub(super) async fn opened(store: &impl SessionStore) -> SessionKey {
@@ -53,15 +54,26 @@ pub(super) fn seen(key: SessionKey) -> Touch {
     Touch { key, generation: 0, age: Duration::ZERO, confirms: true }
 }
 
+/// Opened with the session of a shared inner service.
+pub(super) async fn opened_with_inner(store: &impl SessionStore) -> SessionKey {
+    let session = NewSession { inner: Some(Bytes::from_static(b"inner")), ..session() };
+    store.open(&session, &LIFETIMES, None).await.unwrap();
+    session.key
+}
+
 /// A new holder for a session of that generation.
 pub(super) fn change(key: SessionKey, generation: u32) -> Reconnection {
     let NewSession { digest, origin, .. } = session();
-    Reconnection { key, generation, digest, origin, handshake: None, nonce: NonceDigest::of(b"nonce") }
+    Reconnection { key, generation, digest, origin, handshake: None, inner: None, nonce: NonceDigest::of(b"nonce") }
 }
 
 /// A window of three in ten minutes.
 pub(super) async fn take(store: &impl Limiter, window: &str) -> Result<Taken, StoreError> {
     store.take(&WindowName::parse(window).unwrap(), &Rate { most: 3, per: Duration::from_secs(600) }).await
+}
+
+pub(super) fn replica() -> ReplicaId {
+    ReplicaId::parse("AAAAAAAA").unwrap()
 }
 
 pub(super) fn stream(name: &str) -> StreamName {
@@ -74,7 +86,7 @@ pub(super) fn kind<T>(result: &Result<T, StoreError>) -> Option<StoreErrorKind> 
 
 /// A life from open to end, with everything in between.
 pub(super) async fn live_once(store: &RedisStore) -> Result<(), StoreError> {
-    let given = session();
+    let given = NewSession { inner: Some(Bytes::from_static(b"inner")), ..session() };
     let key = given.key;
     assert!(matches!(store.open(&given, &LIFETIMES, None).await?, Opening::Opened { .. }));
     assert!(store.find(&key).await?.is_some());
@@ -88,6 +100,8 @@ pub(super) async fn live_once(store: &RedisStore) -> Result<(), StoreError> {
     assert_eq!(touched.outcomes, [TouchOutcome::Active]);
     store.sweep(&LIFETIMES, 10).await?;
     store.census().await?;
+    let replaced = store.replace_inner(&key, 0, Some(1), Bytes::from_static(b"another")).await?;
+    assert_eq!(replaced, InnerReplaced::Replaced { incarnation: 2 });
     store.revive(&key, "b-2", &LIFETIMES).await?;
     let one = LogLimits { messages: 1, ..LIMITS };
     store.append(&key, 0, &stream("b"), &[Bytes::from_static(b"m")], &one).await?;
@@ -96,10 +110,11 @@ pub(super) async fn live_once(store: &RedisStore) -> Result<(), StoreError> {
     assert!(take(store, key.as_str()).await?.retry_after.is_none());
     assert!(matches!(store.reconnect(&change(key, 0), &LIFETIMES).await?, Reconnected::Done { generation: 1, .. }));
     write_to_each_other(store, &key, 1).await?;
-    let renewed = Reconnection { handshake: Some(given.handshake), ..change(key, 1) };
+    let renewed = Reconnection { handshake: Some(given.handshake), inner: given.inner.clone(), ..change(key, 1) };
     assert!(matches!(store.reconnect(&renewed, &LIFETIMES).await?, Reconnected::Done { generation: 2, .. }));
     look_around(store, &key).await?;
     assert!(store.end(&key, EndReason::ClosedByClient).await?);
+    assert_eq!(store.take_inner(&key).await?, given.inner);
     Ok(())
 }
 
@@ -107,7 +122,9 @@ pub(super) async fn live_once(store: &RedisStore) -> Result<(), StoreError> {
 pub(super) async fn write_to_each_other(store: &RedisStore, key: &SessionKey, holder: u32) -> Result<(), StoreError> {
     let (question, letter) = (QuestionName::parse("q").unwrap(), Bytes::from_static(b"letter"));
     store.begin(key, holder, &stream("open"), b"1").await?;
-    let Listening::Granted { listener, .. } = store.listen(key, holder, None).await? else { panic!("listening works") };
+    let Listening::Granted { listener, .. } = store.listen(key, holder, &replica(), None).await? else {
+        panic!("listening works")
+    };
     store.hear(key, listener, 0, 10).await?;
     assert_eq!(store.ask(key, holder, &question, 10).await?, Asked::Open);
     assert_eq!(store.post(key, holder, &letter, Some(&question), &LIMITS).await?, Posted::Posted);

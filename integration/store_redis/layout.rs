@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tower_mcp_sessions::store::{
-    Bus, Lifetimes, LogLimits, Opening, Reconnected, Reconnection, SessionStore, StoreErrorKind, StreamLog, Swept,
-    Touch, TouchOutcome,
+    Bus, Lifetimes, LogLimits, Opening, Reconnected, Reconnection, SealedInner, SessionStore, StoreErrorKind,
+    StreamLog, Swept, Touch, TouchOutcome,
 };
 use tower_mcp_sessions::{SessionRecord, SessionStatus};
 
 use super::fixture::{
-    LIFETIMES, LIMITS, change, kind, opened, patient, seen, session, stream, take, write_to_each_other,
+    LIFETIMES, LIMITS, change, kind, opened, opened_with_inner, patient, seen, session, stream, take,
+    write_to_each_other,
 };
 use crate::harness::redis::RedisServer;
 
@@ -24,7 +25,7 @@ async fn every_key_has_a_ttl_whatever_happened() {
     let store = patient(server.url()).shards(4).connect().await.unwrap();
     let _listener = store.subscribe().await.unwrap();
     for i in 0..40 {
-        let key = opened(&store).await;
+        let key = if i % 4 < 2 { opened(&store).await } else { opened_with_inner(&store).await };
         let lifetimes = if i % 2 == 0 { LIFETIMES } else { at_once() };
         store.data_put(&key, "name", Bytes::from_static(b"value"), 100).await.unwrap();
         store.append(&key, 0, &stream("a"), &[Bytes::from_static(b"m")], &LIMITS).await.unwrap();
@@ -41,7 +42,8 @@ async fn every_key_has_a_ttl_whatever_happened() {
             let handshake = (i % 4 == 0).then(|| session().handshake);
             let nonce = change(key, 0).nonce.filter(|_| i % 6 != 0);
             for generation in 0..3 {
-                let renewed = Reconnection { handshake: handshake.clone(), nonce, ..change(key, generation) };
+                let inner = (i % 8 == 0 && generation < 2).then(|| Bytes::from_static(b"inner"));
+                let renewed = Reconnection { handshake: handshake.clone(), inner, nonce, ..change(key, generation) };
                 store.reconnect(&renewed, &LIFETIMES).await.unwrap();
                 if generation < 2 {
                     write_to_each_other(&store, &key, generation + 1).await.unwrap();
@@ -59,11 +61,14 @@ async fn every_key_has_a_ttl_whatever_happened() {
     for key in &keys {
         let ttl: i64 = server.cli(&["PTTL", key]).parse().unwrap();
         let short = [":l:", ":i:", ":q:"].iter().any(|kind| key.contains(kind));
-        let most = if short { 600_000 } else { longest };
+        let ended = key.contains(":n:") && server.cli(&["EXISTS", &key.replace(":n:", ":s:")]) == "0";
+        let farewell = i64::try_from(SealedInner::FAREWELL.as_millis()).unwrap();
+        let most = if ended { farewell } else { longest };
+        let most = if short { 600_000 } else { most };
         assert!((1..=most).contains(&ttl), "{key} has a ttl of {ttl} ms");
         assert!(key.starts_with("mcp:{0"), "{key} is outside of its shard");
     }
-    for kind in ["s:", "h:", "d:", "l:", "m:", "w:", "i:", "q:", "seen", "gone", "born", "new"] {
+    for kind in ["s:", "h:", "d:", "l:", "m:", "w:", "i:", "n:", "q:", "seen", "gone", "born", "new"] {
         let named = |key: &&String| key.split_once("}:").is_some_and(|(_, name)| name.starts_with(kind));
         assert!(keys.iter().any(|key| named(&key)), "the scenario left no key of the kind {kind}");
     }
@@ -76,6 +81,7 @@ async fn use_keeps_all_keys_of_a_session_alive() {
     let key = opened(&store).await;
     store.data_put(&key, "name", Bytes::from_static(b"value"), 100).await.unwrap();
     store.append(&key, 0, &stream("a"), &[Bytes::from_static(b"m")], &LIMITS).await.unwrap();
+    store.replace_inner(&key, 0, None, Bytes::from_static(b"inner")).await.unwrap();
     let day = 24 * 3600 * 1000;
     let unconfirmed = opened(&store).await;
     for round in 0..4 {
@@ -156,6 +162,8 @@ async fn a_record_of_a_newer_format_is_left_alone() {
     assert_eq!(kind(&store.revive(&key, "b-2", &LIFETIMES).await), newer);
     assert_eq!(kind(&store.reconnect(&change(key, 0), &LIFETIMES).await), newer);
     assert_eq!(kind(&store.end(&key, tower_mcp_sessions::EndReason::Terminated).await), newer);
+    assert_eq!(kind(&store.replace_inner(&key, 0, None, Bytes::new()).await), newer);
+    assert_eq!(kind(&store.take_inner(&key).await), newer);
     assert_eq!(kind(&store.data_put(&key, "name", Bytes::new(), 100).await), newer);
     assert_eq!(kind(&store.data_remove(&key, "name").await), newer);
     assert_eq!(kind(&store.append(&key, 0, &stream("a"), &[Bytes::new()], &LIMITS).await), newer);
@@ -235,6 +243,11 @@ async fn what_a_session_costs() {
     println!("bytes per session: open {}", each(empty, open));
     println!("  + a log of one message of 200 bytes {}", each(open, logged));
     println!("  + one short value {}", each(logged, with_data));
+    for key in &keys {
+        store.replace_inner(key, 0, None, Bytes::from(vec![b'x'; 250])).await.unwrap();
+    }
+    println!("  + an inner session of 250 bytes {}", each(with_data, server.info("used_memory")));
+    let with_data = server.info("used_memory");
     let confirmed: Vec<Touch> = keys.iter().map(|key| seen(*key)).collect();
     store.touch(&confirmed, &LIFETIMES).await.unwrap();
     println!("  - once it is confirmed {}", each(server.info("used_memory"), with_data));

@@ -267,7 +267,7 @@ impl Binding {
     }
 
     /// Says goodbye to an inner session in the background. Whatever that answers, the session is no longer ours.
-    fn farewell(&self, inner: &InnerSession) -> Option<JoinHandle<()>> {
+    pub(crate) fn farewell(&self, inner: &InnerSession) -> Option<JoinHandle<()>> {
         let runtime = tokio::runtime::Handle::try_current().ok().filter(|_| inner.id().is_some())?;
         let farewell = (self.ask)(self.in_session(self.head.get().delete(), inner));
         Some(runtime.spawn(async move { drop(timeout(ANSWERED_WITHIN, farewell).await) }))

@@ -4,14 +4,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::request::Parts;
 
 use crate::address::TrustedProxies;
 use crate::audit::ReconnectAttempt;
+use crate::id::SessionKey;
 use crate::limits::RateLimits;
 use crate::origin::OriginPolicy;
 #[cfg(feature = "reconnect")]
 use crate::reconnect::ReconnectKeys;
+use crate::seal;
 use crate::session::Principal;
 use crate::store::{AgeLimits, Lifetimes, LogLimits};
 
@@ -112,6 +115,26 @@ impl Config {
             Some(find) => find(parts),
             None => parts.extensions.get::<PeerAddr>().map(|peer| peer.0),
         }
+    }
+
+    /// Seals what is kept of an inner session.
+    pub(crate) fn seal(&self, session: &SessionKey, plain: &[u8]) -> Option<Bytes> {
+        seal::seal(self.reconnect_keys(), session, plain)
+    }
+
+    /// Opens what is kept of an inner session; `None` if no key here can.
+    pub(crate) fn unseal(&self, session: &SessionKey, sealed: &[u8]) -> Option<Vec<u8>> {
+        seal::open(self.reconnect_keys(), session, sealed)
+    }
+
+    #[cfg(feature = "reconnect")]
+    fn reconnect_keys(&self) -> Option<&ReconnectKeys> {
+        self.reconnect.as_ref()
+    }
+
+    #[cfg(not(feature = "reconnect"))]
+    fn reconnect_keys(&self) -> Option<&seal::ReconnectKeys> {
+        None
     }
 
     /// The client's address: its peer's, or what a trusted proxy says of it.

@@ -103,9 +103,9 @@ impl Engine {
     }
 
     /// Ties a session that was just opened to the inner service that answered its handshake.
-    pub(crate) fn bind_first(&self, admission: &Admission, binding: Binding, incarnation: Option<u64>, read: u64) {
-        let shared = incarnation.filter(|_| self.shares_inner() && binding.inner_id().is_some());
-        self.bind(admission, if let Some(shared) = shared { binding.shared(shared) } else { binding }, read);
+    pub(crate) fn bind_first(&self, admission: &Admission, binding: Binding) {
+        let is_shared = self.shares_inner() && binding.inner_id().is_some();
+        self.bind(admission, if is_shared { binding.shared(1) } else { binding }, 0);
     }
 
     /// Ties an admitted session to the inner service on this replica, closing what it was tied to before.

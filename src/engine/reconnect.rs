@@ -15,13 +15,14 @@ use crate::engine::open::renewed_id;
 use crate::engine::verdict::Admission;
 use crate::engine::watch::FillGuard;
 use crate::id::{NonceDigest, SessionId, SessionKey};
+use crate::inner::InnerSession;
 use crate::outcome::ReconnectOutcome;
 use crate::reconnect::ReconnectKeys;
 use crate::reconnect::asked::Presented;
 use crate::reconnect::token::{Grant, ReconnectToken};
 use crate::rejection::Rejection;
 use crate::session::{SessionOrigin, SessionRecord, SessionStatus};
-use crate::store::{Reconnected, Reconnection};
+use crate::store::{Reconnected, Reconnection, SealedInner};
 use crate::telemetry::metrics;
 
 /// The session that an attempt is about, beside what its token says.
@@ -47,6 +48,9 @@ pub(crate) struct HandedOver {
     pub(crate) record: Arc<SessionRecord>,
     /// The last letter of its inbox.
     pub(crate) inbox: u64,
+    /// Its inner session, and the one that this took the place of, where all replicas share one.
+    pub(crate) inner: Option<SealedInner>,
+    pub(crate) replaced: Option<SealedInner>,
     guard: FillGuard,
 }
 
@@ -140,16 +144,19 @@ impl Engine {
         &self,
         proven: &Proven,
         origin: SessionOrigin,
-        handshake: Option<Bytes>,
+        handshake: Option<(Bytes, &InnerSession)>,
         nonce: Option<NonceDigest>,
     ) -> Result<HandedOver, Rejection> {
         let (key, before) = (proven.record.key, Arc::clone(&proven.record.origin.replica));
         let id = self.id_for(proven, nonce.as_ref())?;
-        let change = Reconnection { key, generation: proven.generation, digest: id.digest(), origin, handshake, nonce };
+        let (generation, digest) = (proven.generation, id.digest());
+        let (handshake, inner) = handshake.unzip();
+        let inner = inner.and_then(|inner| self.sealed_inner(&key, inner));
+        let change = Reconnection { key, generation, digest, origin, handshake, inner, nonce };
         let guard = self.watch.guard(&key);
         let answer = self.store.reconnect(&change, &self.config.lifetimes).await;
         match answer.map_err(|error| self.store_failed("reconnect", &key, &error))? {
-            Reconnected::Done { generation, created_at, gap, inbox, again, now: _ } => {
+            Reconnected::Done { generation, created_at, gap, inbox, again, now: _, inner, replaced } => {
                 self.supersede(&key, generation);
                 if !again {
                     metrics::session_reconnected("token");
@@ -162,7 +169,7 @@ impl Engine {
                 let status = SessionStatus::Active;
                 let Reconnection { digest, origin, .. } = change;
                 let record = SessionRecord { key, digest, generation, status, created_at, origin };
-                Ok(HandedOver { id, record: Arc::new(record), inbox, guard })
+                Ok(HandedOver { id, record: Arc::new(record), inbox, inner, replaced, guard })
             }
             Reconnected::Superseded => Err(refused(ReconnectOutcome::TokenMismatch)),
             Reconnected::Gone => Err(refused(ReconnectOutcome::SessionNotFound)),

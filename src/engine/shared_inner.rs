@@ -77,10 +77,33 @@ impl Engine {
             // Another replica was first: what was opened here is closed again.
             InnerReplaced::Lost(kept) => {
                 drop(binding);
+                let kept = kept.ok_or(Rejection::InnerLostSession)?;
                 let other = self.opened_inner(key, &kept.sealed).ok_or(Rejection::InnerLostSession)?;
                 Ok(self.shared(inner, admission, parts, other, kept.incarnation))
             }
             InnerReplaced::Superseded | InnerReplaced::Gone => Err(Rejection::SessionNotFound.into()),
+        }
+    }
+
+    /// The binding of a session that was handed over with a new handshake. The store tells which inner session is the session's
+    /// now, and which one that took the place of: it is over.
+    pub(crate) fn share_handed_over(
+        &self,
+        key: &SessionKey,
+        binding: Binding,
+        kept: Option<&SealedInner>,
+        replaced: Option<&SealedInner>,
+    ) -> Binding {
+        let before = replaced.and_then(|replaced| self.opened_inner(key, &replaced.sealed));
+        if let Some(before) = before {
+            binding.farewell(&before);
+        }
+        let Some(kept) = kept else { return binding };
+        match self.opened_inner(key, &kept.sealed) {
+            Some(inner) if inner == *binding.inner() => binding.shared(kept.incarnation),
+            // An earlier try of the same client's brought another one; this one is closed with its binding.
+            Some(inner) => binding.renewed(inner, kept.incarnation),
+            None => binding,
         }
     }
 

@@ -91,7 +91,7 @@ impl<S: InnerService> Exchange<S> {
         answer: initialize::Answer,
     ) -> Introduced<S> {
         let opened = self.engine.open(origin, handshake, binding.inner()).await?;
-        self.engine.bind_first(&opened.admission, binding, Some(1), 0);
+        self.engine.bind_first(&opened.admission, binding);
         let principal = opened.admission.record.origin.principal.as_ref();
         let principal = principal.and_then(|principal| self.engine.config.label_of(principal));
         tracing::info!(

@@ -1,8 +1,6 @@
 //! What a client says to whoever asked, or to whoever runs its call: progress, cancellations. Its request reached this replica;
 //! the one it means may be another. An inner service that all replicas share is told from here.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::request::Parts;
 

@@ -69,7 +69,7 @@ impl<S: InnerService> Exchange<S> {
         let (key, generation) = (admission.record.key, admission.record.generation);
         // Before anybody hears of the listener, so that nobody else puts an ear there.
         let ear = heard.and_then(|answer| engine.hear_from(&key, &binding, answer));
-        let listening = engine.store.listen(&key, generation, cursor).await;
+        let listening = engine.store.listen(&key, generation, &engine.replica_id, cursor).await;
         match listening.map_err(|error| engine.store_failed("listen", &key, &error))? {
             Listening::Granted { listener, after } => {
                 let at = ListenCursor { listener, position: after };

@@ -9,7 +9,6 @@ use tokio::sync::mpsc;
 
 use super::purpose::{Purpose, Takes};
 use super::relay::Relay;
-use super::session::accepted;
 use super::translate;
 use crate::body::{ResponseBody, read_whole};
 use crate::engine::Engine;

@@ -57,9 +57,11 @@ impl<S: InnerService> Exchange<S> {
         answer: initialize::Answer,
     ) -> Introduced<S> {
         let Returning { attempt, proven, nonce } = returning;
-        let handed = self.engine.hand_over(&proven, origin, Some(handshake), nonce).await;
+        let handed = self.engine.hand_over(&proven, origin, Some((handshake, binding.inner())), nonce).await;
         let handed = attempt.conclude(handed)?;
         let (id, inbox) = (handed.id.header_value(), handed.inbox);
+        let (kept, replaced) = (handed.inner.as_ref(), handed.replaced.as_ref());
+        let binding = self.engine.share_handed_over(&handed.record.key, binding, kept, replaced);
         let admission = self.engine.take_over(handed)?;
         self.engine.bind(&admission, binding, inbox);
         let mut response: Response<ResponseBody> = Response::from_parts(answer.parts, answer.body);

@@ -64,13 +64,7 @@ impl<S: InnerService> Exchange<S> {
         Ok(accepted())
     }
 
-    async fn reply_here(
-        self,
-        admission: Admission,
-        parts: Box<Parts>,
-        body: Bytes,
-        name: QuestionName,
-    ) -> Outcome<S> {
+    async fn reply_here(self, admission: Admission, parts: Box<Parts>, body: Bytes, name: QuestionName) -> Outcome<S> {
         self.take_question(&admission, &name).await?;
         let question = self.engine.questions.get(&name, &admission.record.key);
         let given = self.engine.for_asker(&admission.lease, &name, &body);

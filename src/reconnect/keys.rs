@@ -43,6 +43,8 @@ pub(super) struct Key {
     pub(super) secret: DecodingKey,
     /// By the store's clock.
     pub(super) until: Option<Timestamp>,
+    /// Nobody else has it, and it dies with this process.
+    pub(super) made_at_start: bool,
 }
 
 impl Key {
@@ -55,7 +57,7 @@ impl Key {
         }
         let moment = |until: SystemTime| Timestamp(millis(until.duration_since(UNIX_EPOCH).unwrap_or_default()));
         let (signing, secret) = (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret));
-        Ok(Self { kid: kid.into(), signing, secret, until: until.map(moment) })
+        Ok(Self { kid: kid.into(), signing, secret, until: until.map(moment), made_at_start: false })
     }
 }
 
@@ -177,7 +179,9 @@ impl ReconnectKeys {
     pub fn random() -> Result<Self, ReconnectKeysError> {
         let mut secret = [0; Self::SHORTEST_SECRET];
         getrandom::fill(&mut secret).map_err(|error| ReconnectKeysError::because(Kind::Randomness, error))?;
-        Self::new(&key_text::derived_kid(&secret), &secret)
+        let mut keys = Self::new(&key_text::derived_kid(&secret), &secret)?;
+        keys.accepted.iter_mut().for_each(|key| key.made_at_start = true);
+        Ok(keys)
     }
 
     /// Who signs (`iss`). Tokens that name another issuer are refused. Default: `tower-mcp-sessions`.

@@ -13,6 +13,7 @@
 //! | `token` | what does a token say, and how is it kept out of logs? |
 //! | `jwt` | how is a token written, and when is it believed? |
 //! | `renewal` | which id does the winner of a reconnect get, and again when it asks again? |
+//! | `seal` | who can read what is kept of a shared inner service's session? |
 //! | `asked` | what does an `initialize` say about reconnecting? |
 //! | `tool` | how does the MCP tool `reconnect_session` look on the wire? |
 
@@ -22,6 +23,7 @@ mod jwt;
 mod key_text;
 mod keys;
 mod renewal;
+mod seal;
 pub(crate) mod token;
 pub(crate) mod tool;
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
-use super::{StoreError, StreamName};
+use super::{ReplicaId, StoreError, StreamName};
 use crate::id::SessionKey;
 use crate::session::EndReason;
 
@@ -42,8 +42,8 @@ pub enum BusMessage {
     Ended(SessionKey, EndReason),
     /// [`StreamLog::append`](super::StreamLog::append) or [`StreamLog::finish`](super::StreamLog::finish).
     Appended(SessionKey, StreamName),
-    /// [`StreamLog::listen`](super::StreamLog::listen): the listening stream has a new listener.
-    Listening(SessionKey),
+    /// [`StreamLog::listen`](super::StreamLog::listen): the listening stream has a new listener, at this replica.
+    Listening(SessionKey, ReplicaId),
     /// [`Inbox::post`](super::Inbox::post) or [`Inbox::shape`](super::Inbox::shape): the session's inbox has another letter.
     Mail(SessionKey),
 }
@@ -58,7 +58,7 @@ impl BusMessage {
             | Self::Revived(key)
             | Self::Ended(key, _)
             | Self::Reconnected(key, _)
-            | Self::Listening(key)
+            | Self::Listening(key, _)
             | Self::Mail(key)
             | Self::Appended(key, _) => key,
         }

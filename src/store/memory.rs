@@ -7,6 +7,7 @@ mod bus;
 mod chronicle;
 mod events;
 mod inbox;
+mod inner;
 mod limiter;
 mod log;
 mod reconnect;
@@ -24,11 +25,12 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 use self::inbox::Wire;
+use self::inner::Inner;
 use self::log::Log;
 use self::state::{Entry, Own, State, due};
 use super::{
-    Blueprint, BusMessage, Census, DataPut, Lifetimes, Opening, Reconnected, Reconnection, Revival, SessionStore,
-    StoreError, Swept, Touch, TouchOutcome, Touched,
+    Blueprint, BusMessage, Census, DataPut, InnerReplaced, Lifetimes, Opening, Reconnected, Reconnection, Revival,
+    SessionStore, StoreError, Swept, Touch, TouchOutcome, Touched,
 };
 use crate::event::{Change, Comeback, SessionEvent};
 use crate::id::SessionKey;
@@ -98,7 +100,7 @@ impl MemoryStore {
     /// Ends a session; `false` if it does not live.
     fn close(&self, state: &mut State, at: Timestamp, key: &SessionKey, reason: EndReason) -> bool {
         let session = state.sessions.get(key).map(Entry::view);
-        let lived = state.remove(key);
+        let lived = state.remove(key, at);
         if lived {
             self.record(state, at, Change::Terminated(reason), session);
         }
@@ -138,7 +140,9 @@ impl SessionStore for MemoryStore {
             log: Log::default(),
             wire: Wire::default(),
             retry: None,
+            inner: Inner::first(session.inner.clone()),
         };
+        state.farewells.take(&session.key, now);
         state.sessions.insert(session.key, entry);
         state.seen.insert((now, session.key));
         state.born.insert((now, session.key));
@@ -153,7 +157,8 @@ impl SessionStore for MemoryStore {
     }
 
     async fn blueprint(&self, key: &SessionKey) -> Result<Option<Blueprint>, StoreError> {
-        Ok(self.state().sessions.get(key).map(|entry| entry.wire.blueprint(entry.handshake.clone())))
+        let blueprint = |entry: &Entry| entry.wire.blueprint(entry.handshake.clone(), entry.inner.current());
+        Ok(self.state().sessions.get(key).map(blueprint))
     }
 
     async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError> {
@@ -199,6 +204,25 @@ impl SessionStore for MemoryStore {
 
     async fn reconnect(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Result<Reconnected, StoreError> {
         Ok(self.renew(change, lifetimes))
+    }
+
+    async fn replace_inner(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        expected: Option<u64>,
+        sealed: Bytes,
+    ) -> Result<InnerReplaced, StoreError> {
+        Ok(match self.state().own(key, generation) {
+            Own::Live(entry) => entry.inner.compare_and_set(expected, sealed),
+            Own::Superseded => InnerReplaced::Superseded,
+            Own::Gone => InnerReplaced::Gone,
+        })
+    }
+
+    async fn take_inner(&self, key: &SessionKey) -> Result<Option<Bytes>, StoreError> {
+        let now = self.now();
+        Ok(self.state().farewells.take(key, now))
     }
 
     async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError> {
@@ -301,10 +325,10 @@ mod tests {
             max_lifetime: None,
             handshake_timeout: Duration::from_secs(60),
         };
-        let session = NewSession { key, digest, origin: origin.clone(), handshake: Bytes::new() };
+        let session = NewSession { key, digest, origin: origin.clone(), handshake: Bytes::new(), inner: None };
         store.open(&session, &lifetimes, None).await.unwrap();
         let nonce = NonceDigest::of(b"nonce");
-        let change = Reconnection { key, generation: 0, digest, origin, handshake: None, nonce };
+        let change = Reconnection { key, generation: 0, digest, origin, handshake: None, inner: None, nonce };
         let again = async || match store.reconnect(&change, &lifetimes).await.unwrap() {
             Reconnected::Done { again, .. } => Some(again),
             Reconnected::Superseded | Reconnected::Gone => None,

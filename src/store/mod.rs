@@ -3,7 +3,7 @@
 //!
 //! | part | what it keeps |
 //! |---|---|
-//! | [`SessionStore`] | records, handshakes, and the data handlers keep with a session |
+//! | [`SessionStore`] | records, handshakes, sessions of a shared inner service, and the data handlers keep with a session |
 //! | [`StreamLog`] | what a session's streams carried, and who listens |
 //! | [`Inbox`] | what one replica has to tell the others about a session: answers, cancellations, shaping calls |
 //! | [`Presence`] | which replicas run |
@@ -22,6 +22,7 @@ pub mod contract;
 mod error;
 mod event_log;
 mod inbox;
+mod inner_session;
 mod limiter;
 mod memory;
 mod presence;
@@ -36,6 +37,7 @@ pub use bus::{Bus, BusMessage, BusSignal};
 pub use error::{StoreError, StoreErrorKind};
 pub use event_log::{Epoch, EventHead, EventLog, EventSignal, EventSlice, Refusal};
 pub use inbox::{Asked, Inbox, Letters, Posted, QuestionName, Shaped, Shaping};
+pub use inner_session::{InnerReplaced, SealedInner};
 pub use limiter::{Limiter, Taken, WindowName};
 pub use memory::MemoryStore;
 pub use presence::{Presence, ReplicaId};

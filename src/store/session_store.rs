@@ -1,11 +1,12 @@
 //! [`SessionStore`]: records, what new replicas need to know of a session, and the data kept with it.
 
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::StoreError;
+use super::{InnerReplaced, SealedInner, StoreError};
 use crate::id::{NonceDigest, SecretDigest, SessionKey};
 use crate::session::{EndReason, NewSession, SessionOrigin, SessionRecord, Timestamp};
 
@@ -63,11 +64,27 @@ pub trait SessionStore: Send + Sync + 'static {
     /// session whose retention has passed is gone.
     ///
     /// With it the old holder's streams and open questions are forgotten and its listener is superseded; what its listening
-    /// stream had not delivered is kept for the next one. With a new handshake, shaping calls are forgotten too.
+    /// stream had not delivered is kept for the next one. With a new handshake, shaping calls are forgotten too, and the inner
+    /// session it brings takes the place of the one there was, as one with it; a late try's does not.
     async fn reconnect(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Result<Reconnected, StoreError>;
 
+    /// Gives a session another inner session, if it is of that generation and its inner session is still of the incarnation
+    /// `expected`; `None` if it has none. Of several callers that expect the same exactly one gets
+    /// [`InnerReplaced::Replaced`]. Within a session's life incarnations only rise, also over reconnects and removals.
+    async fn replace_inner(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        expected: Option<u64>,
+        sealed: Bytes,
+    ) -> Result<InnerReplaced, StoreError>;
+
+    /// Takes the inner session that a session left behind when it ended, however that happened. `Some` for exactly one caller
+    /// within [`SealedInner::FAREWELL`] of the end; `None` while the session lives, and if it had none.
+    async fn take_inner(&self, key: &SessionKey) -> Result<Option<Bytes>, StoreError>;
+
     /// Ends a session: its record, handshake, data and streams are gone, and nothing brings them back. `true` for exactly
-    /// one caller.
+    /// one caller. Its inner session is left behind for a while: see [`take_inner`](Self::take_inner).
     async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError>;
 
     /// Notices what is due: active sessions idle for `idle_timeout` become disconnected, sessions unseen for
@@ -115,6 +132,8 @@ pub struct Blueprint {
     pub inbox: u64,
     /// Whether the client has ever listened to what the server says by itself.
     pub listened: bool,
+    /// Its session with an inner service that all replicas share, if it has one.
+    pub inner: Option<SealedInner>,
 }
 
 /// One session's activity.
@@ -153,7 +172,7 @@ pub enum TouchOutcome {
 }
 
 /// A session's new holder.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Reconnection {
     /// The session.
     pub key: SessionKey,
@@ -165,6 +184,9 @@ pub struct Reconnection {
     pub origin: SessionOrigin,
     /// The new `initialize` message; `None` keeps the one there is.
     pub handshake: Option<Bytes>,
+    /// Beside a new handshake: the inner session that answered it, if that is shared; `None` removes the one there is. Without
+    /// a new handshake the session keeps the inner session it has, whatever stands here.
+    pub inner: Option<Bytes>,
     /// What the caller will show to be given a secret again.
     pub nonce: Option<NonceDigest>,
 }
@@ -174,8 +196,23 @@ impl Reconnection {
     pub const RETRY_WINDOW: Duration = Duration::from_secs(30);
 }
 
+impl fmt::Debug for Reconnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, generation, digest, origin, handshake, inner, nonce } = self;
+        f.debug_struct("Reconnection")
+            .field("key", key)
+            .field("generation", generation)
+            .field("digest", digest)
+            .field("origin", origin)
+            .field("handshake", handshake)
+            .field("inner_bytes", &inner.as_ref().map(Bytes::len))
+            .field("nonce", nonce)
+            .finish()
+    }
+}
+
 /// What came of [`SessionStore::reconnect`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reconnected {
     /// The new secret is the session's.
     Done {
@@ -191,6 +228,10 @@ pub enum Reconnected {
         inbox: u64,
         /// The winner's retry.
         again: bool,
+        /// The inner session from now on. If that is not the one the caller brought, nobody uses the caller's.
+        inner: Option<SealedInner>,
+        /// The inner session that the caller's took the place of; it is up to the caller to say goodbye to it.
+        replaced: Option<SealedInner>,
     },
     /// The session is of another generation: somebody was first, or the secret was renewed since.
     Superseded,

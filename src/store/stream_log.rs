@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::StoreError;
+use super::{ReplicaId, StoreError};
 use crate::id::SessionKey;
 
 /// One log per session that holds the messages of all its streams, in one order; and who listens to the session.
@@ -50,13 +50,14 @@ pub trait StreamLog: Send + Sync + 'static {
     async fn read(&self, key: &SessionKey, stream: &StreamName, after: u64, max: usize)
     -> Result<LogSlice, StoreError>;
 
-    /// Gives the session's listening stream, [`StreamName::LISTEN`], to a new listener; the one before has lost it. A new
+    /// Gives the session's listening stream, [`StreamName::LISTEN`], to a new listener at a replica; the one before has lost it. A new
     /// listener goes on after what was heard so far. With a cursor it goes on from there, if that is the last listener's: an
     /// older one is refused as long as a newer listener is there, so that two cannot oust each other for ever.
     async fn listen(
         &self,
         key: &SessionKey,
         generation: u32,
+        replica: &ReplicaId,
         cursor: Option<ListenCursor>,
     ) -> Result<Listening, StoreError>;
 

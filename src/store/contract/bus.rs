@@ -8,7 +8,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::time::timeout;
 
-use super::fixture::{ROOMY, Subject, long, stream};
+use super::fixture::{ROOMY, Subject, long, replica, stream};
 use crate::session::EndReason;
 use crate::store::{BusMessage, BusSignal, Lifetimes, Store};
 
@@ -40,8 +40,8 @@ pub async fn the_bus_tells_of_each_change(store: Arc<dyn Store>) {
     hears(&mut listener, BusMessage::Appended(key, stream("a/1"))).await;
     subject.0.finish(&key, 0, &stream("a/1"), &[], &ROOMY).await.expect("finish works");
     hears(&mut listener, BusMessage::Appended(key, stream("a/1"))).await;
-    subject.0.listen(&key, 0, None).await.expect("listen works");
-    hears(&mut listener, BusMessage::Listening(key)).await;
+    subject.0.listen(&key, 0, &replica(), None).await.expect("listen works");
+    hears(&mut listener, BusMessage::Listening(key, replica())).await;
     subject.0.post(&key, 0, &Bytes::from_static(b"letter"), None, &ROOMY).await.expect("post works");
     hears(&mut listener, BusMessage::Mail(key)).await;
     subject.disconnect_all().await;

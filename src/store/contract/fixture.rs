@@ -10,8 +10,8 @@ use crate::id::{SessionId, SessionKey};
 use crate::protocol::version::ProtocolVersion;
 use crate::session::{ClientInfo, EndReason, NewSession, SessionOrigin, SessionRecord, SessionStatus, Timestamp};
 use crate::store::{
-    Appended, DataPut, Lifetimes, LogLimits, LogSlice, Opening, Reconnected, Reconnection, Revival, Store, StreamName,
-    Swept, Touch,
+    Appended, DataPut, Lifetimes, LogLimits, LogSlice, Opening, Reconnected, Reconnection, ReplicaId, Revival, Store,
+    StreamName, Swept, Touch,
 };
 
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
@@ -39,7 +39,7 @@ pub(super) fn session() -> NewSession {
         inner_has_sessions: true,
     };
     let handshake = Bytes::from_static(b"{\"method\":\"initialize\"}");
-    NewSession { key: id.key(), digest: id.digest(), origin, handshake }
+    NewSession { key: id.key(), digest: id.digest(), origin, handshake, inner: None }
 }
 
 /// Activity of a new session's client, some time ago.
@@ -51,7 +51,12 @@ pub(super) fn touch(key: SessionKey, age: Duration) -> Touch {
 pub(super) fn change(key: SessionKey, generation: u32) -> Reconnection {
     let NewSession { digest, origin, .. } = session();
     let origin = SessionOrigin { replica: "b-2".into(), ..origin };
-    Reconnection { key, generation, digest, origin, handshake: None, nonce: None }
+    Reconnection { key, generation, digest, origin, handshake: None, inner: None, nonce: None }
+}
+
+/// Where the checks listen.
+pub(super) fn replica() -> ReplicaId {
+    ReplicaId::parse("replica-").expect("eight characters")
 }
 
 pub(super) fn stream(name: &str) -> StreamName {

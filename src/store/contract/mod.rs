@@ -22,7 +22,9 @@ mod bus;
 mod data;
 mod ending;
 mod event_log;
+mod farewell;
 mod fixture;
+mod inner_session;
 mod limiting;
 mod opening;
 mod paging;
@@ -44,6 +46,8 @@ pub use bus::*;
 pub use data::*;
 pub use ending::*;
 pub use event_log::*;
+pub use farewell::*;
+pub use inner_session::*;
 pub use limiting::*;
 pub use opening::*;
 pub use paging::*;
@@ -96,6 +100,18 @@ macro_rules! __each_store_check {
             of_many_ends_one_wins
             nothing_late_brings_an_ended_session_back
             a_key_opened_again_inherits_nothing
+            an_inner_session_is_kept_as_it_was_given
+            an_inner_session_is_replaced_by_who_knows_it
+            of_many_replacements_one_wins
+            a_new_handshake_brings_its_inner_session
+            a_new_handshake_without_one_removes_it
+            a_retry_replaces_what_the_first_try_brought
+            a_late_try_leaves_the_inner_session
+            a_replacement_racing_a_reconnect_is_part_of_no_other_session
+            an_ended_session_leaves_its_inner_session_to_one
+            an_inner_session_is_left_however_the_session_ended
+            a_replacement_racing_an_end_is_left_or_refused
+            a_key_opened_again_inherits_no_inner_session
             an_idle_session_becomes_disconnected_and_not_early
             an_unseen_session_ends_and_not_early
             an_old_session_ends_even_if_it_is_used

@@ -17,7 +17,8 @@ pub(super) fn successor(key: SessionKey, generation: u32) -> Reconnection {
     let given = session();
     let client = ClientInfo { name: "successor".into(), version: String::new() };
     let origin = SessionOrigin { client, replica: "c \"3\"".into(), ..given.origin };
-    Reconnection { key, generation, digest: given.digest, origin, handshake: Some(given.handshake), nonce: None }
+    let handshake = Some(given.handshake);
+    Reconnection { key, generation, digest: given.digest, origin, handshake, inner: None, nonce: None }
 }
 
 const AT_ONCE: Lifetimes = Lifetimes {

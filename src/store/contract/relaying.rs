@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::fixture::{HOUR, MANY, ROOMY, Subject, at_once, eventually, stream};
+use super::fixture::{HOUR, MANY, ROOMY, Subject, at_once, eventually, replica, stream};
 use crate::id::SessionKey;
 use crate::store::{
     Appended, Asked, Heard, ListenCursor, Listening, LogLimits, Posted, QuestionName, ReplicaId, Shaped, Shaping,
@@ -103,23 +103,23 @@ pub async fn listeners_follow_each_other(store: Arc<dyn Store>) {
     let key = subject.open().await;
     let say = async || subject.append(&key, StreamName::LISTEN.as_str(), "hint", &ROOMY).await;
     let first = say().await;
-    let (one, after) = granted(subject.0.listen(&key, 0, None).await.unwrap());
+    let (one, after) = granted(subject.0.listen(&key, 0, &replica(), None).await.unwrap());
     assert_eq!((one, after), (1, 0), "the first listener begins at the beginning");
     assert_eq!(heard(&subject, &key, one, after).await, Some(vec![first]), "what was said before is there");
     let second = say().await;
     assert_eq!(heard(&subject, &key, one, first).await, Some(vec![second]), "and so is what is said now");
-    let (two, after) = granted(subject.0.listen(&key, 0, None).await.unwrap());
+    let (two, after) = granted(subject.0.listen(&key, 0, &replica(), None).await.unwrap());
     assert_eq!((two, after), (2, first), "a new listener goes on after what was heard");
     assert_eq!(heard(&subject, &key, one, second).await, None, "the old one hears nothing any more");
     subject.0.leave(&key, one, second).await.unwrap();
     subject.0.leave(&key, two, second).await.unwrap();
     let third = say().await;
-    let (three, after) = granted(subject.0.listen(&key, 0, None).await.unwrap());
+    let (three, after) = granted(subject.0.listen(&key, 0, &replica(), None).await.unwrap());
     assert_eq!(after, second, "who leaves says what was heard; an old listener's word does not count");
     assert_eq!(heard(&subject, &key, three, after).await, Some(vec![third]));
     subject.end(&key).await;
     assert_eq!(heard(&subject, &key, three, after).await, None, "an ended session is over for its listeners");
-    assert_eq!(subject.0.listen(&key, 0, None).await.unwrap(), Listening::Gone);
+    assert_eq!(subject.0.listen(&key, 0, &replica(), None).await.unwrap(), Listening::Gone);
 }
 
 /// The last listener's cursor resumes; older ones only where no newer listener is there; invented ones never.
@@ -131,7 +131,7 @@ pub async fn the_current_listeners_cursor_resumes(store: Arc<dyn Store>) {
     }
     let listen = async |cursor: Option<(u64, u64)>| {
         let cursor = cursor.map(|(listener, position)| ListenCursor { listener, position });
-        subject.0.listen(&key, 0, cursor).await.unwrap()
+        subject.0.listen(&key, 0, &replica(), cursor).await.unwrap()
     };
     granted(listen(None).await);
     assert_eq!(heard(&subject, &key, 1, 4).await, Some(vec![]), "the first listener heard all there is");
@@ -145,7 +145,7 @@ pub async fn the_current_listeners_cursor_resumes(store: Arc<dyn Store>) {
     assert_eq!((listener, after), (3, 2), "what its client did not get comes again");
     subject.0.leave(&key, 3, 2).await.unwrap();
     assert_eq!(granted(listen(Some((1, 3))).await), (4, 3), "nobody is ousted, so the old one may");
-    assert_eq!(subject.0.listen(&key, 1, None).await.unwrap(), Listening::Superseded);
+    assert_eq!(subject.0.listen(&key, 1, &replica(), None).await.unwrap(), Listening::Superseded);
 }
 
 /// A question is answered once: by the one who settles it, or by one letter.
@@ -204,7 +204,7 @@ pub async fn letters_are_read_in_order(store: Arc<dyn Store>) {
     let expected: Vec<(u64, Bytes)> = (3..=6).map(|i| (i, text(&i.to_string()))).collect();
     assert_eq!((letters.letters, letters.gap), (expected, false), "letters after a position, in order");
     assert!(!letters.listened, "nobody has listened");
-    subject.0.listen(&key, 0, None).await.unwrap();
+    subject.0.listen(&key, 0, &replica(), None).await.unwrap();
     assert!(
         subject.0.letters(&key, 6, 100).await.unwrap().listened,
         "who reads letters learns that the client listens"
@@ -246,7 +246,7 @@ pub async fn a_blueprint_knows_how_a_session_was_shaped(store: Arc<dyn Store>) {
     assert_eq!(shape("room", Some("1234567")).await, Shaped::TooLarge, "20 bytes, names included");
     assert_eq!(shape("room", Some("123456")).await, Shaped::Shaped, "what is forgotten makes room");
     assert_eq!(blueprint().await.shapings.len(), 2);
-    subject.0.listen(&key, 0, None).await.unwrap();
+    subject.0.listen(&key, 0, &replica(), None).await.unwrap();
     assert!(blueprint().await.listened, "the blueprint says that the client listens");
     assert_eq!(subject.0.shape(&key, 1, &shaping("x", None), 20, &ROOMY).await.unwrap(), Shaped::Superseded);
     subject.end(&key).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::fixture::{ROOMY, Subject, change, long, stream, touch};
+use super::fixture::{ROOMY, Subject, change, long, replica, stream, touch};
 use super::relaying::{granted, heard, question, shaping, text};
 use crate::id::NonceDigest;
 use crate::store::{
@@ -26,7 +26,7 @@ pub async fn an_old_holder_writes_nothing(store: Arc<dyn Store>) {
         assert_eq!(store.begin(&key, old, &a, b"1").await.unwrap(), Appended::Superseded);
         assert_eq!(store.append(&key, old, &a, &message, &ROOMY).await.unwrap(), Appended::Superseded);
         assert_eq!(store.finish(&key, old, &a, &message, &ROOMY).await.unwrap(), Appended::Superseded);
-        assert_eq!(store.listen(&key, old, None).await.unwrap(), Listening::Superseded);
+        assert_eq!(store.listen(&key, old, &replica(), None).await.unwrap(), Listening::Superseded);
         assert_eq!(store.ask(&key, old, &question("q"), 9).await.unwrap(), Asked::Superseded);
         assert_eq!(store.post(&key, old, &text("letter"), None, &ROOMY).await.unwrap(), Posted::Superseded);
         let shaped = store.shape(&key, old, &shaping("level", Some("debug")), 99, &ROOMY).await.unwrap();
@@ -39,7 +39,11 @@ pub async fn an_old_holder_writes_nothing(store: Arc<dyn Store>) {
     assert_eq!(store.append(&key, new, &a, &message, &ROOMY).await.unwrap(), Appended::Stored { last: 1 });
     assert_eq!(store.ask(&key, new, &question("q"), 9).await.unwrap(), Asked::Open);
     assert_eq!(store.post(&key, new, &text("letter"), Some(&question("q")), &ROOMY).await.unwrap(), Posted::Posted);
-    assert_eq!(granted(store.listen(&key, new, None).await.unwrap()), (1, 0), "the first listener is still the first");
+    assert_eq!(
+        granted(store.listen(&key, new, &replica(), None).await.unwrap()),
+        (1, 0),
+        "the first listener is still the first"
+    );
 }
 
 /// Activity of an old holder is no activity of the session's.
@@ -75,23 +79,23 @@ pub async fn a_new_holder_goes_on_listening_where_the_old_one_was(store: Arc<dyn
         subject.append(&key, "call", hint, &ROOMY).await;
     }
     let all = [1, 3, 5, 7];
-    granted(subject.0.listen(&key, 0, None).await.unwrap());
+    granted(subject.0.listen(&key, 0, &replica(), None).await.unwrap());
     assert_eq!(heard(&subject, &key, 1, 3).await.as_deref(), Some(&all[2..]), "the old holder heard two");
     let new = subject.hand_over(&key).await;
     assert_eq!(heard(&subject, &key, 1, 5).await, None, "then it was over for it");
     subject.0.leave(&key, 1, 5).await.unwrap();
-    let (listener, after) = granted(subject.0.listen(&key, new, None).await.unwrap());
+    let (listener, after) = granted(subject.0.listen(&key, new, &replica(), None).await.unwrap());
     assert!(
         listener > 1 && after == 3,
         "the new one goes on after what was heard, {after}, as a later one, {listener}"
     );
     assert_eq!(heard(&subject, &key, listener, after).await.as_deref(), Some(&all[2..]), "nothing is lost, or twice");
     let cursor = Some(ListenCursor { listener: 1, position: 1 });
-    let late = subject.0.listen(&key, new, cursor).await.unwrap();
+    let late = subject.0.listen(&key, new, &replica(), cursor).await.unwrap();
     assert_eq!(late, Listening::Outdated, "an old cursor does not oust a new listener");
     let newer = subject.hand_over(&key).await;
     assert_eq!(heard(&subject, &key, listener, 7).await, None, "each holder is the old one some day");
-    let resumed = granted(subject.0.listen(&key, newer, cursor).await.unwrap());
+    let resumed = granted(subject.0.listen(&key, newer, &replica(), cursor).await.unwrap());
     assert_eq!(resumed.1, 1, "while nobody listens, a cursor resumes whoever had it");
     assert_eq!(heard(&subject, &key, resumed.0, 1).await.as_deref(), Some(&all[1..]));
 }
@@ -174,7 +178,7 @@ pub async fn shapings_are_forgotten_with_their_handshake(store: Arc<dyn Store>) 
     };
     let blueprint = async || subject.0.blueprint(&key).await.unwrap().expect("the session lives");
     assert_eq!(shape(0, "level", "debug").await, Shaped::Shaped);
-    subject.0.listen(&key, 0, None).await.unwrap();
+    subject.0.listen(&key, 0, &replica(), None).await.unwrap();
     let new = subject.hand_over(&key).await;
     let kept = blueprint().await;
     assert_eq!(kept.shapings, [("level".into(), text("debug"))], "the same client's shaping calls hold");
@@ -195,7 +199,7 @@ pub async fn a_retry_supersedes_the_first_try(store: Arc<dyn Store>) {
     let nonce = NonceDigest::of(b"mine");
     let first = Reconnection { nonce, ..change(key, 0) };
     assert!(matches!(subject.reconnect(&first).await, Reconnected::Done { generation: 1, .. }));
-    let (listener, after) = granted(subject.0.listen(&key, 1, None).await.unwrap());
+    let (listener, after) = granted(subject.0.listen(&key, 1, &replica(), None).await.unwrap());
     subject.0.ask(&key, 1, &question("q"), 9).await.unwrap();
     subject.0.append(&key, 1, &stream("a"), &[text("message")], &ROOMY).await.unwrap();
     let retry = Reconnection { nonce, ..change(key, 0) };
@@ -203,7 +207,7 @@ pub async fn a_retry_supersedes_the_first_try(store: Arc<dyn Store>) {
     assert_eq!(heard(&subject, &key, listener, after).await, None, "the listener before is over");
     assert!(!subject.0.settle(&key, &question("q")).await.unwrap(), "its questions are forgotten");
     assert_eq!(subject.read(&key, "a", 0).await, LogSlice::default(), "and so are its calls");
-    let later = granted(subject.0.listen(&key, 1, None).await.unwrap()).0;
+    let later = granted(subject.0.listen(&key, 1, &replica(), None).await.unwrap()).0;
     assert!(later > listener, "the session listens again as {later}, after {listener}");
     let streams = subject.0.begin(&key, 1, &StreamName::parse("b").unwrap(), b"1").await.unwrap();
     assert_eq!(streams, Appended::Stored { last: 1 }, "the generation is its own");
@@ -219,7 +223,7 @@ pub async fn a_late_try_takes_nothing_away(store: Arc<dyn Store>) {
         let given = Reconnection { nonce, handshake, ..change(key, generation) };
         let holder = generation + 1;
         assert!(matches!(subject.reconnect(&given).await, Reconnected::Done { again: false, .. }));
-        let (listener, after) = granted(subject.0.listen(&key, holder, None).await.unwrap());
+        let (listener, after) = granted(subject.0.listen(&key, holder, &replica(), None).await.unwrap());
         subject.0.ask(&key, holder, &question("q"), 9).await.unwrap();
         subject.0.append(&key, holder, &stream("a"), &[text("message")], &ROOMY).await.unwrap();
         assert!(matches!(subject.reconnect(&given).await, Reconnected::Done { again: true, .. }));

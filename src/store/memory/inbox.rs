@@ -11,8 +11,8 @@ use super::{MemoryStore, Own};
 use crate::id::SessionKey;
 use crate::session::{Timestamp, millis};
 use crate::store::{
-    Asked, Blueprint, BusMessage, Inbox, Letters, LogLimits, Posted, Presence, QuestionName, ReplicaId, Shaped,
-    Shaping, StoreError, StreamName,
+    Asked, Blueprint, BusMessage, Inbox, Letters, LogLimits, Posted, Presence, QuestionName, ReplicaId, SealedInner,
+    Shaped, Shaping, StoreError, StreamName,
 };
 
 /// The inbox as a stream of a log of its own.
@@ -32,12 +32,13 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn blueprint(&self, handshake: Bytes) -> Blueprint {
+    pub(super) fn blueprint(&self, handshake: Bytes, inner: Option<SealedInner>) -> Blueprint {
         Blueprint {
             handshake,
             shapings: self.shapings.iter().map(|(name, call)| (name.clone(), call.clone())).collect(),
             inbox: self.inbox.last,
             listened: self.listener > 0,
+            inner,
         }
     }
 

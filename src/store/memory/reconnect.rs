@@ -44,14 +44,17 @@ impl MemoryStore {
         }
         entry.record.digest = change.digest;
         entry.record.origin = change.origin.clone();
+        let mut replaced = None;
         if !is_late {
             entry.wire.change_hands();
             entry.log.forget_calls();
             if let Some(handshake) = &change.handshake {
                 entry.handshake = handshake.clone();
                 entry.wire.forget_shapings();
+                replaced = entry.inner.replace(change.inner.clone());
             }
         }
+        let inner = entry.inner.current();
         let (generation, created_at, inbox) =
             (entry.record.generation, entry.record.created_at, entry.wire.last_letter());
         state.place(&change.key, SessionStatus::Active, now);
@@ -61,6 +64,6 @@ impl MemoryStore {
         }
         drop(state);
         self.tell(BusMessage::Reconnected(change.key, generation));
-        Reconnected::Done { now, generation, created_at, gap, inbox, again }
+        Reconnected::Done { now, generation, created_at, gap, inbox, again, inner, replaced }
     }
 }

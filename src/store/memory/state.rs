@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::chronicle::Chronicle;
 use super::inbox::Wire;
+use super::inner::{Farewells, Inner};
 use super::log::Log;
 use super::reconnect::Retry;
 use crate::id::SessionKey;
@@ -28,6 +29,8 @@ pub(super) struct State {
     pub(super) chronicle: Chronicle,
     /// What was permitted lately.
     pub(super) windows: HashMap<WindowName, SlidingWindow>,
+    /// What sessions that ended lately left behind.
+    pub(super) farewells: Farewells,
     /// Until when a replica's word is good.
     pub(super) present: HashMap<ReplicaId, Timestamp>,
 }
@@ -40,6 +43,7 @@ pub(super) struct Entry {
     pub(super) log: Log,
     pub(super) wire: Wire,
     pub(super) retry: Option<Retry>,
+    pub(super) inner: Inner,
 }
 
 /// A live session of the caller's generation, or why there is none.
@@ -76,8 +80,10 @@ impl State {
         true
     }
 
-    pub(super) fn remove(&mut self, key: &SessionKey) -> bool {
+    /// Ends a session; `false` if it does not live.
+    pub(super) fn remove(&mut self, key: &SessionKey, at: Timestamp) -> bool {
         let Some(entry) = self.sessions.remove(key) else { return false };
+        self.farewells.leave(*key, entry.inner, at);
         self.index(entry.record.status).remove(&(entry.last_seen, *key));
         self.born.remove(&(entry.record.created_at, *key));
         self.unconfirmed.remove(&(entry.record.created_at, *key));

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use super::{MemoryStore, Own};
 use crate::id::SessionKey;
 use crate::store::{
-    Appended, BusMessage, Heard, ListenCursor, Listening, LogLimits, LogSlice, StoreError, StreamLog, StreamName,
-    StreamState,
+    Appended, BusMessage, Heard, ListenCursor, Listening, LogLimits, LogSlice, ReplicaId, StoreError, StreamLog,
+    StreamName, StreamState,
 };
 
 #[async_trait]
@@ -66,6 +66,7 @@ impl StreamLog for MemoryStore {
         &self,
         key: &SessionKey,
         generation: u32,
+        replica: &ReplicaId,
         cursor: Option<ListenCursor>,
     ) -> Result<Listening, StoreError> {
         let mut state = self.state();
@@ -88,7 +89,7 @@ impl StreamLog for MemoryStore {
         (wire.listener, wire.listener_is_there, wire.heard) = (wire.listener + 1, true, after);
         let listener = wire.listener;
         drop(state);
-        self.tell(BusMessage::Listening(*key));
+        self.tell(BusMessage::Listening(*key, *replica));
         Ok(Listening::Granted { listener, after })
     }
 

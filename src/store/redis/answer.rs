@@ -4,7 +4,7 @@ use bytes::Bytes;
 use deadpool_redis::redis::{FromRedisValue, Value, from_redis_value};
 
 use super::failure::store_error;
-use crate::store::{LogSlice, StoreError, StoreErrorKind, StreamState};
+use crate::store::{LogSlice, SealedInner, StoreError, StoreErrorKind, StreamState};
 
 /// What is left to read of a script's answer.
 pub(super) struct Answer(std::vec::IntoIter<Value>);
@@ -37,6 +37,12 @@ impl Answer {
 
     pub(super) fn bytes(&mut self) -> Result<Bytes, StoreError> {
         self.next::<Vec<u8>>().map(Bytes::from)
+    }
+
+    /// An inner session: its number, 0 for none, and what is known of it.
+    pub(super) fn inner(&mut self) -> Result<Option<SealedInner>, StoreError> {
+        let (incarnation, sealed) = (self.number()?, self.bytes()?);
+        Ok((incarnation > 0).then_some(SealedInner { incarnation, sealed }))
     }
 
     /// Positions and messages, to the end.

@@ -121,6 +121,12 @@ impl Keys {
         self.of_session('i', key) // list: letters, the newest at position "#in" of the wire
     }
 
+    fn inner(&self, key: &SessionKey) -> String {
+        // string: "incarnation:" and what is known of the inner session, the incarnation alone if that was removed; made by the
+        // first; left behind for a minute when the session ends
+        self.of_session('n', key)
+    }
+
     /// A replica's word that it runs.
     pub(super) fn presence(&self, replica: &ReplicaId) -> String {
         self.in_shard(0, &format!("r:{replica}")) // string: 1
@@ -168,7 +174,7 @@ impl Keys {
     }
 
     /// All keys of a session, in the order of the scripts' KEYS.
-    pub(super) fn of(&self, key: &SessionKey) -> [String; 7] {
+    pub(super) fn of(&self, key: &SessionKey) -> [String; 8] {
         [
             self.record(key),
             self.handshake(key),
@@ -177,6 +183,7 @@ impl Keys {
             self.meta(key),
             self.wire(key),
             self.inbox(key),
+            self.inner(key),
         ]
     }
 }
@@ -200,6 +207,7 @@ mod tests {
         assert_eq!(Keys::new("mcp".into(), 16).deployment(), "mcp:bus 1000");
         assert_eq!(keys.record(&session()), "mcp:{00}:s:AAAAAAAAAAAAAAAA");
         assert_eq!(Keys::new("mcp".into(), 16).record(&session()), "mcp:{05}:s:AAAAAAAAAAAAAAAA");
+        assert_eq!(keys.of(&session())[7], "mcp:{00}:n:AAAAAAAAAAAAAAAA");
         let window = WindowName::parse("open:192.0.2.1").unwrap();
         assert_eq!(keys.window(&window), "mcp:{00}:q:open:192.0.2.1");
     }

@@ -6,6 +6,7 @@
 //! | what a session's record looks like | `record.rs` |
 //! | what a transition does | `lua/*.lua`, called through `scripts.rs` |
 //! | how sessions, reconnects and sweeps use them | `sessions.rs`, `reconnect.rs`, `sweep.rs` |
+//! | how the sessions of a shared inner service are kept | `inner.rs` |
 //! | how streams are kept | `streams.rs` |
 //! | how replicas write to each other | `inbox.rs` |
 //! | how they know of each other | `presence.rs` |
@@ -33,6 +34,7 @@ mod events;
 mod failure;
 mod gather;
 mod inbox;
+mod inner;
 mod keys;
 mod limiter;
 mod link;

@@ -2,7 +2,7 @@
 //!
 //! It works on a full Redis, as everything does that keeps a session going. It makes no session, and what it writes takes the
 //! place of something else, but for the note of about 100 bytes that lets the winner retry, and the event, whose log is capped;
-//! only a new handshake may be larger than the one before.
+//! only a new handshake and its inner session may be larger than those before.
 
 use std::time::Duration;
 
@@ -23,7 +23,8 @@ impl RedisStore {
             .owned(record::tail(&change.digest, &change.origin)?)
             .arg(nonce)
             .number(span(Reconnection::RETRY_WINDOW));
-        let call = change.handshake.iter().fold(call, |call, handshake| call.arg(handshake));
+        let inner = change.inner.as_ref().filter(|_| change.handshake.is_some());
+        let call = change.handshake.iter().chain(inner).fold(call, |call, part| call.arg(part));
         let mut answer = Answer::of(self.lease().await?.ask(&call).await?);
         Ok(match answer.signed()? {
             -1 => Reconnected::Superseded,
@@ -35,6 +36,8 @@ impl RedisStore {
                 created_at: Timestamp(answer.number()?),
                 gap: Duration::from_millis(answer.number()?),
                 inbox: answer.number()?,
+                inner: answer.inner()?,
+                replaced: answer.inner()?,
             },
         })
     }

@@ -45,6 +45,8 @@ scripts! {
     TOUCH: "lua/touch.lua",
     REVIVE: "lua/revive.lua",
     RECONNECT: "lua/reconnect.lua",
+    REPLACE_INNER: "lua/replace_inner.lua",
+    TAKE_INNER: "lua/take_inner.lua",
     END: "lua/end.lua",
     DUE: "lua/due.lua",
     SWEEP: "lua/sweep.lua",

@@ -15,8 +15,8 @@ use super::{RedisStore, record, sweep};
 use crate::id::SessionKey;
 use crate::session::{EndReason, NewSession, SessionRecord, Timestamp};
 use crate::store::{
-    Blueprint, Census, DataPut, Lifetimes, Opening, Reconnected, Reconnection, Revival, SessionStore, StoreError,
-    StoreErrorKind, Swept, Touch, TouchOutcome, Touched,
+    Blueprint, Census, DataPut, InnerReplaced, Lifetimes, Opening, Reconnected, Reconnection, Revival, SessionStore,
+    StoreError, StoreErrorKind, Swept, Touch, TouchOutcome, Touched,
 };
 
 /// Touches that go into one call of the script; it runs for about a millisecond then.
@@ -34,6 +34,7 @@ impl SessionStore for RedisStore {
             .owned(record::tail(&session.digest, &session.origin)?)
             .arg(&session.handshake)
             .owned(cap.into_bytes());
+        let call = session.inner.iter().fold(call, |call, inner| call.arg(inner));
         match self.lease().await?.ask::<i64>(&call).await? {
             -1 => Ok(Opening::KeyTaken),
             -2 => Ok(Opening::Full),
@@ -53,11 +54,12 @@ impl SessionStore for RedisStore {
             return Ok(None);
         }
         let (handshake, inbox, listener) = (answer.bytes()?, answer.number()?, answer.number()?);
+        let inner = answer.inner()?;
         let mut shapings = Vec::new();
         while !answer.is_empty() {
             shapings.push((answer.text()?, answer.bytes()?));
         }
-        Ok(Some(Blueprint { handshake, shapings, inbox, listened: listener > 0 }))
+        Ok(Some(Blueprint { handshake, shapings, inbox, listened: listener > 0, inner }))
     }
 
     async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError> {
@@ -92,6 +94,20 @@ impl SessionStore for RedisStore {
 
     async fn reconnect(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Result<Reconnected, StoreError> {
         self.renew(change, lifetimes).await
+    }
+
+    async fn replace_inner(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        expected: Option<u64>,
+        sealed: Bytes,
+    ) -> Result<InnerReplaced, StoreError> {
+        self.compare_and_set_inner(key, generation, expected, &sealed).await
+    }
+
+    async fn take_inner(&self, key: &SessionKey) -> Result<Option<Bytes>, StoreError> {
+        self.take_inner_left(key).await
     }
 
     async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError> {

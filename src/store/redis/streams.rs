@@ -12,7 +12,7 @@ use super::scripts::{self, Call, span};
 use super::{RedisStore, StoreError};
 use crate::id::SessionKey;
 use crate::store::{
-    Appended, Heard, ListenCursor, Listening, LogLimits, LogSlice, StoreErrorKind, StreamLog, StreamName,
+    Appended, Heard, ListenCursor, Listening, LogLimits, LogSlice, ReplicaId, StoreErrorKind, StreamLog, StreamName,
 };
 
 #[async_trait]
@@ -66,6 +66,7 @@ impl StreamLog for RedisStore {
         &self,
         key: &SessionKey,
         generation: u32,
+        replica: &ReplicaId,
         cursor: Option<ListenCursor>,
     ) -> Result<Listening, StoreError> {
         let cursor = cursor.unwrap_or(ListenCursor { listener: 0, position: 0 });
@@ -73,7 +74,8 @@ impl StreamLog for RedisStore {
             .arg(key.as_str())
             .number(generation.into())
             .number(cursor.listener)
-            .number(cursor.position);
+            .number(cursor.position)
+            .arg(replica.as_str());
         let mut answer = Answer::of(self.lease().await?.ask(&call).await?);
         Ok(match answer.signed()? {
             -1 => Listening::Superseded,

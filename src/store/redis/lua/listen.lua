@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Gives the session's listening stream to a new listener.
--- ARGV: channel, key, generation, the cursor's listener (0: no cursor), the cursor's position.
+-- ARGV: channel, key, generation, the cursor's listener (0: no cursor), the cursor's position, the
+-- listener's replica.
 -- Returns the listener's number and the position after which it goes on; or -1 not the session's generation, -2 gone,
 -- -3 no such cursor, -4 a newer listener is there.
 local s, cursor, position = session(1), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -14,5 +15,5 @@ if cursor > 0 then
   heard = position
 end
 wire(s, '#listener', listener + 1, '#there', 1, '#heard', heard)
-tell('l ' .. ARGV[2])
+tell('l ' .. ARGV[2] .. ' ' .. ARGV[6])
 return {listener + 1, heard}

@@ -1,12 +1,12 @@
 -- Shared by all scripts; stands between a script's first line and the rest of it.
 --
 -- KEYS of every script about sessions: 1 seen, 2 gone, 3 born, 4 unconfirmed, 5 events, 6 head, 7 counts, 8 clients, then for
--- each session record, handshake, data, log, meta, wire, inbox. ARGV[1] is always the bus channel and, after a blank, how many
+-- each session record, handshake, data, log, meta, wire, inbox, inner. ARGV[1] is always the bus channel and, after a blank, how many
 -- events a shard keeps. Everything a script touches lies in one shard, so in one slot.
 local SEEN, GONE, BORN, UNCONFIRMED = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local EVENTS, HEAD, COUNTS, CLIENTS = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local BUS, KEPT = ARGV[1]:match('^(%S+) (%d+)$')
-local FORMAT, SLACK, A_DAY = 1, 60000, 86400000
+local FORMAT, SLACK, A_DAY, FAREWELL = 1, 60000, 86400000, 60000
 
 -- The clock all verdicts go by, read once: milliseconds since the epoch. Then the same in microseconds, as digits.
 local time
@@ -17,9 +17,9 @@ end
 
 -- The keys of the session at a place in KEYS.
 local function session(place)
-  local at = 8 + (place - 1) * 7
+  local at = 8 + (place - 1) * 8
   return {record = KEYS[at + 1], handshake = KEYS[at + 2], data = KEYS[at + 3], log = KEYS[at + 4], meta = KEYS[at + 5],
-    wire = KEYS[at + 6], inbox = KEYS[at + 7]}
+    wire = KEYS[at + 6], inbox = KEYS[at + 7], inner = KEYS[at + 8]}
 end
 
 -- nil without a record, 'A' active, 'D' disconnected, 'N' a format this version does not know: hands off. Then the session's
@@ -49,13 +49,25 @@ end
 -- Renews what a session lives on. Only once a minute has passed: touches are frequent.
 local function keep(s, ttl)
   if redis.call('PTTL', s.record) >= ttl - SLACK then return end
-  for _, key in ipairs({s.record, s.handshake, s.data, s.meta, s.wire}) do redis.call('PEXPIRE', key, ttl) end
+  for _, key in ipairs({s.record, s.handshake, s.data, s.meta, s.wire, s.inner}) do redis.call('PEXPIRE', key, ttl) end
 end
 
 -- How long a key made now for a session has to live: as long as the record.
 local function life(s)
   local ttl = redis.call('PTTL', s.record)
   return ttl > 0 and ttl or SLACK
+end
+
+-- What is known of the session's inner session: its number (0: there never was one), then nil if there is none now.
+local function inner_of(s)
+  local value = redis.call('GET', s.inner) or ''
+  local number, sealed = value:match('^(%d+):(.*)$')
+  return tonumber(number or value) or 0, sealed
+end
+
+-- Gives the session an inner session, or takes it away; the number stays then, for the next one to have a higher.
+local function set_inner(s, number, sealed)
+  redis.call('SET', s.inner, number .. (sealed and ':' .. sealed or ''), 'PX', life(s))
 end
 
 -- How much longer this script has made the time from opening to the last activity, over all sessions of the shard.
@@ -155,11 +167,12 @@ local function forget(key, born)
   return tonumber(seen)
 end
 
--- Ends a session that lives. With a shard's last one its sums end too, and what they may have wrong: of a session that Redis
+-- Ends a session that lives. Its inner session is left behind for a while. With a shard's last one its sums end too, and what they may have wrong: of a session that Redis
 -- itself dropped, nobody knows whose it was.
 local function close(s, key, reason)
   local value, born = redis.call('GET', s.record), created(s)
   redis.call('DEL', s.record, s.handshake, s.data, s.log, s.meta, s.wire, s.inbox)
+  redis.call('PEXPIRE', s.inner, FAREWELL)
   local seen = forget(key, born) or born
   record('e', key, seen, value, nil, reason)
   local number = bucket((now()))
