@@ -249,7 +249,7 @@ impl Scripted {
             (true, _) => None,
             (false, OnUnknownId::PlainText) => Some(answers::text(StatusCode::NOT_FOUND, "no such session")),
             (false, OnUnknownId::JsonRpcError) => {
-                Some(answers::error(StatusCode::NOT_FOUND, &message["id"], "the inner service lost it"))
+                Some(answers::lost(&message["id"]))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The tie between our session and the inner service's own on this replica, and the layer's own way of speaking there.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::body::{RequestBody, ResponseBody};
+use crate::engine::ear_signal::EarSignal;
 use crate::engine::handle::{McpSession, Replayed};
 use crate::inner::{Ask, Template};
 use crate::protocol::headers;
@@ -30,6 +31,8 @@ pub(crate) struct Binding {
     has_mail: AtomicBool,
     /// The task that hears what the inner service says by itself.
     ear: Mutex<Option<AbortOnDropHandle<()>>>,
+    /// What that task waits for, and what it found.
+    pub(crate) ear_signal: Arc<EarSignal>,
     /// The last letter of the session's inbox that was delivered here; held while letters are being delivered.
     pub(crate) inbox: tokio::sync::Mutex<u64>,
 }
@@ -47,6 +50,7 @@ impl Binding {
             is_open: AtomicBool::new(true),
             has_mail: AtomicBool::new(false),
             ear: Mutex::default(),
+            ear_signal: Arc::default(),
             inbox: tokio::sync::Mutex::default(),
         }
     }
@@ -112,7 +116,8 @@ impl Binding {
         (self.ask)(self.in_session(self.template.get(cursor))).await
     }
 
-    fn in_session(&self, mut request: Request<RequestBody>) -> Request<RequestBody> {
+    /// A request made one of this session's.
+    pub(crate) fn in_session(&self, mut request: Request<RequestBody>) -> Request<RequestBody> {
         let fields = request.headers_mut();
         fields.insert(headers::PROTOCOL_VERSION, headers::version(self.version));
         if let Some(inner_id) = &self.inner_id {
@@ -121,10 +126,15 @@ impl Binding {
         request
     }
 
-    /// Whether nobody hears what the inner service says by itself.
+    /// Whether nobody hears what the inner service says by itself, which others may: nobody tried, or not with the credentials
+    /// of whoever asks now.
     pub(crate) fn is_unheard(&self) -> bool {
-        let ear = self.ear.lock().unwrap_or_else(PoisonError::into_inner);
-        self.is_open() && ear.as_ref().is_none_or(AbortOnDropHandle::is_finished)
+        self.wants_ear(self.ear.lock().unwrap_or_else(PoisonError::into_inner).as_ref())
+    }
+
+    fn wants_ear(&self, ear: Option<&AbortOnDropHandle<()>>) -> bool {
+        let is_deaf = ear.is_none_or(AbortOnDropHandle::is_finished) || self.ear_signal.is_refused();
+        self.is_open() && is_deaf && !self.ear_signal.has_no_stream()
     }
 
     /// Whether there was ever an ear at the inner service.
@@ -135,7 +145,7 @@ impl Binding {
     /// Puts an ear to the inner service, unless there is one; `listen` begins to hear. It ends with the binding.
     pub(crate) fn hear_once(&self, listen: impl FnOnce() -> AbortOnDropHandle<()>) {
         let mut ear = self.ear.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.is_open() && ear.as_ref().is_none_or(AbortOnDropHandle::is_finished) {
+        if self.wants_ear(ear.as_ref()) {
             *ear = Some(listen());
         }
     }

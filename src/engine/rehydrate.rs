@@ -7,12 +7,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode};
+use tokio::time::timeout;
 
 use crate::body::ResponseBody;
 use crate::engine::Engine;
 use crate::engine::binding::Binding;
 use crate::engine::handle::{McpSession, Replayed};
 use crate::engine::inbox::forget_answer;
+use crate::engine::inner_lost_session::PATIENCE;
 use crate::engine::resident::Resident;
 use crate::engine::verdict::Admission;
 use crate::inner::{Failure, Inner, InnerService, Template};
@@ -56,8 +58,20 @@ impl Engine {
         }
     }
 
-    /// A binding other than `stale`: the inner service does not know that one any more.
+    /// A binding other than `stale`: the inner service does not know that one any more. Made, or waited for, within
+    /// [`PATIENCE`].
     pub(crate) async fn rebind<S: InnerService>(
+        self: &Arc<Self>,
+        inner: &mut Inner<S>,
+        admission: &Admission,
+        parts: &Parts,
+        stale: Option<&Arc<Binding>>,
+    ) -> Result<Arc<Binding>, Failure<S::Failure>> {
+        let rebound = timeout(PATIENCE, Box::pin(self.rebind_in_time(inner, admission, parts, stale))).await;
+        rebound.unwrap_or_else(|_| Err(lost_or_ended(Rejection::InnerLostSession.into(), admission)))
+    }
+
+    async fn rebind_in_time<S: InnerService>(
         self: &Arc<Self>,
         inner: &mut Inner<S>,
         admission: &Admission,

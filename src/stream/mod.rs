@@ -5,6 +5,7 @@ pub(crate) mod early;
 #[cfg(feature = "reconnect")]
 pub(crate) mod edit;
 pub(crate) mod initialize;
+pub(crate) mod peek;
 pub(crate) mod quiet;
 mod seen;
 
