@@ -1,4 +1,5 @@
-//! Upstreams that answer 404 to the id they gave. To a client a 404 means that its session is gone, and it is not.
+//! Upstreams that lose the sessions they gave, and say so by a 404 or in other ways. To a client a 404 means that its session is
+//! gone, and it is not.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -35,19 +36,25 @@ async fn an_upstream_that_forgot_is_told_the_handshake_again_and_the_call_once_m
     assert_eq!(wire.say("echo", json!({})).await, "echo in upstream-2");
 }
 
-/// What servers made with mcp 1.9.4 say, and those made after the early examples of the TypeScript SDK.
-const LOST: [&str; 2] = [
-    "Bad Request: No valid session ID provided",
-    r#"{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: No valid session ID provided"},"id":null}"#,
+/// What servers say that were made with mcp 1.9.4, after the early examples of the TypeScript SDK, with one transport of it, and
+/// with rmcp before 1.0.
+const LOST: [(u16, &str); 4] = [
+    (400, "Bad Request: No valid session ID provided"),
+    (
+        400,
+        r#"{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: No valid session ID provided"},"id":null}"#,
+    ),
+    (400, r#"{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: Server not initialized"},"id":null}"#),
+    (401, "Unauthorized: Session not found"),
 ];
 
 #[tokio::test]
-async fn an_upstream_that_tells_of_a_lost_session_by_400_is_told_the_handshake_again_too() {
-    for said in LOST {
+async fn an_upstream_that_tells_of_a_lost_session_by_400_or_401_is_told_the_handshake_again_too() {
+    for (status, said) in LOST {
         let upstream = Upstream::start().await;
         let gateway = gateway(&upstream.mcp(), &[]).await;
         let wire = Wire::open(&gateway.mcp()).await;
-        upstream.on_call_of("upstream-1", ResponseTemplate::new(400).set_body_string(said)).await;
+        upstream.on_session("upstream-1", ResponseTemplate::new(status).set_body_string(said)).await;
 
         assert_eq!(wire.say("work", json!({})).await, "work in upstream-2", "{said}");
     }
@@ -60,6 +67,7 @@ async fn a_404_that_stays_is_a_200_with_its_error_if_it_has_one() {
     upstream.on_call("lost", ResponseTemplate::new(404).set_body_json(&error)).await;
     let gateway = gateway(&upstream.mcp(), &[]).await;
     let wire = Wire::open(&gateway.mcp()).await;
+    upstream.forget();
 
     let response = wire.call_begun("lost", json!({}), None).await;
 
@@ -76,6 +84,7 @@ async fn a_404_that_stays_and_says_nothing_is_a_502() {
     upstream.on_call("lost", ResponseTemplate::new(404).set_body_raw("<h1>Not Found</h1>", "text/html")).await;
     let gateway = gateway(&upstream.mcp(), &[]).await;
     let wire = Wire::open(&gateway.mcp()).await;
+    upstream.forget();
 
     let refusal = Refusal::of(wire.call_begun("lost", json!({}), None).await).await;
 

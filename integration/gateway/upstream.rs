@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use wiremock::matchers::{any, body_partial_json, header};
+use wiremock::matchers::{any, body_partial_json, header, method};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::harness::raw::SESSION_ID;
@@ -54,11 +54,26 @@ impl Upstream {
         self.on_message(json!({"params": {"name": tool}}), answer).await;
     }
 
-    /// From now on a call of this session is answered so.
-    pub(super) async fn on_call_of(&self, session: &str, answer: impl Respond + 'static) {
-        let misbehaves =
-            Mock::given(header(SESSION_ID, session)).and(body_partial_json(json!({"method": "tools/call"})));
-        misbehaves.respond_with(answer).with_priority(1).mount(&self.server).await;
+    /// From now on whatever is asked in this session is answered so.
+    pub(super) async fn on_session(&self, session: &str, answer: impl Respond + 'static) {
+        let misbehaves = Mock::given(header(SESSION_ID, session));
+        misbehaves.respond_with(answer).with_priority(2).mount(&self.server).await;
+    }
+
+    /// From now on a GET is answered so.
+    pub(super) async fn on_get(&self, answer: impl Respond + 'static) {
+        Mock::given(method("GET")).respond_with(answer).with_priority(1).mount(&self.server).await;
+    }
+
+    /// The next GET is answered so.
+    pub(super) async fn on_next_get(&self, answer: impl Respond + 'static) {
+        let once = Mock::given(method("GET")).respond_with(answer).up_to_n_times(1);
+        once.with_priority(1).mount(&self.server).await;
+    }
+
+    /// How often it was asked for a stream.
+    pub(super) async fn asked_for_a_stream(&self) -> usize {
+        self.requests().await.iter().filter(|request| request.method == "GET").count()
     }
 
     /// Forgets every session, as a restart would.

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::body::{RequestBody, ResponseBody};
+use crate::engine::ear_signal::EarSignal;
 use crate::engine::handle::{McpSession, Replayed};
 use crate::engine::newest_head::NewestHead;
 use crate::engine::undelivered::Undelivered;
@@ -44,6 +45,8 @@ pub(crate) struct Binding {
     undelivered: Undelivered,
     /// The task that hears what the inner service says by itself.
     ear: Mutex<Option<AbortOnDropHandle<()>>>,
+    /// What that task waits for, and what it found.
+    pub(crate) ear_signal: Arc<EarSignal>,
     /// The last letter of the session's inbox that was delivered here; held while letters are being delivered.
     pub(crate) inbox: tokio::sync::Mutex<u64>,
 }
@@ -64,6 +67,7 @@ impl Binding {
             has_mail: AtomicBool::new(false),
             undelivered: Undelivered::default(),
             ear: Mutex::default(),
+            ear_signal: Arc::default(),
             inbox: tokio::sync::Mutex::default(),
         }
     }
@@ -149,16 +153,12 @@ impl Binding {
     /// itself goes with the newest one. What was refused for want of authority is said again.
     pub(crate) fn note_head(self: &Arc<Self>, parts: &Parts) {
         if self.head.note(parts) {
+            self.ear_signal.head_changed();
             for message in self.undelivered.take() {
                 let binding = Arc::clone(self);
                 tokio::spawn(async move { binding.deliver(message, false).await });
             }
         }
-    }
-
-    /// Waits for a head that differs from the one that is kept now.
-    pub(crate) async fn new_head(&self) {
-        self.head.changed().await;
     }
 
     /// Sends the inner service a message in this session; `None` if it failed, or took too long to begin an answer.
@@ -202,7 +202,7 @@ impl Binding {
     }
 
     async fn asked(&self, request: Request<RequestBody>) -> Option<Response<ResponseBody>> {
-        let mut answer = (self.ask)(self.in_session(request, &self.inner)).await?;
+        let mut answer = (self.ask)(self.in_session(request)).await?;
         self.close_other(&mut answer);
         Some(answer)
     }
@@ -215,7 +215,12 @@ impl Binding {
         }
     }
 
-    fn in_session(&self, mut request: Request<RequestBody>, inner: &InnerSession) -> Request<RequestBody> {
+    /// A request made one of this session's.
+    pub(crate) fn in_session(&self, request: Request<RequestBody>) -> Request<RequestBody> {
+        self.within(&self.inner, request)
+    }
+
+    fn within(&self, inner: &InnerSession, mut request: Request<RequestBody>) -> Request<RequestBody> {
         request.headers_mut().insert(headers::PROTOCOL_VERSION, headers::version(self.version));
         inner.add_to(request.headers_mut());
         if let Some(session) = &self.session {
@@ -224,10 +229,15 @@ impl Binding {
         request
     }
 
-    /// Whether nobody hears what the inner service says by itself.
+    /// Whether nobody hears what the inner service says by itself, which others may: nobody tried, or not with the credentials
+    /// of whoever asks now.
     pub(crate) fn is_unheard(&self) -> bool {
-        let ear = self.ear.lock().unwrap_or_else(PoisonError::into_inner);
-        self.is_open() && ear.as_ref().is_none_or(AbortOnDropHandle::is_finished)
+        self.wants_ear(self.ear.lock().unwrap_or_else(PoisonError::into_inner).as_ref())
+    }
+
+    fn wants_ear(&self, ear: Option<&AbortOnDropHandle<()>>) -> bool {
+        let is_deaf = ear.is_none_or(AbortOnDropHandle::is_finished) || self.ear_signal.is_refused();
+        self.is_open() && is_deaf && !self.ear_signal.has_no_stream()
     }
 
     /// Whether there was ever an ear at the inner service.
@@ -238,7 +248,7 @@ impl Binding {
     /// Puts an ear to the inner service, unless there is one; `listen` begins to hear. It ends with the binding.
     pub(crate) fn hear_once(&self, listen: impl FnOnce() -> AbortOnDropHandle<()>) {
         let mut ear = self.ear.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.is_open() && ear.as_ref().is_none_or(AbortOnDropHandle::is_finished) {
+        if self.wants_ear(ear.as_ref()) {
             *ear = Some(listen());
         }
     }
@@ -259,7 +269,7 @@ impl Binding {
 
     /// Closes a shared inner session, which ends with the client's.
     pub(crate) async fn say_goodbye(&self, inner: &InnerSession) {
-        let request = self.in_session(self.head.get().delete(), inner);
+        let request = self.within(inner, self.head.get().delete());
         let answer = timeout(ANSWERED_WITHIN, (self.ask)(request)).await.ok().flatten();
         let status = answer.map(|answer| answer.status());
         metrics::inner_session_closed(status.is_some_and(|status| status.is_success()));
@@ -269,7 +279,7 @@ impl Binding {
     /// Says goodbye to an inner session in the background. Whatever that answers, the session is no longer ours.
     pub(crate) fn farewell(&self, inner: &InnerSession) -> Option<JoinHandle<()>> {
         let runtime = tokio::runtime::Handle::try_current().ok().filter(|_| inner.id().is_some())?;
-        let farewell = (self.ask)(self.in_session(self.head.get().delete(), inner));
+        let farewell = (self.ask)(self.within(inner, self.head.get().delete()));
         Some(runtime.spawn(async move { drop(timeout(ANSWERED_WITHIN, farewell).await) }))
     }
 }

@@ -8,26 +8,27 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::body::ResponseBody;
 use crate::engine::Engine;
+use crate::engine::backoff::Backoff;
 use crate::engine::binding::Binding;
+use crate::engine::ear_signal::EarSignal;
+use crate::engine::get_answer::GetAnswer;
 use crate::engine::hints::signed;
-use crate::engine::inner_stream::{InnerEvent, InnerStream, is_event_stream};
+use crate::engine::inner_lost_session::{self, Asked, Pinged};
+use crate::engine::inner_stream::{InnerEvent, InnerStream};
 use crate::engine::outgoing::{Said, Speaker};
 use crate::id::SessionKey;
 use crate::store::{Appended, QuestionName, StoreError, StreamName};
 
 const PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 impl Engine {
     /// Hears a binding from here on, if its inner service has sessions. Does nothing if it is heard already.
     pub(crate) fn hear_binding(self: &Arc<Self>, key: &SessionKey, binding: &Arc<Binding>) {
-        if binding.inner_id().is_some() {
+        if binding.inner_id().is_some() && !binding.ear_signal.is_refused() {
             binding.hear_once(|| self.ear(key, binding, None));
         }
     }
@@ -38,7 +39,7 @@ impl Engine {
         self: &Arc<Self>,
         key: &SessionKey,
         binding: &Arc<Binding>,
-        answer: Response<ResponseBody>,
+        answer: GetAnswer,
     ) -> Option<AbortOnDropHandle<()>> {
         if binding.inner_id().is_none() {
             return Some(self.ear(key, binding, Some(answer)));
@@ -51,15 +52,24 @@ impl Engine {
         self: &Arc<Self>,
         key: &SessionKey,
         binding: &Arc<Binding>,
-        answer: Option<Response<ResponseBody>>,
+        answer: Option<GetAnswer>,
     ) -> AbortOnDropHandle<()> {
         let ear = Ear {
             engine: Arc::downgrade(self),
             key: *key,
             generation: binding.generation(),
             binding: Arc::downgrade(binding),
+            signal: Arc::clone(&binding.ear_signal),
         };
         AbortOnDropHandle::new(tokio::spawn(ear.hear(answer)))
+    }
+
+    /// Asks in this binding's session whether the inner service still knows it.
+    async fn ping_binding(&self, binding: &Binding) -> Pinged {
+        match self.ping_id() {
+            Some(id) => inner_lost_session::ping(&id, |message| binding.post(message)).await,
+            None => Pinged::Unknown,
+        }
     }
 }
 
@@ -68,37 +78,84 @@ struct Ear {
     key: SessionKey,
     generation: u32,
     binding: Weak<Binding>,
+    signal: Arc<EarSignal>,
 }
 
 /// Why an ear stops to hear.
 struct Stop;
 
 impl Ear {
-    /// `answer` is the stream to begin with, if there is one already.
-    async fn hear(self, mut answer: Option<Response<ResponseBody>>) {
-        let (mut cursor, mut pause) = (None, PAUSE);
+    /// `answer` is what to begin with, if the inner service was asked already.
+    async fn hear(self, mut answer: Option<GetAnswer>) {
+        self.signal.set_awake();
+        let (mut cursor, mut backoff) = (None, Backoff::default());
         while let Some(binding) = self.binding.upgrade() {
             let answered = match answer.take() {
-                Some(answer) => Some(answer),
-                None => binding.get(cursor.as_deref()).await,
+                Some(answer) => answer,
+                None => self.ask(&binding, cursor.as_deref()).await,
             };
+            if matches!(answered, GetAnswer::NotFound | GetAnswer::Later { .. }) && self.is_moved(&binding).await {
+                return;
+            }
+            // It must not outlive its session for being waited with.
+            drop(binding);
             match answered {
-                Some(answer) if is_event_stream(&answer) => {
+                GetAnswer::Stream(answer) => {
                     let mut stream = InnerStream::once(answer.into_body()).after(cursor.take());
-                    drop(binding);
                     if self.follow(&mut stream).await.is_err() {
                         return;
                     }
-                    cursor = stream.cursor();
-                    pause = stream.retry().max(PAUSE);
+                    (cursor, backoff) = (stream.cursor(), Backoff::default());
+                    sleep(stream.retry().max(PAUSE)).await;
                 }
-                Some(answer) if answer.status().is_client_error() && answer.status() != StatusCode::CONFLICT => {
-                    tracing::debug!(session = %self.key, status = %answer.status(), "the inner service says nothing by itself");
+                GetAnswer::NoStream => {
+                    tracing::debug!(session = %self.key, "the inner service says nothing by itself");
+                    self.signal.set_no_stream();
                     return;
                 }
-                _ => pause = (pause * 2).min(LONGEST_PAUSE),
+                GetAnswer::Refused(answer) => {
+                    tracing::debug!(session = %self.key, status = %answer.status(), "the inner service lets nobody listen with these credentials");
+                    drop(answer);
+                    self.signal.other_head().await;
+                }
+                GetAnswer::NotFound => self.signal.sleep(backoff.pause()).await,
+                GetAnswer::Later { after, resumable } => {
+                    cursor = cursor.filter(|_| resumable);
+                    let pause = backoff.pause();
+                    match after {
+                        Some(after) => sleep(after.max(PAUSE)).await,
+                        None => self.signal.sleep(pause).await,
+                    }
+                }
             }
-            sleep(pause).await;
+        }
+    }
+
+    /// Whether another replica has replaced the inner session that all of them share: that one is heard from here on.
+    async fn is_moved(&self, binding: &Arc<Binding>) -> bool {
+        let Some(engine) = self.engine.upgrade().filter(|_| binding.incarnation().is_some()) else { return false };
+        let renewed = engine.renew_shared(&self.key, binding).await;
+        renewed.inspect(|renewed| engine.hear_binding(&self.key, renewed)).is_some()
+    }
+
+    /// Asks for the stream. An answer that speaks of a lost session is believed no more than the ping that is asked back; one
+    /// that is lost is replayed with the next request, never from here.
+    async fn ask(&self, binding: &Binding, cursor: Option<&str>) -> GetAnswer {
+        let Some(answer) = binding.get(cursor).await else { return GetAnswer::FAILED };
+        let suspect = match inner_lost_session::judge(answer, Asked::Stream).await {
+            Ok(answer) => return GetAnswer::of(answer),
+            Err(suspect) => suspect,
+        };
+        let answer = GetAnswer::of(suspect.answer);
+        let pinged = match (self.engine.upgrade(), binding.inner_id()) {
+            (Some(engine), Some(_)) => engine.ping_binding(binding).await,
+            (_, None) => Pinged::Lives,
+            (None, _) => Pinged::Unknown,
+        };
+        match (pinged, answer) {
+            (Pinged::Lives, GetAnswer::NotFound) => GetAnswer::NoStream,
+            (Pinged::Lives, answer) => answer,
+            (Pinged::Lost | Pinged::Unknown, _) => GetAnswer::Later { after: None, resumable: false },
         }
     }
 

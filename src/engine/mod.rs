@@ -17,7 +17,8 @@
 //! | `hear` | how does a change made elsewhere arrive here? |
 //! | `record`, `inner_stream` | how does a call's stream get into the log? |
 //! | `reader`, `hints`, `orphan` | how does a client read its streams, on whichever replica? |
-//! | `ear` | how is what an inner service says by itself heard? |
+//! | `inner_lost_session`, `recovery` | does the inner service still know its session, and how often is that asked? |
+//! | `ear`, `get_answer`, `ear_signal`, `backoff` | how is what an inner service says by itself heard? |
 //! | `outgoing`, `questions`, `question_name` | how does a question of the server's find its answer? |
 //! | `inbox` | how does what reached one replica get to the inner service of another? |
 //! | `shape` | how does a log level or a subscription reach every replica? |
@@ -29,16 +30,20 @@
 pub(crate) mod aside;
 #[cfg(feature = "reconnect")]
 pub(crate) mod attempt;
+mod backoff;
 pub(crate) mod binding;
 mod clock;
 pub(crate) mod config;
 pub(crate) mod drain;
 mod ear;
+pub(crate) mod ear_signal;
 mod flush;
+pub(crate) mod get_answer;
 pub(crate) mod handle;
 mod hear;
 mod hints;
 pub(crate) mod inbox;
+pub(crate) mod inner_lost_session;
 pub(crate) mod inner_stream;
 pub(crate) mod limit;
 mod newest_head;
@@ -52,6 +57,7 @@ pub(crate) mod reader;
 #[cfg(feature = "reconnect")]
 pub(crate) mod reconnect;
 pub(crate) mod record;
+pub(crate) mod recovery;
 pub(crate) mod rehydrate;
 pub(crate) mod resident;
 pub(crate) mod shape;
@@ -77,6 +83,7 @@ use crate::engine::shared_inner::AFTER_WHO_ENDED;
 use crate::engine::watch::BusWatch;
 use crate::id::SessionKey;
 use crate::local_limiter::LocalLimiter;
+use crate::protocol::message::RequestId;
 use crate::rejection::Rejection;
 use crate::store::{ReplicaId, Store, StoreError, StreamName};
 use crate::stream::cursor;
@@ -142,6 +149,11 @@ impl Engine {
     /// A name for the stream of a call, unlike any other.
     pub(crate) fn name_stream(&self) -> StreamName {
         cursor::of_call(&self.replica_id, self.streams.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A name for a ping of the layer's own, unlike any other.
+    pub(crate) fn ping_id(&self) -> Option<RequestId> {
+        RequestId::from_json(format!(r#""ping-{}""#, self.name_stream().as_str()).as_bytes())
     }
 
     fn take_tasks(&self) -> Option<JoinSet<()>> {

@@ -3,7 +3,6 @@
 //! Single flight: of many first requests at once one replays, the others wait for it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -14,6 +13,7 @@ use crate::body::ResponseBody;
 use crate::engine::Engine;
 use crate::engine::binding::Binding;
 use crate::engine::handle::{McpSession, Replayed};
+use crate::engine::inner_lost_session::PATIENCE;
 use crate::engine::resident::Resident;
 use crate::engine::verdict::Admission;
 use crate::id::SessionKey;
@@ -23,9 +23,6 @@ use crate::protocol::message::{self, Kind};
 use crate::rejection::Rejection;
 use crate::store::Blueprint;
 use crate::stream::{early, initialize};
-
-/// How long an inner service may take for a whole replay. Every request of the session here waits for it.
-const REPLAYED_WITHIN: Duration = Duration::from_secs(30);
 
 fn introduction() -> Bytes {
     Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)
@@ -63,8 +60,20 @@ impl Engine {
         }
     }
 
-    /// A binding other than `stale`: the inner service does not know that one any more.
+    /// A binding other than `stale`: the inner service does not know that one any more. Made, or waited for, within
+    /// [`PATIENCE`].
     pub(crate) async fn rebind<S: InnerService>(
+        self: &Arc<Self>,
+        inner: &mut Inner<S>,
+        admission: &Admission,
+        parts: &Parts,
+        stale: Option<&Arc<Binding>>,
+    ) -> Result<Arc<Binding>, Failure<S::Failure>> {
+        let rebound = timeout(PATIENCE, Box::pin(self.rebind_in_time(inner, admission, parts, stale))).await;
+        rebound.unwrap_or_else(|_| Err(lost_or_ended(Rejection::InnerLostSession.into(), admission)))
+    }
+
+    async fn rebind_in_time<S: InnerService>(
         self: &Arc<Self>,
         inner: &mut Inner<S>,
         admission: &Admission,
@@ -81,8 +90,7 @@ impl Engine {
         match admission.lease.binding() {
             Some(made) if !stale.is_some_and(|stale| Arc::ptr_eq(stale, &made)) => Ok(made),
             Some(_) | None => {
-                let making = timeout(REPLAYED_WITHIN, self.make_binding(inner, admission, parts, stale));
-                let made = making.await.unwrap_or_else(|_| Err(Rejection::InnerLostSession.into()));
+                let made = self.make_binding(inner, admission, parts, stale).await;
                 made.map_err(|failure| lost_or_ended(failure, admission))
             }
         }

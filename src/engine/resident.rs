@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::binding::Binding;
+use crate::engine::recovery::Recovery;
 use crate::id::SessionKey;
 use crate::session::SessionRecord;
 use crate::store::Touch;
@@ -39,6 +40,8 @@ pub(crate) struct Resident {
     pub(crate) recording: AtomicUsize,
     /// Held while a binding is being made, so that it is made once.
     pub(crate) rebinding: tokio::sync::Mutex<()>,
+    /// Held while the inner service is asked whether it has lost the session.
+    pub(crate) recovery: tokio::sync::Mutex<Recovery>,
     verdict: Mutex<Option<Verdict>>,
     binding: RwLock<Option<Arc<Binding>>>,
     /// Leases held, or `RETIRED`.
@@ -68,6 +71,7 @@ impl Resident {
             bell: Notify::new(),
             recording: AtomicUsize::new(0),
             rebinding: tokio::sync::Mutex::new(()),
+            recovery: tokio::sync::Mutex::default(),
             verdict: Mutex::new(None),
             binding: RwLock::new(None),
             held: AtomicUsize::new(0),

@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Response, StatusCode};
 
 use super::purpose::Purpose;
-use super::{Answered, Exchange, Outcome, answer, translate, with_token};
-use crate::body::ResponseBody;
+use super::{Answered, Exchange, Outcome, answer, with_token};
 use crate::classify::Declared;
+use crate::engine::binding::Binding;
 use crate::engine::config::Resumable;
-use crate::engine::inner_stream::is_event_stream;
+use crate::engine::get_answer::GetAnswer;
 use crate::engine::reader::Reader;
 use crate::engine::verdict::Admission;
-use crate::inner::InnerService;
+use crate::inner::{Failure, InnerService};
 use crate::protocol::headers::{self, Single, single};
 use crate::rejection::Rejection;
 use crate::store::{ListenCursor, Listening, StreamName, StreamState};
@@ -53,16 +52,17 @@ impl<S: InnerService> Exchange<S> {
     async fn listen_on(mut self, admission: Admission, parts: Box<Parts>, cursor: Option<ListenCursor>) -> Outcome<S> {
         let mut binding = self.engine.binding(&mut self.inner, &admission, &parts).await?;
         binding.note_head(&parts);
+        binding.ear_signal.request_came();
         let mut heard = None;
         if binding.inner_id().is_none() || binding.is_unheard() {
             let answer;
-            (answer, binding) = self.call_inner(&admission, binding, parts, Bytes::new()).await?;
-            match judge(&answer, &admission) {
-                Judged::Speaks => heard = Some(answer),
-                Judged::Silent => {}
-                Judged::Refuses => {
-                    return Ok(translate::status(answer, &Purpose::Listen, &admission).await?);
-                }
+            (answer, binding) = self.ask_inner(&admission, binding, parts).await?;
+            match answer {
+                GetAnswer::Refused(answer) => return Ok(answer),
+                GetAnswer::NoStream => binding.ear_signal.set_no_stream(),
+                GetAnswer::NotFound if binding.inner_id().is_none() => {}
+                // Of the layer's own stream, until the inner service gives one.
+                answer => heard = Some(answer),
             }
         }
         let engine = Arc::clone(&self.engine);
@@ -81,6 +81,21 @@ impl<S: InnerService> Exchange<S> {
         }
     }
 
+    /// Asks the inner service for its stream with the client's own GET.
+    async fn ask_inner(
+        &mut self,
+        admission: &Admission,
+        binding: Arc<Binding>,
+        parts: Box<Parts>,
+    ) -> Result<(GetAnswer, Arc<Binding>), Failure<S::Failure>> {
+        match self.call_inner(admission, Arc::clone(&binding), parts, Bytes::new()).await {
+            Ok((answer, binding)) => Ok((GetAnswer::of(answer), binding)),
+            // The session lives, and its listener may wait for the inner service as its calls may.
+            Err(Failure::Inner(_)) => Ok((GetAnswer::FAILED, binding)),
+            Err(failure) => Err(failure),
+        }
+    }
+
     /// The stream of a call, from a cursor on: what is missing, then what is still to come.
     async fn resume(self, admission: Admission, stream: StreamName, position: u64) -> Outcome<S> {
         let (engine, key) = (&self.engine, &admission.record.key);
@@ -90,27 +105,6 @@ impl<S: InnerService> Exchange<S> {
             return Err(Rejection::EventIdUnknown.into());
         }
         Ok(Reader::resumed(Arc::clone(engine), admission, stream, position).into_response())
-    }
-}
-
-/// What an inner service's answer to a GET means.
-enum Judged {
-    /// It has a stream for what it says by itself.
-    Speaks,
-    /// It has none; the layer listens in its place.
-    Silent,
-    /// It does not let this client listen, or failed.
-    Refuses,
-}
-
-fn judge(answer: &Response<ResponseBody>, admission: &Admission) -> Judged {
-    match answer.status() {
-        StatusCode::METHOD_NOT_ALLOWED => Judged::Silent,
-        StatusCode::NOT_FOUND if !admission.record.origin.inner_has_sessions => Judged::Silent,
-        _ if is_event_stream(answer) => Judged::Speaks,
-        // Another of this session's ears has the stream.
-        StatusCode::CONFLICT => Judged::Silent,
-        _ => Judged::Refuses,
     }
 }
 

@@ -14,8 +14,8 @@
 //! | `close` | DELETE |
 //!
 //! `purpose` is what all of them agree on. `outcome` decides what becomes of an inner service's answer, `translate` makes its
-//! status one that a session's client understands, `lost` tells whether the inner service has forgotten the session, `relay`
-//! carries what is not recorded, `detach` lets work outlive its client, `unclaimed` ends a session whose client left before it
+//! status one that a session's client understands, `recover` replays the handshake to an inner service that lost its session,
+//! `relay` carries what is not recorded, `detach` lets work outlive its client, `unclaimed` ends a session whose client left before it
 //! knew of it, and `overhear` tells who makes modern requests.
 
 mod batch;
@@ -25,13 +25,13 @@ mod handshake;
 mod incoming;
 mod joint;
 mod listen;
-mod lost;
 mod outcome;
 mod overhear;
 mod pass;
 mod purpose;
 #[cfg(feature = "reconnect")]
 mod reconnect;
+mod recover;
 mod relay;
 mod reply;
 mod session;

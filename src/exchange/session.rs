@@ -9,10 +9,12 @@ use http::{Request, Response, StatusCode, header};
 
 use super::outcome::Answering;
 use super::purpose::{Purpose, Takes};
-use super::{Answered, Exchange, Outcome, answer, detached, lost, with_token};
+use super::recover::still_lost;
+use super::{Answered, Exchange, Outcome, answer, detached, with_token};
 use crate::body::{RequestBody, ResponseBody};
 use crate::classify::{self, Content, Declared, Message};
 use crate::engine::binding::Binding;
+use crate::engine::inner_lost_session::{self, Asked};
 use crate::engine::verdict::Admission;
 use crate::inner::{self, Failure, InnerService, InnerSession};
 use crate::protocol::headers;
@@ -91,6 +93,7 @@ impl<S: InnerService> Exchange<S> {
     async fn run(mut self, admission: Admission, parts: Box<Parts>, body: Bytes, purpose: Purpose) -> Outcome<S> {
         let binding = self.engine.binding(&mut self.inner, &admission, &parts).await?;
         binding.note_head(&parts);
+        binding.ear_signal.request_came();
         if !binding.is_introduced() {
             match purpose {
                 Purpose::Word(Method::Initialized) => binding.set_introduced(),
@@ -151,14 +154,20 @@ impl<S: InnerService> Exchange<S> {
         body: Bytes,
     ) -> Result<(Response<ResponseBody>, Arc<Binding>), Failure<S::Failure>> {
         let first = request(parts.clone(), binding.inner(), body.clone());
-        let response = self.inner.call(first).await.map_err(Failure::Inner)?;
-        if let Ok(response) = lost::judge(response).await {
-            return Ok((response, binding));
-        }
-        tracing::info!(session = %admission.record.key, "the inner service lost its session; replaying the handshake");
-        let renewed = Box::pin(self.engine.rebind(&mut self.inner, admission, &parts, Some(&binding))).await?;
-        let again = request(parts, renewed.inner(), body);
-        Ok((self.inner.call(again).await.map_err(Failure::Inner)?, renewed))
+        let answer = self.inner.call(first).await.map_err(Failure::Inner)?;
+        let method = parts.method.clone();
+        let asked = Asked::by(&method, &body);
+        let suspect = match inner_lost_session::judge(answer, asked).await {
+            Ok(answer) => return Ok((answer, binding)),
+            Err(suspect) => suspect,
+        };
+        let Some(renewed) = self.recover(admission, &binding, &parts, suspect.symptom).await? else {
+            return Ok((suspect.answer, binding));
+        };
+        let again = request(parts, renewed.inner(), body.clone());
+        let answer = self.inner.call(again).await.map_err(Failure::Inner)?;
+        let answer = inner_lost_session::judge(answer, asked).await;
+        Ok((answer.unwrap_or_else(|suspect| still_lost(suspect.answer)), renewed))
     }
 
     /// Makes the client's headers the inner service's: our id off, the session's version on, the session in the extensions.

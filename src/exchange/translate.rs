@@ -1,12 +1,15 @@
 //! What the inner service's answer becomes on its way to the client of a session.
 
-use http::{Response, StatusCode, header};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde_json::Value;
 
 use super::purpose::Purpose;
 use crate::body::{ResponseBody, read_whole};
+use crate::engine::inner_stream::is_event_stream;
 use crate::engine::verdict::Admission;
 use crate::protocol::headers;
-use crate::protocol::message::{self, Kind};
+use crate::protocol::message::{self, Kind, RequestId};
 use crate::protocol::response::in_body;
 use crate::rejection::Rejection;
 use crate::stream::quiet;
@@ -21,12 +24,18 @@ pub(super) async fn status(
     admission: &Admission,
 ) -> Result<Response<ResponseBody>, Rejection> {
     match (response.status(), purpose) {
-        (StatusCode::METHOD_NOT_ALLOWED, Purpose::Listen) => Ok(quiet::response()),
+        (StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED, Purpose::Listen) => Ok(quiet::response()),
         (StatusCode::NOT_FOUND, Purpose::Listen) if !admission.record.origin.inner_has_sessions => {
             Ok(quiet::response())
         }
         (StatusCode::NOT_FOUND, _) if admission.lease.ended.is_cancelled() => Err(Rejection::SessionNotFound),
-        (StatusCode::NOT_FOUND, _) => Box::pin(not_found_is_not_session_gone(response, purpose)).await,
+        // A ping found the session: there is no stream.
+        (StatusCode::NOT_FOUND, Purpose::Listen) => Ok(quiet::response()),
+        (status, Purpose::Listen) if status.is_success() && !is_event_stream(&response) => Ok(quiet::response()),
+        (StatusCode::NOT_FOUND, Purpose::Call(id, _)) => {
+            Box::pin(not_found_is_not_session_gone(response, Some(id))).await
+        }
+        (StatusCode::NOT_FOUND, Purpose::Word(_)) => Box::pin(not_found_is_not_session_gone(response, None)).await,
         (_, _) => Ok(response),
     }
 }
@@ -34,16 +43,61 @@ pub(super) async fn status(
 /// To a client a 404 means "session gone", and the session lives: an error in the body goes out as 200, nothing as 502.
 async fn not_found_is_not_session_gone(
     response: Response<ResponseBody>,
-    purpose: &Purpose,
+    id: Option<&RequestId>,
 ) -> Result<Response<ResponseBody>, Rejection> {
     let (mut parts, body) = response.into_parts();
     let body = read_whole(body, NOT_FOUND_BODY_LIMIT).await.map_err(|_| Rejection::InnerLostSession)?;
-    let told = match purpose {
-        Purpose::Call(id, _) => in_body(id, body),
-        Purpose::Listen | Purpose::Word(_) => matches!(message::kind(&body), Some(Kind::Response(_))).then_some(body),
-    };
-    let body = told.ok_or(Rejection::InnerLostSession)?;
+    let body = answering(body, id).ok_or(Rejection::InnerLostSession)?;
     parts.status = StatusCode::OK;
-    parts.headers.insert(header::CONTENT_TYPE, headers::JSON);
+    headers::make_json(&mut parts.headers);
     Ok(Response::from_parts(parts, ResponseBody::whole(body)))
+}
+
+/// A response, or an error that names no request or one that was never made, as a response to the request that got it.
+fn answering(body: Bytes, id: Option<&RequestId>) -> Option<Bytes> {
+    let Some(id) = id else { return matches!(message::kind(&body), Some(Kind::Response(_))).then_some(body) };
+    if let Some(own) = in_body(id, body.clone()) {
+        return Some(own);
+    }
+    let mut message: Value = serde_json::from_slice(&body).ok()?;
+    let own: Value = serde_json::from_str(id.as_json()).ok()?;
+    let object = message.as_object_mut()?;
+    if !object.get("error")?.is_object() {
+        return None;
+    }
+    object.insert("id".to_owned(), own);
+    Some(message.to_string().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(body: &'static str, id: Option<&str>) -> Option<String> {
+        let id = id.and_then(|id| RequestId::from_json(id.as_bytes()));
+        answering(Bytes::from(body), id.as_ref()).map(|body| String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn an_error_becomes_one_for_the_request_that_got_it() {
+        let own = r#"{ "jsonrpc":"2.0","id":7,"error":{"code":-32001,"message":"gone"} }"#;
+        assert_eq!(answered(own, Some("7")).as_deref(), Some(own), "as it is written");
+        for body in [
+            r#"{"jsonrpc":"2.0","error":{"code":-32001,"message":"gone"},"id":null}"#,
+            r#"{"jsonrpc":"2.0","error":{"code":-32001,"message":"gone"}}"#,
+            r#"{"jsonrpc":"2.0","id":"server-error","error":{"code":-32001,"message":"gone"}}"#,
+        ] {
+            let message: Value = serde_json::from_str(&answered(body, Some("7")).unwrap()).unwrap();
+            assert_eq!((&message["id"], &message["error"]["code"]), (&Value::from(7), &Value::from(-32001)), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_error_is_no_answer() {
+        for body in ["", "Session not found", r#"{"detail":"Not Found"}"#, r#"{"error":"gone"}"#, "[]", "7"] {
+            assert_eq!(answered(body, Some("7")), None, "{body}");
+            assert_eq!(answered(body, None), None, "{body}");
+        }
+        assert_eq!(answered(r#"{"id":8,"result":{}}"#, Some("7")), None, "a result of another request");
+    }
 }

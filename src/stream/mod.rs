@@ -6,6 +6,7 @@ pub(crate) mod early;
 pub(crate) mod edit;
 pub(crate) mod first;
 pub(crate) mod initialize;
+pub(crate) mod peek;
 pub(crate) mod quiet;
 mod seen;
 

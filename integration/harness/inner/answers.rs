@@ -196,6 +196,14 @@ pub(super) fn error(status: StatusCode, id: &Value, text: &str) -> Response<Body
     response
 }
 
+/// What this layer says itself of a session that it does not know.
+pub(super) fn lost(id: &Value) -> Response<Body> {
+    let error = json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32001, "message": "Session not found" } });
+    let mut response = json_body(&error);
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
 pub(super) fn result(id: &Value, result: &Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "result": result })
 }
