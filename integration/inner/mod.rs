@@ -4,5 +4,7 @@
 mod cancellation;
 mod concurrency;
 mod panics;
+mod questions;
 mod rehydration;
+mod responses;
 mod rmcp;

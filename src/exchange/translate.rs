@@ -40,7 +40,9 @@ async fn not_found_is_not_session_gone(
     let body = read_whole(body, NOT_FOUND_BODY_LIMIT).await.map_err(|_| Rejection::InnerLostSession)?;
     let told = match purpose {
         Purpose::Call(id, _) => in_body(id, body),
-        Purpose::Listen | Purpose::Word(_) => matches!(message::kind(&body), Some(Kind::Response(_))).then_some(body),
+        Purpose::Listen => matches!(message::kind(&body), Some(Kind::Response(_))).then_some(body),
+        // It was not taken, and a success would say that it was.
+        Purpose::Word(_) => None,
     };
     let body = told.ok_or(Rejection::InnerLostSession)?;
     parts.status = StatusCode::OK;
