@@ -4,6 +4,7 @@
 //! |---|---|
 //! | what passes, both ways, unchanged | `passing.rs` |
 //! | upstreams that answer wrongly, late, in part or not at all | `failing.rs`, `cutting.rs` |
+//! | upstreams and clients that are gone without a word | `vanishing.rs` |
 //! | upstreams that forget their sessions | `forgetting.rs` |
 //! | two gateways in front of one upstream | `replicas.rs` |
 //! | official SDKs of other languages, behind one gateway and behind two | `languages.rs`, `languages_on_two.rs` |
@@ -19,6 +20,7 @@ mod languages_on_two;
 mod passing;
 mod replicas;
 mod upstream;
+mod vanishing;
 
 use reqwest::Response;
 use serde_json::Value;

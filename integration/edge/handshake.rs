@@ -13,6 +13,8 @@ on_every_backend! {
     initialize_opens_a_session_in_every_revision_with_json_and_with_sse,
     an_initialize_answer_with_other_messages_stays_a_stream,
     a_refused_initialize_passes_through_and_opens_nothing,
+    an_answer_to_initialize_opens_a_session_or_is_an_honest_502,
+    a_handshake_replayed_to_a_server_with_odd_habits_works_or_is_an_honest_502,
     a_modern_result_opens_no_session,
     an_initialize_with_an_old_id_opens_a_new_session_and_leaves_the_old_one_alone,
     the_layer_reads_its_inner_services_answers_and_asks_for_them_uncompressed,
@@ -59,7 +61,8 @@ async fn a_refused_initialize_passes_through_and_opens_nothing(backend: Backend)
         (OnInitialize::Refuse(StatusCode::BAD_REQUEST), 400),
         (OnInitialize::Refuse(StatusCode::FORBIDDEN), 403),
         (OnInitialize::Refuse(StatusCode::NOT_FOUND), 404),
-        (OnInitialize::Refuse(StatusCode::ACCEPTED), 202),
+        (OnInitialize::Refuse(StatusCode::ACCEPTED), 502),
+        (OnInitialize::Refuse(StatusCode::OK), 502),
         (OnInitialize::BrokenOff, 502),
         (OnInitialize::Panic, 500),
     ] {
@@ -67,12 +70,89 @@ async fn a_refused_initialize_passes_through_and_opens_nothing(backend: Backend)
         let answer = Client::of(&replica).post(&initialize("2025-11-25")).await.whole().await;
         assert_eq!((answer.status.as_u16(), answer.session_id()), (status, None), "{refusal:?}");
         match refusal {
-            OnInitialize::Refuse(_) => assert_eq!(answer.text(), "no"),
+            OnInitialize::Refuse(status) if !status.is_success() => assert_eq!(answer.text(), "no"),
             _ => assert_eq!((answer.json()["id"].clone(), answer.json()["error"]["code"].is_i64()), (json!(0), true)),
         }
         eventually(&format!("no inner session after {refusal:?}"), async || inner.sessions() == 0).await;
     }
     assert_eq!(store.counts().await, (0, 0));
+}
+
+const ACCEPTED: &str =
+    r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"VERSION","capabilities":{},"serverInfo":{}}}"#;
+const WITH_BOM: &str = "\u{feff}{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{\"protocolVersion\":\"VERSION\"}}";
+const STREAM_WITH_BOM: &str =
+    "\u{feff}data: {\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{\"protocolVersion\":\"VERSION\"}}\n\n";
+const FOREIGN_FIRST: &str = "data: {\"jsonrpc\":\"2.0\",\"id\":99,\"result\":{\"protocolVersion\":\"2025-03-26\"}}\n\n\
+    data: {\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{\"protocolVersion\":\"VERSION\"}}\n\n";
+
+/// Never half a session: 200 without an id, and then a client that nobody knows.
+async fn an_answer_to_initialize_opens_a_session_or_is_an_honest_502(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let replica = Replica::of(&store, &inner).await;
+    let says = |media, encoding, body| OnInitialize::Says(200, media, encoding, body);
+    let (json, events) = ("application/json", "text/event-stream");
+    for (opened, good) in [
+        says(json, "", WITH_BOM),
+        says(events, "identity", STREAM_WITH_BOM),
+        says(events, "", FOREIGN_FIRST),
+        says("text/html", "", ACCEPTED),
+        OnInitialize::Says(201, json, "", ACCEPTED),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        inner.script(|script| script.initialize = good);
+        let answer = Client::of(&replica).post(&initialize("2025-11-25")).await.whole().await;
+        assert_eq!((answer.status, answer.json()["id"].clone()), (StatusCode::OK, json!(0)), "{good:?}");
+        assert_eq!(
+            (&answer.headers["content-type"], store.counts().await),
+            (&json.parse().unwrap(), (opened as u64 + 1, 0))
+        );
+        assert!(
+            Client::of(&replica).with(SESSION_ID, &answer.session_id().unwrap()).call("echo", json!({})).await.status
+                == 200
+        );
+    }
+    let (before, live) = (store.counts().await, inner.sessions());
+    for (bad, text) in [
+        (says(json, "gzip", ACCEPTED), "compressed"),
+        (says(events, "br", ACCEPTED), "compressed"),
+        (says("text/html", "", "<html>"), "no readable answer"),
+        (says(json, "", ""), "no readable answer"),
+        (says(json, "", r#"{"jsonrpc":"2.0","id":0,"result":{}}"#), "no readable answer"),
+        (says(json, "", r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"latest"}}"#), "no readable answer"),
+        (says(json, "", r#"{"jsonrpc":"2.0","id":5,"result":{"protocolVersion":"2025-11-25"}}"#), "no readable answer"),
+        (says(events, "", "data: {\"id\":5,\"result\":{}}\n\n"), "no readable answer"),
+        (OnInitialize::Says(204, json, "", ""), "no readable answer"),
+    ] {
+        inner.script(|script| script.initialize = bad);
+        let answer = Client::of(&replica).post(&initialize("2025-11-25")).await.whole().await;
+        assert_eq!((answer.status, answer.session_id()), (StatusCode::BAD_GATEWAY, None), "{bad:?}");
+        let error = answer.json();
+        assert!(error["error"]["message"].as_str().unwrap().contains(text), "{bad:?}: {error}");
+        assert_eq!(error["id"], 0);
+        eventually("the inner session is closed", async || inner.sessions() == live).await;
+    }
+    assert_eq!(store.counts().await, before);
+}
+
+async fn a_handshake_replayed_to_a_server_with_odd_habits_works_or_is_an_honest_502(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let here = Replica::of(&store, &inner).await;
+    let session = Client::of(&here).open("2025-11-25").await;
+    for body in [WITH_BOM, ACCEPTED] {
+        inner.script(|script| script.initialize = OnInitialize::Says(200, "application/json", "", body));
+        inner.forget();
+        assert!(session.works().await);
+    }
+    inner.script(|script| script.initialize = OnInitialize::Says(200, "application/json", "gzip", ACCEPTED));
+    inner.forget();
+    let answer = session.call("echo", json!({})).await;
+    assert_eq!((answer.status, answer.json()["id"].clone()), (StatusCode::BAD_GATEWAY, json!(1)));
+    assert!(answer.text().contains("compressed"), "{}", answer.text());
+    inner.script(|script| script.initialize = OnInitialize::Json);
+    assert!(session.works().await, "the session lives on");
 }
 
 async fn a_modern_result_opens_no_session(backend: Backend) {

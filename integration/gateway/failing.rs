@@ -49,7 +49,7 @@ async fn an_odd_answer_to_a_call_reaches_the_client_as_it_is() {
 }
 
 #[tokio::test]
-async fn an_odd_answer_to_initialize_reaches_the_client_as_it_is_and_opens_nothing() {
+async fn an_odd_answer_to_initialize_reaches_the_client_as_it_is_or_is_a_502_and_opens_nothing() {
     for (what, answer) in odd_answers() {
         let upstream = Upstream::start().await;
         upstream.on_message(json!({"method": "initialize"}), answer).await;
@@ -58,7 +58,15 @@ async fn an_odd_answer_to_initialize_reaches_the_client_as_it_is_and_opens_nothi
         let here = Wire::stranger(&gateway.mcp()).initialize().await;
 
         assert_eq!(here.headers().get("mcp-session-id"), None, "{what}");
-        assert_alike(what, here, Wire::stranger(&upstream.mcp()).initialize().await).await;
+        let there = Wire::stranger(&upstream.mcp()).initialize().await;
+        if there.status().is_success() {
+            // It says yes and is no answer: a client would go on without a session.
+            let refusal = Refusal::of(here).await;
+            assert_eq!((refusal.status, refusal.id), (502, json!(0)), "{what}");
+            assert!(refusal.text.contains("no readable answer"), "{}", refusal.text);
+        } else {
+            assert_alike(what, here, there).await;
+        }
     }
 }
 

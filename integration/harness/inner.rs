@@ -46,6 +46,8 @@ pub(crate) enum OnInitialize {
     Modern,
     /// Accepted, but the body breaks off.
     BrokenOff,
+    /// With this status, media type, content coding and body, in which `VERSION` is the revision asked for.
+    Says(u16, &'static str, &'static str, &'static str),
     /// Not before [`Scripted::let_one_go`].
     Wait,
     Panic,
@@ -63,6 +65,8 @@ pub(crate) enum OnUnknownId {
 pub(crate) struct Script {
     pub(crate) initialize: OnInitialize,
     pub(crate) initialized: StatusCode,
+    /// What it says to `initialized` is an event stream that never ends.
+    pub(crate) initialized_stays: bool,
     /// The service panics when it is told `initialized`.
     pub(crate) initialized_panics: bool,
     pub(crate) unknown_id: OnUnknownId,
@@ -138,6 +142,7 @@ impl Scripted {
         let script = Script {
             initialize: OnInitialize::Json,
             initialized: StatusCode::ACCEPTED,
+            initialized_stays: false,
             initialized_panics: false,
             unknown_id: OnUnknownId::PlainText,
             listens: true,

@@ -7,5 +7,7 @@ mod credentials;
 mod minted;
 mod notifications;
 mod panics;
+mod questions;
 mod rehydration;
+mod responses;
 mod rmcp;

@@ -9,7 +9,7 @@ use crate::body::{ResponseBody, read_whole};
 use crate::engine::inner_stream::is_event_stream;
 use crate::engine::verdict::Admission;
 use crate::protocol::headers;
-use crate::protocol::message::{self, Kind, RequestId};
+use crate::protocol::message::RequestId;
 use crate::protocol::response::in_body;
 use crate::rejection::Rejection;
 use crate::stream::quiet;
@@ -33,9 +33,10 @@ pub(super) async fn status(
         (StatusCode::NOT_FOUND, Purpose::Listen) => Ok(quiet::response()),
         (status, Purpose::Listen) if status.is_success() && !is_event_stream(&response) => Ok(quiet::response()),
         (StatusCode::NOT_FOUND, Purpose::Call(id, _)) => {
-            Box::pin(not_found_is_not_session_gone(response, Some(id))).await
+            Box::pin(not_found_is_not_session_gone(response, id)).await
         }
-        (StatusCode::NOT_FOUND, Purpose::Word(_)) => Box::pin(not_found_is_not_session_gone(response, None)).await,
+        // It was not taken, and a success would say that it was.
+        (StatusCode::NOT_FOUND, Purpose::Word(_)) => Err(Rejection::InnerLostSession),
         (_, _) => Ok(response),
     }
 }
@@ -43,7 +44,7 @@ pub(super) async fn status(
 /// To a client a 404 means "session gone", and the session lives: an error in the body goes out as 200, nothing as 502.
 async fn not_found_is_not_session_gone(
     response: Response<ResponseBody>,
-    id: Option<&RequestId>,
+    id: &RequestId,
 ) -> Result<Response<ResponseBody>, Rejection> {
     let (mut parts, body) = response.into_parts();
     let body = read_whole(body, NOT_FOUND_BODY_LIMIT).await.map_err(|_| Rejection::InnerLostSession)?;
@@ -54,8 +55,7 @@ async fn not_found_is_not_session_gone(
 }
 
 /// A response, or an error that names no request or one that was never made, as a response to the request that got it.
-fn answering(body: Bytes, id: Option<&RequestId>) -> Option<Bytes> {
-    let Some(id) = id else { return matches!(message::kind(&body), Some(Kind::Response(_))).then_some(body) };
+fn answering(body: Bytes, id: &RequestId) -> Option<Bytes> {
     if let Some(own) = in_body(id, body.clone()) {
         return Some(own);
     }
@@ -73,21 +73,21 @@ fn answering(body: Bytes, id: Option<&RequestId>) -> Option<Bytes> {
 mod tests {
     use super::*;
 
-    fn answered(body: &'static str, id: Option<&str>) -> Option<String> {
-        let id = id.and_then(|id| RequestId::from_json(id.as_bytes()));
-        answering(Bytes::from(body), id.as_ref()).map(|body| String::from_utf8(body.to_vec()).unwrap())
+    fn answered(body: &'static str, id: &str) -> Option<String> {
+        let id = RequestId::from_json(id.as_bytes()).unwrap();
+        answering(Bytes::from(body), &id).map(|body| String::from_utf8(body.to_vec()).unwrap())
     }
 
     #[test]
     fn an_error_becomes_one_for_the_request_that_got_it() {
         let own = r#"{ "jsonrpc":"2.0","id":7,"error":{"code":-32001,"message":"gone"} }"#;
-        assert_eq!(answered(own, Some("7")).as_deref(), Some(own), "as it is written");
+        assert_eq!(answered(own, "7").as_deref(), Some(own), "as it is written");
         for body in [
             r#"{"jsonrpc":"2.0","error":{"code":-32001,"message":"gone"},"id":null}"#,
             r#"{"jsonrpc":"2.0","error":{"code":-32001,"message":"gone"}}"#,
             r#"{"jsonrpc":"2.0","id":"server-error","error":{"code":-32001,"message":"gone"}}"#,
         ] {
-            let message: Value = serde_json::from_str(&answered(body, Some("7")).unwrap()).unwrap();
+            let message: Value = serde_json::from_str(&answered(body, "7").unwrap()).unwrap();
             assert_eq!((&message["id"], &message["error"]["code"]), (&Value::from(7), &Value::from(-32001)), "{body}");
         }
     }
@@ -95,9 +95,8 @@ mod tests {
     #[test]
     fn what_is_no_error_is_no_answer() {
         for body in ["", "Session not found", r#"{"detail":"Not Found"}"#, r#"{"error":"gone"}"#, "[]", "7"] {
-            assert_eq!(answered(body, Some("7")), None, "{body}");
-            assert_eq!(answered(body, None), None, "{body}");
+            assert_eq!(answered(body, "7"), None, "{body}");
         }
-        assert_eq!(answered(r#"{"id":8,"result":{}}"#, Some("7")), None, "a result of another request");
+        assert_eq!(answered(r#"{"id":8,"result":{}}"#, "7"), None, "a result of another request");
     }
 }

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 use tower_mcp_sessions::body::BoxError;
 
@@ -32,6 +32,12 @@ impl Scripted {
                 let mut response = events(vec![Ok(Bytes::from_static(b"data: {")), Err("cut".into())]);
                 response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 response
+            }
+            OnInitialize::Says(status, media, encoding, body) => {
+                let version = message["params"]["protocolVersion"].as_str().unwrap_or_default();
+                literal(&json!({ "status": status, "body": body.replace("VERSION", version), "headers": {
+                    "content-type": media, "content-encoding": encoding,
+                }}))
             }
             OnInitialize::Json | OnInitialize::Wait | OnInitialize::Refuse(_) | OnInitialize::Panic => {
                 json_body(&result)
@@ -63,6 +69,12 @@ impl Scripted {
             }
             let is_initialized = seen.method() == "notifications/initialized";
             assert!(!(is_initialized && script.initialized_panics), "told to, at initialized");
+            if is_initialized && script.initialized_stays {
+                return literal(&json!({ "headers": { "content-type": "text/event-stream" }, "open": true }));
+            }
+            if seen.method() == "notifications/literal" {
+                return literal(&message["params"]);
+            }
             return status(if is_initialized { script.initialized } else { StatusCode::ACCEPTED });
         }
         let running = self.begin();
@@ -75,6 +87,7 @@ impl Scripted {
         let (id, params) = (&message["id"], &message["params"]);
         match seen.method().as_str() {
             "echo" => json_body(&result(id, params)),
+            "literal" => literal(params),
             "wait" => {
                 self.wait().await;
                 json_body(&result(id, params))
@@ -129,6 +142,24 @@ impl Scripted {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
     }
+}
+
+/// Exactly this `status`, these `headers` and this `body`, which stays `open` if it is told to.
+fn literal(answer: &Value) -> Response<Body> {
+    let body = Bytes::from(answer["body"].as_str().unwrap_or_default().to_owned());
+    let mut response = match answer["open"] == true {
+        true => {
+            let begins = stream::once(async { Ok::<_, BoxError>(body) });
+            Response::new(Body::from_stream(begins.chain(stream::pending())))
+        }
+        false => Response::new(Body::from(body)),
+    };
+    *response.status_mut() = StatusCode::from_u16(answer["status"].as_u64().unwrap_or(200) as u16).unwrap();
+    for (name, value) in answer["headers"].as_object().into_iter().flatten() {
+        let value = value.as_str().expect("text").parse().unwrap();
+        response.headers_mut().insert(name.parse::<HeaderName>().unwrap(), value);
+    }
+    response
 }
 
 /// A page of tools, written in a way of its own; the last one where a cursor is given, and as an event where a stream is asked for.
