@@ -248,9 +248,7 @@ impl Scripted {
         match (known && !script.amnesia, script.unknown_id) {
             (true, _) => None,
             (false, OnUnknownId::PlainText) => Some(answers::text(StatusCode::NOT_FOUND, "no such session")),
-            (false, OnUnknownId::JsonRpcError) => {
-                Some(answers::lost(&message["id"]))
-            }
+            (false, OnUnknownId::JsonRpcError) => Some(answers::lost(&message["id"])),
         }
     }
 
