@@ -5,7 +5,8 @@
 //! | what passes, both ways, unchanged | `passing.rs` |
 //! | upstreams that answer wrongly, late, in part or not at all | `failing.rs`, `cutting.rs` |
 //! | upstreams and clients that are gone without a word | `vanishing.rs` |
-//! | upstreams that forget their sessions | `forgetting.rs` |
+//! | upstreams that forget their sessions, or only seem to | `forgetting.rs`, `doubting.rs` |
+//! | upstreams that let nobody listen, or not yet | `listening.rs` |
 //! | two gateways in front of one upstream | `replicas.rs` |
 //! | official SDKs of other languages, behind one gateway and behind two | `languages.rs`, `languages_on_two.rs` |
 //!
@@ -13,10 +14,12 @@
 
 mod by_hand;
 mod cutting;
+mod doubting;
 mod failing;
 mod forgetting;
 mod languages;
 mod languages_on_two;
+mod listening;
 mod passing;
 mod replicas;
 mod upstream;

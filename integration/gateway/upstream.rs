@@ -62,7 +62,7 @@ impl Upstream {
 
     /// From now on a GET is answered so.
     pub(super) async fn on_get(&self, answer: impl Respond + 'static) {
-        Mock::given(method("GET")).respond_with(answer).with_priority(1).mount(&self.server).await;
+        Mock::given(method("GET")).respond_with(answer).with_priority(3).mount(&self.server).await;
     }
 
     /// The next GET is answered so.

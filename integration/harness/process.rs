@@ -118,9 +118,18 @@ impl Process {
     ///
     /// If it does not listen.
     pub(crate) async fn program(program: impl AsRef<OsStr>, arguments: &[&str]) -> Self {
+        Self::program_at(FREE_PORT, program, arguments).await
+    }
+
+    /// The same at this address, which another one may have left.
+    ///
+    /// # Panics
+    ///
+    /// If it does not listen.
+    pub(crate) async fn program_at(address: SocketAddr, program: impl AsRef<OsStr>, arguments: &[&str]) -> Self {
         let mut command = command(program, arguments);
         command.env("PYTHONDONTWRITEBYTECODE", "1");
-        Self::listening(command).await
+        Self::listening_at(address, command).await
     }
 
     async fn listening(command: Command) -> Self {

@@ -71,3 +71,51 @@ impl EarSignal {
         self.set_awake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::task::yield_now;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const PAUSE: Duration = Duration::from_secs(60);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_wakes_an_ear_that_sleeps_for_long_once_a_second_at_most() {
+        let signal = Arc::new(EarSignal::default());
+        let begun = Instant::now();
+        let asleep = tokio::spawn({
+            let signal = Arc::clone(&signal);
+            async move { signal.sleep(PAUSE).await }
+        });
+        while !asleep.is_finished() {
+            signal.request_came();
+            sleep(Duration::from_millis(10)).await;
+        }
+        let slept = begun.elapsed();
+        assert!(slept >= UNDISTURBED && slept < UNDISTURBED * 2, "{slept:?}");
+        signal.sleep(PAUSE).await;
+        assert_eq!(begun.elapsed(), slept + PAUSE, "nobody came");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_ear_that_was_refused_waits_for_another_head_and_for_nothing_else() {
+        let signal = Arc::new(EarSignal::default());
+        let refused = tokio::spawn({
+            let signal = Arc::clone(&signal);
+            async move { signal.other_head().await }
+        });
+        while !signal.is_refused() {
+            yield_now().await;
+        }
+        signal.request_came();
+        sleep(PAUSE * 60).await;
+        assert!(!refused.is_finished());
+        signal.head_changed();
+        refused.await.unwrap();
+        assert!(!signal.is_refused());
+    }
+}

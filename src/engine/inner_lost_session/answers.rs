@@ -127,7 +127,7 @@ const SEEN: [Row; 18] = [
     ),
 ];
 
-/// Read in the sources of the version named.
+/// Read in the sources of the version named. Of Java's serialised exception only the message is as it was read.
 const READ: [Row; 26] = [
     ("rmcp 0.2.0 to 0.16.0, restarted", 401, false, "Unauthorized: Session not found", Lost),
     ("rmcp 0.2.0 to 0.16.0, no id", 401, false, "Unauthorized: Session ID is required", Answer),
