@@ -74,9 +74,12 @@ impl Stage {
         self.runtime.block_on(work)
     }
 
-    /// Lets a session be used until the layer is as it stays: the bus is heard, and so verdicts are cached.
+    /// Lets a session be used until the layer is as it stays: its background tasks have had their first turn, which they
+    /// take at once; the bus is heard, and so verdicts are cached.
     pub fn warm_up(&self, client: &Client) {
-        let Some(redis) = &self.redis else { return self.run(client.ping()) };
+        self.run(client.ping());
+        self.run(tokio::time::advance(Duration::from_millis(2)));
+        let Some(redis) = &self.redis else { return };
         let is_warm = || {
             let before = redis.trips();
             self.run(client.ping());
