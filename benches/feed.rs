@@ -12,13 +12,15 @@
 //! `cargo bench --bench feed -- [--sockets 1000] [--events 200] [--sessions 14]`
 
 mod support {
+    pub mod cores;
     pub mod figures;
     pub mod monitored;
     pub mod redis;
     pub mod sessions;
     pub mod watcher;
 
-    pub use figures::{median, pin};
+    pub use cores::pin;
+    pub use figures::median;
 }
 
 use std::time::{Duration, Instant};

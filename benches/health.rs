@@ -5,12 +5,14 @@
 //! `cargo bench --bench health -- [--few 1000] [--many 1000000] [--rounds 200]`. A million takes Redis about 1 GiB.
 
 mod support {
+    pub mod cores;
     pub mod figures;
     pub mod monitored;
     pub mod redis;
     pub mod sessions;
 
-    pub use figures::{median, pin};
+    pub use cores::pin;
+    pub use figures::median;
 }
 
 use std::process::Command;

@@ -1,13 +1,11 @@
 //! The services whose sessions are kept: one that costs next to nothing, and the one people run.
 
-use axum::Json;
 use clap::ValueEnum;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{ServerHandler, schemars, tool, tool_handler, tool_router};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Inner {
@@ -52,14 +50,3 @@ impl Adder {
 
 #[tool_handler]
 impl ServerHandler for Adder {}
-
-pub async fn handler(Json(message): Json<Value>) -> Json<Value> {
-    let result = if message["method"] == "initialize" {
-        json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": { "name": "bench", "version": "0" } })
-    } else {
-        let arguments = &message["params"]["arguments"];
-        let sum = arguments["a"].as_i64().unwrap_or(0) + arguments["b"].as_i64().unwrap_or(0);
-        json!({ "content": [{ "type": "text", "text": sum.to_string() }] })
-    };
-    Json(json!({ "jsonrpc": "2.0", "id": message["id"], "result": result }))
-}

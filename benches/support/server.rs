@@ -12,6 +12,7 @@ use tower::Layer;
 use tower_mcp_sessions::store::{MemoryStore, RedisStore};
 use tower_mcp_sessions::{Freshness, SessionLayer, SessionLayerBuilder};
 
+use super::handler::handler;
 use super::inner::{self, Inner};
 
 /// Mounts a service, behind the layer if there is one.
@@ -54,7 +55,7 @@ impl Variant {
     async fn app(&self, inner: Inner) -> Router {
         let sessions = self.sessions().await;
         match inner {
-            Inner::Handler => mount!(sessions, inner::handler.into_service()),
+            Inner::Handler => mount!(sessions, handler.into_service()),
             Inner::RmcpStateless => mount!(sessions, inner::rmcp(false)),
             Inner::Rmcp => mount!(sessions, inner::rmcp(true)),
         }

@@ -32,9 +32,7 @@ pub(super) async fn status(
         // A ping found the session: there is no stream.
         (StatusCode::NOT_FOUND, Purpose::Listen) => Ok(quiet::response()),
         (status, Purpose::Listen) if status.is_success() && !is_event_stream(&response) => Ok(quiet::response()),
-        (StatusCode::NOT_FOUND, Purpose::Call(id, _)) => {
-            Box::pin(not_found_is_not_session_gone(response, id)).await
-        }
+        (StatusCode::NOT_FOUND, Purpose::Call(id, _)) => Box::pin(not_found_is_not_session_gone(response, id)).await,
         // It was not taken, and a success would say that it was.
         (StatusCode::NOT_FOUND, Purpose::Word(_)) => Err(Rejection::InnerLostSession),
         (_, _) => Ok(response),
