@@ -11,3 +11,4 @@ mod questions;
 mod rehydration;
 mod responses;
 mod rmcp;
+mod shared;

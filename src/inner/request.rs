@@ -100,7 +100,7 @@ mod tests {
     use crate::body::BoxError;
 
     fn parts(method: &Method, fields: &[(String, String)]) -> Parts {
-        let mut parts = http::Request::new(()).into_parts().0;
+        let mut parts = Request::new(()).into_parts().0;
         parts.method = method.clone();
         for (name, value) in fields {
             parts.headers.append(HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap());
