@@ -111,17 +111,8 @@ impl Process {
         Self::listening(command(env!("CARGO_BIN_EXE_conformance-server"), arguments)).await
     }
 
-    /// Starts a program that takes `--listen` and says where it listens as the examples do, on a free port, and waits until
-    /// it listens.
-    ///
-    /// # Panics
-    ///
-    /// If it does not listen.
-    pub(crate) async fn program(program: impl AsRef<OsStr>, arguments: &[&str]) -> Self {
-        Self::program_at(FREE_PORT, program, arguments).await
-    }
-
-    /// The same at this address, which another one may have left.
+    /// Starts a program that takes `--listen` and says where it listens as the examples do, at this address, which another one
+    /// may have left, and waits until it listens.
     ///
     /// # Panics
     ///

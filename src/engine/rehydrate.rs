@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::future::try_join_all;
 use http::request::Parts;
 use http::{Response, StatusCode};
 use tokio::time::timeout;
@@ -28,16 +29,24 @@ fn introduction() -> Bytes {
     Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)
 }
 
+/// How many calls that shape a session are made again at once: one after the other they could take longer than a replay may.
+const SHAPED_AT_ONCE: usize = 8;
+
 /// Makes the calls again that shaped the session. One that the inner service now answers with an error is not the session's
 /// end; one that it does not answer is.
 async fn shape<E>(binding: &Binding, blueprint: &Blueprint) -> Result<(), Failure<E>> {
-    for (name, call) in &blueprint.shapings {
-        let Some(Kind::Request { id, .. }) = message::kind(call) else { continue };
-        let answer = binding.replay(call.clone()).await.ok_or(Rejection::InnerLostSession)?;
-        let body = early::whole(accepted(answer)?, &id).await?;
-        if !message::is_result(&body) {
-            tracing::warn!(%name, "the inner service refused a call that shaped the session");
-        }
+    for shapings in blueprint.shapings.chunks(SHAPED_AT_ONCE) {
+        try_join_all(shapings.iter().map(|(name, call)| shape_by(binding, name, call))).await?;
+    }
+    Ok(())
+}
+
+async fn shape_by<E>(binding: &Binding, name: &str, call: &Bytes) -> Result<(), Failure<E>> {
+    let Some(Kind::Request { id, .. }) = message::kind(call) else { return Ok(()) };
+    let answer = binding.replay(call.clone()).await.ok_or(Rejection::InnerLostSession)?;
+    let body = early::whole(accepted(answer)?, &id).await?;
+    if !message::is_result(&body) {
+        tracing::warn!(%name, "the inner service refused a call that shaped the session");
     }
     Ok(())
 }

@@ -161,7 +161,8 @@ impl<S: InnerService> Exchange<S> {
             Ok(answer) => return Ok((answer, binding)),
             Err(suspect) => suspect,
         };
-        let Some(renewed) = self.recover(admission, &binding, &parts, suspect.symptom).await? else {
+        let recovered = Box::pin(self.recover(admission, &binding, &parts, suspect.symptom)).await?;
+        let Some(renewed) = recovered else {
             return Ok((suspect.answer, binding));
         };
         let again = request(parts, renewed.inner(), body.clone());
