@@ -4,6 +4,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::harness::backend::{Backend, on_every_backend};
+use crate::harness::eventually::eventually;
 use crate::harness::inner::Scripted;
 use crate::harness::raw::{Client, SESSION_ID, VERSION, initialize, modern, notification, request};
 use crate::harness::replica::Replica;
@@ -106,6 +107,7 @@ async fn each_request_finds_its_era(backend: Backend) {
             None => Refused(answer.status.as_u16()),
         };
         assert_eq!(found, fate, "{method} {version:?} {body}");
+        eventually("what was minted for a modern initialize is closed", async || inner.sessions() == 1).await;
     }
     assert_eq!(store.counts().await, (1, 0), "the session is as it was");
 }
