@@ -12,8 +12,26 @@ use crate::id::SessionKey;
 use crate::reconnect::ReconnectKeys;
 
 const PLAIN: u8 = 0;
-#[cfg(feature = "reconnect")]
 const SEALED: u8 = 1;
+
+/// Seals what is known of a session's inner session; where no key is configured, it stays readable. A key made at start counts
+/// as none: nobody else could open what it seals. `None` if the operating system has no randomness to give.
+pub(crate) fn seal(keys: Option<&ReconnectKeys>, session: &SessionKey, plain: &[u8]) -> Option<Bytes> {
+    match keys.filter(|keys| keys.can_seal()) {
+        Some(keys) => keys.seal(SEALED, session, plain),
+        None => Some([&[PLAIN], plain].concat().into()),
+    }
+}
+
+/// Opens what [`seal`] made, with whichever of the configured keys; readable text is taken whatever is configured, as some may
+/// be left from before there was a key. `None` if it cannot be opened: the inner session is lost.
+pub(crate) fn open(keys: Option<&ReconnectKeys>, session: &SessionKey, sealed: &[u8]) -> Option<Vec<u8>> {
+    match sealed.split_first()? {
+        (&PLAIN, plain) => Some(plain.to_vec()),
+        (&SEALED, rest) => keys?.unseal(SEALED, session, rest),
+        _ => None,
+    }
+}
 
 /// Without the feature nobody has any.
 #[cfg(not(feature = "reconnect"))]
@@ -24,27 +42,28 @@ impl ReconnectKeys {
     fn can_seal(&self) -> bool {
         match *self {}
     }
-}
 
-/// Seals what is known of a session's inner session; where no key is configured, it stays readable. A key made at start counts
-/// as none: nobody else could open what it seals. `None` if the operating system has no randomness to give.
-pub(crate) fn seal(keys: Option<&ReconnectKeys>, session: &SessionKey, plain: &[u8]) -> Option<Bytes> {
-    match keys.filter(|keys| keys.can_seal()) {
-        #[cfg(feature = "reconnect")]
-        Some(keys) => keys.seal(SEALED, session, plain),
-        #[cfg(not(feature = "reconnect"))]
-        Some(keys) => match *keys {},
-        None => Some([&[PLAIN], plain].concat().into()),
+    fn seal(&self, _: u8, _: &SessionKey, _: &[u8]) -> Option<Bytes> {
+        match *self {}
+    }
+
+    fn unseal(&self, _: u8, _: &SessionKey, _: &[u8]) -> Option<Vec<u8>> {
+        match *self {}
     }
 }
 
-/// Opens what [`seal`] made, with whichever of the configured keys; readable text is taken whatever is configured, as some may
-/// be left from before there was a key. `None` if it cannot be opened: the inner session is lost.
-pub(crate) fn open(keys: Option<&ReconnectKeys>, session: &SessionKey, sealed: &[u8]) -> Option<Vec<u8>> {
-    match sealed.split_first()? {
-        (&PLAIN, plain) => Some(plain.to_vec()),
-        #[cfg(feature = "reconnect")]
-        (&SEALED, rest) => keys?.unseal(SEALED, session, rest),
-        _ => None,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_key_it_stays_readable_and_what_is_sealed_is_lost() {
+        let session = SessionKey::parse("0123456789abcdef").unwrap();
+        let kept = seal(None, &session, b"text").unwrap();
+        assert_eq!(&kept[..], b"\0text");
+        assert_eq!(open(None, &session, &kept).as_deref(), Some(&b"text"[..]));
+        for lost in [&b""[..], b"\x01text", b"\x02text", &[1; 100]] {
+            assert_eq!(open(None, &session, lost), None);
+        }
     }
 }
