@@ -78,7 +78,10 @@ async fn one_replica_listens_the_one_where_the_client_does(backend: Backend) {
     assert_eq!(at_first.next().await, Some(note(1)));
     for (number, session) in (2..).zip(&everywhere[1..]) {
         let mut listening = session.listen().await;
-        eventually("it is heard there alone", async || inner.ears() == 1 && hears(&inner, &mut listening, number).await).await;
+        eventually("it is heard there alone", async || {
+            inner.ears() == 1 && hears(&inner, &mut listening, number).await
+        })
+        .await;
     }
 }
 
@@ -137,7 +140,10 @@ async fn only_who_was_asked_can_answer_and_only_once(backend: Backend) {
         for forged in [json!("shared.1.MQ"), json!("shared.2.MA"), json!("shared.1.bnVsbA"), json!(0)] {
             assert_eq!(via.client.post(&answer(&forged, "forged")).await.status, StatusCode::BAD_REQUEST, "{forged}");
         }
-        assert_eq!(other.at(&trio.replicas[1]).client.post(&answer(&name, "forged")).await.status, StatusCode::BAD_REQUEST);
+        assert_eq!(
+            other.at(&trio.replicas[1]).client.post(&answer(&name, "forged")).await.status,
+            StatusCode::BAD_REQUEST
+        );
     }
     let answered = answer(&name, "yes");
     let everywhere = trio.everywhere(&session);
@@ -211,7 +217,8 @@ async fn a_lost_session_is_replaced_once_for_all_replicas(backend: Backend) {
     for session in &everywhere {
         assert!(session.works().await);
     }
-    let used: std::collections::BTreeSet<_> = inner.seen().iter().rev().take(3).map(|seen| seen.header("mcp-session-id").map(str::to_owned)).collect();
+    let used: std::collections::BTreeSet<_> =
+        inner.seen().iter().rev().take(3).map(|seen| seen.header("mcp-session-id").map(str::to_owned)).collect();
     assert_eq!(used.len(), 1, "all replicas use the same");
 }
 

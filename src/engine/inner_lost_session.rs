@@ -136,8 +136,13 @@ pub(crate) struct Symptom {
     code: Option<i64>,
 }
 
-#[cfg(test)]
 impl Symptom {
+    /// A 404 without a JSON-RPC error: MCP's own word for a session that is gone.
+    pub(super) fn is_plain_404(self) -> bool {
+        self.status == StatusCode::NOT_FOUND && self.code.is_none()
+    }
+
+    #[cfg(test)]
     pub(crate) fn of_message(status: StatusCode, code: Option<i64>) -> Self {
         Self { is_of_stream: false, status, code }
     }

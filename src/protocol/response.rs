@@ -52,7 +52,7 @@ fn adopted(id: &RequestId, response: &[u8]) -> Option<Bytes> {
     }
     let error = serde_json::from_slice::<Nameless<'_>>(response).ok()?.error;
     let named = Named { jsonrpc: "2.0", id, error };
-    (error.get() != "null").then(|| serde_json::to_vec(&named).ok().map(Bytes::from))?
+    error.get().starts_with('{').then(|| serde_json::to_vec(&named).ok().map(Bytes::from))?
 }
 
 #[cfg(test)]
