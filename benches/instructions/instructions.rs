@@ -1,5 +1,5 @@
 //! How many instructions does the layer add to a request? Each row is something a client does, counted by callgrind in process:
-//! bare, and behind the layer. What counts is the difference of the two in the same run, and `instructions/budget.json` says
+//! bare, and behind the layer. What counts is the difference of the two in the same run, and `budget.json` says
 //! how large it may be.
 //!
 //! - `cargo bench -p instructions` prints the table; names of rows after `--` count these alone.
