@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::{env, fs, thread};
+use std::time::Duration;
+use std::{env, fs, process, thread};
 
 use crate::rows::{self, Row};
 use crate::setup::Setup;
@@ -13,6 +14,9 @@ use crate::support::redis::PrivateRedis;
 const ROLE: &str = "BENCH_ROW";
 /// Allocations at one price, whatever was freed before: glibc's lists of each size may be this long instead of 7.
 const ALLOCATOR: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=2000");
+
+/// Longest that a row may take: while the clock stands still, no timeout of the layer's own ends a wait.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What one row costs behind one setup.
 pub struct Figure {
@@ -81,6 +85,11 @@ pub fn measure_if_asked() -> bool {
     let mut words = role.split(' ');
     let mut word = || words.next().expect("a row, a setup and a Redis");
     let (row, setup, redis) = (rows::find(word()).expect("a row"), Setup::named(word()).expect("a setup"), word());
+    thread::spawn(|| {
+        thread::sleep(PATIENCE);
+        eprintln!("not done in {} s", PATIENCE.as_secs());
+        process::exit(1);
+    });
     let mut stage = Stage::new(setup, redis);
     (row.run)(&mut stage);
     println!("{} {}", stage.counted().times, stage.counted().trips);

@@ -42,7 +42,7 @@ pub enum Verdict {
 }
 
 impl<'a> Report<'a> {
-    pub fn new(budget: &'a Budget, figures: Vec<Figure>) -> Self {
+    pub fn new(budget: &'a Budget, figures: &[Figure]) -> Self {
         let bare = |row| figures.iter().find(|figure| figure.row == row && figure.setup == Setup::Bare);
         let layered = figures.iter().filter(|figure| figure.setup != Setup::Bare);
         let lines = layered.filter_map(|figure| Some(Line::new(budget, figure, bare(figure.row)?))).collect();
