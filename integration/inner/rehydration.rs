@@ -113,12 +113,12 @@ async fn a_service_that_keeps_forgetting_never_makes_a_live_session_look_gone(ba
     assert_eq!((error.status, &error.json()["error"]["message"]), (StatusCode::OK, &json!("no such thing")));
     assert_eq!(inner.asked("not-found"), 1, "it answers the very request");
     let handshakes = inner.asked("initialize");
-    for _ in 0..2 {
+    for _ in 0..7 {
         let words = session.call("not-found-in-words", json!({})).await;
         assert_eq!((words.status, words.json()["error"]["code"].is_i64()), (StatusCode::BAD_GATEWAY, true));
     }
-    assert_eq!((inner.asked("not-found-in-words"), inner.asked("initialize")), (2, handshakes), "nothing is repeated");
-    assert_eq!(inner.asked("ping"), pings + 1, "it is asked once whether the session lives");
+    assert_eq!((inner.asked("not-found-in-words"), inner.asked("initialize")), (7, handshakes), "nothing is repeated");
+    assert_eq!(inner.asked("ping"), pings + 5, "it is asked a few times whether the session lives, and then no more");
     assert!(session.works().await);
     assert_eq!(store.counts().await, (1, 0));
     eventually("one inner session remains", async || inner.sessions() == 1).await;

@@ -18,7 +18,7 @@ use crate::protocol::headers;
 use crate::protocol::message::{self, Kind, RequestId};
 use crate::stream::peek::peek;
 
-/// How long a ping, a replayed handshake, and whoever waits for another's, may take.
+/// How long a ping may take, and whoever waits for what another's found.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest body that is looked into.
 const LIMIT: usize = 64 << 10;

@@ -3,6 +3,7 @@
 //! Single flight: of many first requests at once one replays, the others wait for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::try_join_all;
@@ -14,16 +15,18 @@ use crate::body::ResponseBody;
 use crate::engine::Engine;
 use crate::engine::binding::Binding;
 use crate::engine::handle::{McpSession, Replayed};
-use crate::engine::inner_lost_session::PATIENCE;
 use crate::engine::resident::Resident;
 use crate::engine::verdict::Admission;
 use crate::id::SessionKey;
-use crate::inner::{Failure, Inner, InnerHead, InnerService, InnerSession};
+use crate::inner::{Ask, Failure, Inner, InnerHead, InnerService, InnerSession};
 use crate::protocol::headers;
 use crate::protocol::message::{self, Kind};
 use crate::rejection::Rejection;
 use crate::store::Blueprint;
 use crate::stream::{early, initialize};
+
+/// How long an inner service may take for a whole replay; some have to wake up first.
+const REPLAYED_WITHIN: Duration = Duration::from_secs(30);
 
 fn introduction() -> Bytes {
     Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)
@@ -70,7 +73,7 @@ impl Engine {
     }
 
     /// A binding other than `stale`: the inner service does not know that one any more. Made, or waited for, within
-    /// [`PATIENCE`].
+    /// [`REPLAYED_WITHIN`].
     pub(crate) async fn rebind<S: InnerService>(
         self: &Arc<Self>,
         inner: &mut Inner<S>,
@@ -78,7 +81,7 @@ impl Engine {
         parts: &Parts,
         stale: Option<&Arc<Binding>>,
     ) -> Result<Arc<Binding>, Failure<S::Failure>> {
-        let rebound = timeout(PATIENCE, Box::pin(self.rebind_in_time(inner, admission, parts, stale))).await;
+        let rebound = timeout(REPLAYED_WITHIN, Box::pin(self.rebind_in_time(inner, admission, parts, stale))).await;
         rebound.unwrap_or_else(|_| Err(lost_or_ended(Rejection::InnerLostSession.into(), admission)))
     }
 
@@ -146,12 +149,7 @@ impl Engine {
         parts: &Parts,
         blueprint: &Blueprint,
     ) -> Result<Binding, Failure<S::Failure>> {
-        let head = InnerHead::of(parts);
-        let mut handshake = head.post(blueprint.handshake.clone());
-        handshake.extensions_mut().insert(self.session_handle(admission));
-        handshake.extensions_mut().insert(Replayed);
-        let mut response = inner.call(handshake).await.map_err(Failure::Inner)?;
-        let binding = bound_by(&mut response, inner, head).of_session(self.session_handle(admission));
+        let (binding, response) = self.replay_handshake(inner, admission, parts, blueprint.handshake.clone()).await?;
         let answer = initialize::read(accepted(response)?, &blueprint.handshake).await?;
         let Some(version) = answer.version else { return Err(Rejection::InnerLostSession.into()) };
         let binding = binding.speaking(version);
@@ -162,6 +160,26 @@ impl Engine {
         }
         tracing::debug!(session = %admission.record.key, "handshake replayed to the inner service");
         Ok(binding)
+    }
+
+    /// In a task of its own, for whoever waits for it may give up: a session that was opened then is closed with its binding.
+    async fn replay_handshake<S: InnerService>(
+        &self,
+        inner: &mut Inner<S>,
+        admission: &Admission,
+        parts: &Parts,
+        handshake: Bytes,
+    ) -> Result<(Binding, Response<ResponseBody>), Failure<S::Failure>> {
+        let (head, session) = (InnerHead::of(parts), self.session_handle(admission));
+        let mut request = head.post(handshake);
+        request.extensions_mut().insert(session.clone());
+        request.extensions_mut().insert(Replayed);
+        let (call, ask) = (inner.call_apart(request), inner.later());
+        let bound = tokio::spawn(async move {
+            let mut response = call.await?;
+            Ok((bound_by(&mut response, ask, head).of_session(session), response))
+        });
+        bound.await.map_err(|_| Rejection::InnerPanicked)?.map_err(Failure::Inner)
     }
 
     /// Tells an inner service that the client confirmed its handshake, if only another replica's was told so. A client that
@@ -192,8 +210,8 @@ fn lost_or_ended<E>(failure: Failure<E>, admission: &Admission) -> Failure<E> {
 
 /// The binding an answer to `initialize` makes, its id taken off the answer. What the layer says by itself through it goes
 /// with a head like that of the request that opened it.
-pub(crate) fn bound_by<S: InnerService, B>(answer: &mut Response<B>, inner: &Inner<S>, head: InnerHead) -> Binding {
-    Binding::new(InnerSession::minted_by(answer), inner.later(), head)
+pub(crate) fn bound_by<B>(answer: &mut Response<B>, ask: Ask, head: InnerHead) -> Binding {
+    Binding::new(InnerSession::minted_by(answer), ask, head)
 }
 
 /// A refusal that concerns the caller (credentials, load) is the caller's to see; any other means the session is lost here.

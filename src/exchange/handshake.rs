@@ -43,7 +43,7 @@ impl<S: InnerService> Exchange<S> {
         parts.headers.remove(header::ACCEPT_ENCODING);
         let head = InnerHead::of(&parts);
         let mut response = self.inner.call(inner::whole(*parts, body.clone())).await.map_err(Failure::Inner)?;
-        let binding = bound_by(&mut response, &self.inner, head);
+        let binding = bound_by(&mut response, self.inner.later(), head);
         let answer = initialize::read(response, &body).await?;
         match answer.version {
             Some(version) if !version.is_modern() => {

@@ -85,12 +85,13 @@ impl<S: InnerService> Exchange<S> {
         incarnation: u64,
         inner_id: RequestId,
     ) -> Outcome<S> {
+        // First of all: only a name that was given out tells of an incarnation that there was.
+        self.take_question(&admission, &name).await?;
         let mut binding = self.engine.binding(&mut self.inner, &admission, &parts).await?;
         if binding.incarnation().is_some_and(|own| own < incarnation) {
             // Another replica has replaced the inner session since.
             binding = self.engine.rebind(&mut self.inner, &admission, &parts, Some(&binding)).await?;
         }
-        self.take_question(&admission, &name).await?;
         let question = self.engine.questions.take(&name, &admission.record.key);
         let answer = rewrite::replace(&body, rewrite::ID, inner_id.as_json());
         let answer = answer.filter(|_| binding.incarnation() == Some(incarnation)).ok_or(Rejection::AnswerNotAsked)?;

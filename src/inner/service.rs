@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either};
 use http::{Request, Response};
 use http_body::Body;
 use tower::{Service, ServiceExt};
@@ -81,6 +81,17 @@ impl<S: InnerService> Inner<S> {
     /// The same service on behalf of another request.
     pub(crate) fn again(&self) -> Self {
         Self::new(None, Arc::clone(&self.template))
+    }
+
+    /// The same as a future of its own, for a task that goes on when nobody waits for it any more.
+    pub(crate) fn call_apart(
+        &mut self,
+        request: Request<RequestBody>,
+    ) -> impl Future<Output = Result<Response<ResponseBody>, S::Failure>> + Send + 'static + use<S> {
+        match self.ready.take() {
+            Some(mut ready) => Either::Left(async move { ready.call_ready(request).await }),
+            None => Either::Right(S::clone(&self.template).call_when_ready(request)),
+        }
     }
 
     /// Gives up readiness. Called before waiting for another request that may need it: a service that admits one request at
