@@ -23,9 +23,14 @@ struct Pair {
 
 impl Pair {
     async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    async fn with(flags: &[&str]) -> Self {
         let redis = RedisServer::start();
         let url = redis.url();
-        let replica = async |name| Process::server(&["--stateless", "--redis", &url, "--replica", name]).await;
+        let replica =
+            async |name| Process::server(&[&["--stateless", "--redis", &url, "--replica", name], flags].concat()).await;
         Self { a: replica("a").await, b: replica("b").await, _redis: redis }
     }
 
@@ -101,7 +106,8 @@ async fn who_serve(wire: &Wire) -> Vec<String> {
 
 #[tokio::test]
 async fn official_clients_work_without_sticky_routing() {
-    let pair = Pair::start().await;
+    // They ask once, and at once, whether their session has ended.
+    let pair = Pair::with(&["--strict"]).await;
     let proxy = pair.balanced().await;
     let options = json!({"ask": "error", "timeoutMs": 60_000, "callTimeoutMs": 20_000});
     for sdk in TsSdk::ALL {

@@ -23,6 +23,11 @@ pub(crate) fn seal(keys: Option<&ReconnectKeys>, session: &SessionKey, plain: &[
     }
 }
 
+/// Whether what [`seal`] made can be read without a key.
+pub(crate) fn is_readable(sealed: &[u8]) -> bool {
+    sealed.first() == Some(&PLAIN)
+}
+
 /// Opens what [`seal`] made, with whichever of the configured keys; readable text is taken whatever is configured, as some may
 /// be left from before there was a key. `None` if it cannot be opened: the inner session is lost.
 pub(crate) fn open(keys: Option<&ReconnectKeys>, session: &SessionKey, sealed: &[u8]) -> Option<Vec<u8>> {

@@ -14,7 +14,7 @@ use tower::{Layer, ServiceExt};
 use tower_mcp_sessions::EndReason;
 
 use crate::harness::backend::{Backend, on_every_backend};
-use crate::harness::eventually::eventually;
+use crate::harness::eventually::{eventually, soon};
 use crate::harness::in_flight::InFlight;
 use crate::harness::inner::{OnInitialize, Scripted};
 use crate::harness::raw::{Client, initialize, modern, request};
@@ -59,14 +59,21 @@ async fn a_request_dropped_at_any_poll_leaves_nothing_behind(backend: Backend) {
     let mut told = 0;
     for patience in (0..20).cycle().take(400) {
         let mut answer = pin!(service.clone().oneshot(in_process(&initialize("2025-11-25"))));
+        let mut is_told = false;
         for _ in 0..patience {
             // A poll that finds the answer is the client's; any other may be the last.
             if futures::poll!(&mut answer).is_ready() {
-                told += 1;
+                is_told = true;
                 break;
             }
             std::thread::sleep(Duration::from_micros(50));
         }
+        // However slow the machine is, some are answered.
+        if patience == 19 && !is_told {
+            soon("an answer", answer).await.expect("no service fails");
+            is_told = true;
+        }
+        told += u64::from(is_told);
     }
     assert!((1..400).contains(&told), "{told}: some were told their ids and some were not");
     eventually("only sessions whose clients know them remain", async || {

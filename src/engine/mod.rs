@@ -107,6 +107,8 @@ pub(crate) struct Engine {
     pub(crate) replica_id: ReplicaId,
     streams: AtomicU64,
     started: Once,
+    /// Whoever runs this was told that inner sessions are not sealed.
+    unsealed: Once,
     /// The background tasks: none before the first request, aborted when the last handle is dropped.
     tasks: Mutex<Option<JoinSet<()>>>,
 }
@@ -128,6 +130,7 @@ impl Engine {
             replica_id,
             streams: AtomicU64::new(0),
             started: Once::new(),
+            unsealed: Once::new(),
             tasks: Mutex::new(None),
         })
     }

@@ -18,6 +18,7 @@ use crate::engine::verdict::Admission;
 use crate::id::SessionKey;
 use crate::inner::{Failure, Inner, InnerHead, InnerService, InnerSession};
 use crate::rejection::Rejection;
+use crate::seal;
 use crate::store::{Blueprint, InnerReplaced, SealedInner};
 
 /// Who ends a session says goodbye to the inner one with the head of the request that did so; the others leave it the time.
@@ -32,7 +33,16 @@ impl Engine {
     /// An inner session as the store keeps it; `None` where there is none, or every replica has its own.
     pub(crate) fn sealed_inner(&self, key: &SessionKey, inner: &InnerSession) -> Option<Bytes> {
         inner.id().filter(|_| self.shares_inner())?;
-        self.config.seal(key, &inner.to_bytes())
+        let sealed = self.config.seal(key, &inner.to_bytes())?;
+        if seal::is_readable(&sealed) {
+            self.unsealed.call_once(|| {
+                tracing::warn!(
+                    "the ids of inner sessions lie readable in the session store; give all replicas the same reconnect keys \
+                     (SessionLayer::builder(…).reconnect(…), --secret-file) to have them sealed"
+                );
+            });
+        }
+        Some(sealed)
     }
 
     fn opened_inner(&self, key: &SessionKey, sealed: &[u8]) -> Option<InnerSession> {

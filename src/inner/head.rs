@@ -86,18 +86,20 @@ impl InnerHead {
 
 /// Whether a header speaks of one message, or of the connection it came by, and so is none of another message's.
 fn is_per_message(name: &HeaderName) -> bool {
-    let name = name.as_str();
-    match name {
-        "accept" | "accept-encoding" | "range" | "date" => true,
+    match name.as_str() {
+        "accept" | "accept-encoding" | "range" | "date" | "last-event-id" => true,
         "connection" | "keep-alive" | "te" | "upgrade" | "proxy-connection" => true,
-        // A trace, a proof of possession and a number are one request's own.
-        "traceparent" | "tracestate" | "baggage" | "dpop" | "x-request-id" | "x-correlation-id" | "idempotency-key" => {
-            true
-        }
-        "last-event-id" => true,
-        _ => name.starts_with("mcp-") || name.starts_with("if-") || speaks_of_content(name),
+        // A proof of possession and a number are good for one request.
+        "dpop" | "idempotency-key" | "x-request-id" | "x-correlation-id" => true,
+        // Whatever stands in front may give each request a trace.
+        "traceparent" | "tracestate" | "baggage" | "b3" | "sentry-trace" | "uber-trace-id" | "cf-ray" => true,
+        "x-amzn-trace-id" | "x-cloud-trace-context" => true,
+        name => PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || speaks_of_content(name),
     }
 }
+
+/// What the names begin with of more such headers.
+const PREFIXES: [&str; 4] = ["mcp-", "if-", "x-b3-", "x-datadog-"];
 
 #[cfg(test)]
 mod tests {
