@@ -16,6 +16,7 @@ on_every_backend! {
     a_session_minted_under_a_modern_header_is_closed_at_once,
     who_has_sessions_minted_under_a_modern_header_is_limited_like_who_opens_them,
     what_is_minted_inside_is_bound_or_closed,
+    a_session_minted_for_a_modern_client_that_has_left_is_closed,
 }
 
 /// Sessions that were minted and neither closed nor bound.
@@ -74,4 +75,20 @@ async fn what_is_minted_inside_is_bound_or_closed(backend: Backend) {
     assert_eq!((answer.status, answer.session_id()), (StatusCode::OK, None));
     assert_forgotten_none(&inner, 3).await;
     assert_eq!(inner.minted(), 7);
+}
+
+async fn a_session_minted_for_a_modern_client_that_has_left_is_closed(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let replica = Replica::of(&store, &inner).await;
+    inner.script(|script| script.initialize = OnInitialize::Wait);
+    for round in 1..=5 {
+        let client = Client::of(&replica).with(VERSION, "2026-07-28");
+        let leaving = tokio::spawn(async move { client.post(&initialize("2025-11-25")).await });
+        eventually("initialize has reached the inner service", async || inner.asked("initialize") == round).await;
+        leaving.abort();
+        assert!(leaving.await.is_err(), "it left before its answer");
+        inner.let_one_go();
+        eventually("the inner service has answered", async || inner.minted() == round as u64).await;
+        assert_forgotten_none(&inner, 0).await;
+    }
 }

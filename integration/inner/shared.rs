@@ -1,5 +1,7 @@
 //! One inner service behind all replicas: a session of a client is one session there, whichever replica it comes through.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use serde_json::{Value, json};
 use tower_mcp_sessions::store::SessionStore;
@@ -21,10 +23,13 @@ on_every_backend! {
     a_withdrawn_question_is_withdrawn_wherever_that_is_said,
     what_a_client_says_arrives_once,
     a_lost_session_is_replaced_once_for_all_replicas,
+    a_session_that_is_lost_again_before_another_replica_has_noticed_is_replaced_again,
     an_answer_to_a_lost_session_is_refused,
     a_replica_that_leaves_closes_nothing,
     a_session_ends_inside_once_wherever_it_ends,
     a_session_that_an_operator_ends_ends_inside,
+    a_session_that_expires_ends_inside,
+    progress_arrives_whatever_its_token_looks_like,
     a_new_handshake_brings_a_new_inner_session_and_closes_the_old,
 }
 
@@ -88,7 +93,7 @@ async fn one_replica_listens_the_one_where_the_client_does(backend: Backend) {
 /// Whether what the inner service says arrives at a listener. Until the replica before has let go of it, it may be said in vain.
 async fn hears(inner: &Scripted, listening: &mut Events, number: u64) -> bool {
     inner.mutter(&note(number));
-    match tokio::time::timeout(std::time::Duration::from_millis(500), listening.next()).await {
+    match tokio::time::timeout(Duration::from_millis(500), listening.next()).await {
         Ok(heard) => {
             assert_eq!(heard, Some(note(number)));
             true
@@ -286,4 +291,38 @@ async fn a_new_handshake_brings_a_new_inner_session_and_closes_the_old(backend: 
     }
     eventually("the inner session before is closed", async || inner.sessions() == 1).await;
     assert_eq!(inner.minted(), 2);
+}
+
+async fn a_session_that_is_lost_again_before_another_replica_has_noticed_is_replaced_again(backend: Backend) {
+    let (trio, inner) = start(backend).await;
+    let [a, b, _] = trio.open_everywhere().await;
+    inner.forget();
+    assert!(a.works().await);
+    inner.forget();
+    assert!(b.works().await, "the one in the store is lost as well");
+    assert!(a.works().await);
+    eventually("one inner session is left", async || inner.sessions() == 1).await;
+}
+
+async fn a_session_that_expires_ends_inside(backend: Backend) {
+    let brief = |builder| sharing(builder).idle_timeout(Duration::from_secs(1)).expires_after(Duration::from_secs(2));
+    let trio = Trio::in_front_of_one(backend, brief).await;
+    let inner = trio.inners[0].clone();
+    trio.open_everywhere().await;
+    eventually("the session has expired", async || trio.store.counts().await == (0, 0)).await;
+    eventually("the inner session is closed", async || inner.sessions() == 0).await;
+}
+
+async fn progress_arrives_whatever_its_token_looks_like(backend: Backend) {
+    let (trio, inner) = start(backend).await;
+    let session = trio.open().await.at(&trio.replicas[1]);
+    for token in ["AAAAAAAA.1", "shared.1.MA", "t-1"] {
+        let mut progress = notification("notifications/progress");
+        progress["params"] = json!({ "progressToken": token, "progress": 1 });
+        assert_eq!(session.client.post(&progress).await.status, StatusCode::ACCEPTED);
+        assert_eq!(
+            serde_json::from_slice::<Value>(&inner.last("notifications/progress").body).expect("JSON"),
+            progress
+        );
+    }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::engine::Engine;
@@ -24,6 +24,8 @@ use crate::id::SessionKey;
 use crate::store::{Appended, QuestionName, StoreError, StreamName};
 
 const PAUSE: Duration = Duration::from_millis(250);
+/// A stream that ends sooner, with nothing said, is opened again less and less often.
+const LASTED: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// Hears a binding from here on, if its inner service has sessions. Does nothing if it is heard already.
@@ -102,11 +104,13 @@ impl Ear {
             match answered {
                 GetAnswer::Stream(answer) => {
                     let mut stream = InnerStream::once(answer.into_body()).after(cursor.take());
-                    if self.follow(&mut stream).await.is_err() {
-                        return;
+                    let begun = Instant::now();
+                    let Ok(said_something) = self.follow(&mut stream).await else { return };
+                    cursor = stream.cursor();
+                    if said_something || begun.elapsed() >= LASTED {
+                        backoff = Backoff::default();
                     }
-                    (cursor, backoff) = (stream.cursor(), Backoff::default());
-                    sleep(stream.retry().max(PAUSE)).await;
+                    sleep(stream.retry().max(backoff.pause())).await;
                 }
                 GetAnswer::NoStream => {
                     tracing::debug!(session = %self.key, "the inner service says nothing by itself");
@@ -159,10 +163,12 @@ impl Ear {
         }
     }
 
-    /// Hears one stream to its end.
-    async fn follow(&self, stream: &mut InnerStream) -> Result<(), Stop> {
+    /// Hears one stream to its end; `true` if it said something.
+    async fn follow(&self, stream: &mut InnerStream) -> Result<bool, Stop> {
+        let mut said_something = false;
         loop {
-            let InnerEvent::Message(said) = stream.next().await else { return Ok(()) };
+            let InnerEvent::Message(said) = stream.next().await else { return Ok(said_something) };
+            said_something = true;
             let (Some(engine), Some(binding)) = (self.engine.upgrade(), self.binding.upgrade()) else {
                 return Err(Stop);
             };

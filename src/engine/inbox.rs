@@ -24,6 +24,8 @@ use crate::store::{LogLimits, QuestionName, ReplicaId};
 
 /// How often to look without having heard the bell.
 const INTERVAL: Duration = Duration::from_secs(1);
+/// How long a request waits for letters to be delivered.
+const WAITED_FOR: Duration = Duration::from_secs(2);
 /// Inboxes looked into at once.
 const AT_ONCE: usize = 32;
 /// Letters read at once.
@@ -88,6 +90,13 @@ impl Engine {
             let engine = Arc::clone(self);
             tokio::spawn(async move { engine.read_inbox(&resident).await });
         }
+    }
+
+    /// The same for a request that the letters concern, which does not wait for ever for an inner service that takes its time.
+    pub(crate) async fn read_inbox_in_time(self: &Arc<Self>, resident: Arc<Resident>) {
+        let engine = Arc::clone(self);
+        let reading = tokio::spawn(async move { engine.read_inbox(&resident).await });
+        let _ = timeout(WAITED_FOR, reading).await;
     }
 
     /// Delivers all letters that have not been delivered to the session's binding here, and hears it if the client listens:

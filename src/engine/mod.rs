@@ -68,7 +68,7 @@ pub(crate) mod verdict;
 mod watch;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::task::{JoinHandle, JoinSet};
@@ -82,6 +82,7 @@ use crate::engine::resident::{Resident, Residents};
 use crate::engine::shared_inner::AFTER_WHO_ENDED;
 use crate::engine::watch::BusWatch;
 use crate::id::SessionKey;
+use crate::inner::{Ask, InnerHead};
 use crate::local_limiter::LocalLimiter;
 use crate::protocol::message::RequestId;
 use crate::rejection::Rejection;
@@ -107,6 +108,8 @@ pub(crate) struct Engine {
     pub(crate) replica_id: ReplicaId,
     streams: AtomicU64,
     started: Once,
+    /// The way to an inner service that all replicas share, once a session was bound to it.
+    way: OnceLock<(Ask, InnerHead)>,
     /// Whoever runs this was told that inner sessions are not sealed.
     unsealed: Once,
     /// The background tasks: none before the first request, aborted when the last handle is dropped.
@@ -130,6 +133,7 @@ impl Engine {
             replica_id,
             streams: AtomicU64::new(0),
             started: Once::new(),
+            way: OnceLock::new(),
             unsealed: Once::new(),
             tasks: Mutex::new(None),
         })

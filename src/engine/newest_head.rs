@@ -18,7 +18,7 @@ impl NewestHead {
 
     /// Keeps an admitted request's head where it differs from what is kept; `true` if it does.
     pub(crate) fn note(&self, parts: &Parts) -> bool {
-        if self.0.read().unwrap_or_else(PoisonError::into_inner).is_that_of(&parts.headers) {
+        if self.0.read().unwrap_or_else(PoisonError::into_inner).is_that_of(parts) {
             return false;
         }
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(InnerHead::of(parts));

@@ -112,6 +112,9 @@ impl Engine {
     /// Letters up to `read` are known to it already.
     pub(crate) fn bind(&self, admission: &Admission, binding: Binding, read: u64) -> Arc<Binding> {
         let binding = binding.of_session(self.session_handle(admission)).made_for(admission.record.generation, read);
+        if binding.incarnation().is_some() {
+            self.way.get_or_init(|| binding.way());
+        }
         let binding = Arc::new(binding);
         if let Some(before) = admission.lease.set_binding(Some(binding.clone())) {
             before.close();

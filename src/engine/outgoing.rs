@@ -148,8 +148,13 @@ impl Engine {
     /// The client is away: what an inner service asked it by itself fails at once, instead of waiting for ever.
     pub(crate) fn give_up_questions(&self, key: &SessionKey) {
         for (name, question) in self.questions.take_stream(key, &StreamName::LISTEN) {
-            give_up(&question);
-            self.settle_later(*key, name);
+            let (store, key) = (Arc::clone(&self.store), *key);
+            tokio::spawn(async move {
+                // One that was answered, maybe at another replica, needs no error.
+                if !matches!(store.settle(&key, &name).await, Ok(false)) {
+                    give_up(&question);
+                }
+            });
         }
     }
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::engine::binding::Binding;
+use crate::engine::question_name::asker;
 use crate::id::SessionKey;
 use crate::protocol::message::RequestId;
 use crate::store::{QuestionName, StreamName};
@@ -70,14 +71,16 @@ impl Questions {
         self.open().extract_if(|_, question| of_stream(question)).collect()
     }
 
-    /// Whether the session owes an answer.
+    /// Whether the session owes an answer to this replica.
     pub(crate) fn is_owed(&self, key: &SessionKey) -> bool {
-        self.open().values().any(|question| question.key == *key)
+        self.open().iter().any(|(name, question)| question.key == *key && asker(name).is_some())
     }
 
-    /// The sessions that owe answers.
+    /// The sessions that owe answers to this replica.
     pub(crate) fn sessions(&self) -> Vec<SessionKey> {
-        let mut keys: Vec<SessionKey> = self.open().values().map(|question| question.key).collect();
+        let open = self.open();
+        let mut keys: Vec<SessionKey> =
+            open.iter().filter(|(name, _)| asker(name).is_some()).map(|(_, question)| question.key).collect();
         keys.sort_unstable();
         keys.dedup();
         keys

@@ -16,6 +16,7 @@ use crate::engine::Engine;
 use crate::engine::binding::Binding;
 use crate::engine::handle::{McpSession, Replayed};
 use crate::engine::resident::Resident;
+use crate::engine::shape;
 use crate::engine::verdict::Admission;
 use crate::id::SessionKey;
 use crate::inner::{Ask, Failure, Inner, InnerHead, InnerService, InnerSession};
@@ -38,15 +39,19 @@ const SHAPED_AT_ONCE: usize = 8;
 /// Makes the calls again that shaped the session. One that the inner service now answers with an error is not the session's
 /// end; one that it does not answer is.
 async fn shape<E>(binding: &Binding, blueprint: &Blueprint) -> Result<(), Failure<E>> {
-    for shapings in blueprint.shapings.chunks(SHAPED_AT_ONCE) {
-        try_join_all(shapings.iter().map(|(name, call)| shape_by(binding, name, call))).await?;
+    let numbered: Vec<_> = blueprint.shapings.iter().enumerate().collect();
+    for shapings in numbered.chunks(SHAPED_AT_ONCE) {
+        let shaped = shapings.iter().map(|(number, (name, call))| shape_by(binding, name, call, *number));
+        try_join_all(shaped).await?;
     }
     Ok(())
 }
 
-async fn shape_by<E>(binding: &Binding, name: &str, call: &Bytes) -> Result<(), Failure<E>> {
-    let Some(Kind::Request { id, .. }) = message::kind(call) else { return Ok(()) };
-    let answer = binding.replay(call.clone()).await.ok_or(Rejection::InnerLostSession)?;
+async fn shape_by<E>(binding: &Binding, name: &str, call: &Bytes, number: usize) -> Result<(), Failure<E>> {
+    // Calls under way at the same time need ids of their own, whatever they are kept under.
+    let call = shape::numbered(call, number);
+    let Some(Kind::Request { id, .. }) = message::kind(&call) else { return Ok(()) };
+    let answer = binding.replay(call).await.ok_or(Rejection::InnerLostSession)?;
     let body = early::whole(accepted(answer)?, &id).await?;
     if !message::is_result(&body) {
         tracing::warn!(%name, "the inner service refused a call that shaped the session");

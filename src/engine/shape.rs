@@ -12,8 +12,13 @@ use crate::store::{ReplicaId, Shaped, Shaping, StoreError};
 
 /// Bytes of shaping calls a session may keep.
 const LIMIT: usize = 256 << 10;
-/// The id a replayed call goes by. No client has called that, and each inner service gets one at a time.
+/// The id a shaping call is kept under. No client has called that.
 const REPLAYED: &str = "tower-mcp-sessions/replay";
+
+/// A kept call under an id of its own.
+pub(super) fn numbered(call: &Bytes, number: usize) -> Bytes {
+    rewrite::replace(call, rewrite::ID, &quoted(&format!("{REPLAYED}-{number}"))).unwrap_or_else(|| call.clone())
+}
 
 /// What a call means for the session if it succeeds; nothing for most.
 pub(crate) fn shaping(replica: &ReplicaId, method: Method, call: &Bytes) -> Option<Shaping> {

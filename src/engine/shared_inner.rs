@@ -83,7 +83,13 @@ impl Engine {
         let Some(sealed) = self.sealed_inner(key, binding.inner()) else { return Ok(binding) };
         let replaced = self.store.replace_inner(key, generation, expected, sealed).await;
         match replaced.map_err(|error| self.store_failed("replace_inner", key, &error))? {
-            InnerReplaced::Replaced { incarnation } => Ok(binding.shared(incarnation)),
+            InnerReplaced::Replaced { incarnation } => {
+                if let Some(stale) = stale {
+                    // It may have been lost on one node only.
+                    binding.farewell(stale.inner());
+                }
+                Ok(binding.shared(incarnation))
+            }
             // Another replica was first: what was opened here is closed again.
             InnerReplaced::Lost(kept) => {
                 drop(binding);
@@ -126,7 +132,7 @@ impl Engine {
         incarnation: u64,
     ) -> Binding {
         tracing::debug!(session = %admission.record.key, incarnation, "the inner session that all replicas use is used here");
-        let binding = Binding::new(session, inner.later(), InnerHead::of(parts)).shared(incarnation);
+        let binding = Binding::new(session, inner.later(), InnerHead::of(parts)).shared(incarnation).taken_up();
         binding.speaking(admission.record.origin.protocol_version).of_session(self.session_handle(admission))
     }
 
@@ -155,6 +161,15 @@ impl Engine {
                 binding.say_goodbye(&inner).await;
             }
         });
+    }
+
+    /// Sessions have ended here of themselves. If no replica has a binding any more, with a head to close the inner one by, that is
+    /// tried without authority.
+    pub(super) fn say_goodbye_without_head(&self, key: &SessionKey) {
+        if let Some((ask, head)) = self.way.get() {
+            let binding = Binding::new(InnerSession::default(), Arc::clone(ask), head.clone()).shared(0);
+            self.say_goodbye(key, Arc::new(binding), AFTER_WHO_ENDED * 2);
+        }
     }
 
     /// A client has ended its session at a replica without a binding to the inner one: that is closed with its own head.

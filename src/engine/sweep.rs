@@ -67,6 +67,9 @@ impl Engine {
         for (key, reason) in &swept.ended {
             metrics::session_ended(*reason);
             tracing::info!(session = %key, %reason, "session_terminated");
+            if self.shares_inner() {
+                self.say_goodbye_without_head(key);
+            }
         }
     }
 }

@@ -9,20 +9,30 @@ use bytes::Bytes;
 const MOST: usize = 64;
 const BYTES: usize = 8 << 20;
 
-#[derive(Default)]
-pub(crate) struct Undelivered(Mutex<Vec<Bytes>>);
+/// A message that waits.
+pub(crate) struct Undelivered {
+    pub(crate) message: Bytes,
+    /// It is marked as something the inner service is told because another replica's was.
+    pub(crate) replayed: bool,
+    /// How often it was refused.
+    pub(crate) refusals: u8,
+}
 
-impl Undelivered {
-    pub(crate) fn push(&self, message: Bytes) {
+/// The messages that wait for one inner service.
+#[derive(Default)]
+pub(crate) struct Waiting(Mutex<Vec<Undelivered>>);
+
+impl Waiting {
+    pub(crate) fn push(&self, undelivered: Undelivered) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.push(message);
-        let mut bytes: usize = waiting.iter().map(Bytes::len).sum();
+        waiting.push(undelivered);
+        let mut bytes: usize = waiting.iter().map(|undelivered| undelivered.message.len()).sum();
         while waiting.len() > MOST || bytes > BYTES {
-            bytes -= waiting.remove(0).len();
+            bytes -= waiting.remove(0).message.len();
         }
     }
 
-    pub(crate) fn take(&self) -> Vec<Bytes> {
+    pub(crate) fn take(&self) -> Vec<Undelivered> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -31,17 +41,22 @@ impl Undelivered {
 mod tests {
     use super::*;
 
+    fn undelivered(message: impl Into<Bytes>) -> Undelivered {
+        Undelivered { message: message.into(), replayed: false, refusals: 0 }
+    }
+
     #[test]
     fn what_waits_is_bounded_and_kept_in_order() {
-        let waiting = Undelivered::default();
+        let waiting = Waiting::default();
         for number in 0..=MOST {
-            waiting.push(Bytes::from(number.to_string()));
+            waiting.push(undelivered(number.to_string()));
         }
         let taken = waiting.take();
-        assert_eq!((taken.len(), &taken[0][..]), (MOST, &b"1"[..]));
-        waiting.push(vec![0; BYTES].into());
-        waiting.push(Bytes::from_static(b"last"));
-        assert_eq!(waiting.take(), ["last"]);
+        assert_eq!((taken.len(), &taken[0].message[..]), (MOST, &b"1"[..]));
+        waiting.push(undelivered(vec![0; BYTES]));
+        waiting.push(undelivered(&b"last"[..]));
+        let taken = waiting.take();
+        assert_eq!((taken.len(), &taken[0].message[..]), (1, &b"last"[..]));
         assert!(waiting.take().is_empty());
     }
 }

@@ -6,8 +6,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument;
@@ -18,11 +20,19 @@ pub(super) struct Panicked;
 /// Runs in place while it is polled, and in a task of its own once it is dropped unfinished.
 pub(super) struct Detach<F: Future<Output: Send + 'static> + Send + 'static> {
     work: Option<(Pin<Box<F>>, TaskTrackerToken)>,
+    /// How long it may take then.
+    at_most: Option<Duration>,
 }
 
 impl<F: Future<Output: Send + 'static> + Send + 'static> Detach<F> {
     pub(super) fn new(work: F, tracker: &TaskTracker) -> Self {
-        Self { work: Some((Box::pin(work), tracker.token())) }
+        Self { work: Some((Box::pin(work), tracker.token())), at_most: None }
+    }
+
+    /// The same, which may take so long at most once it was dropped.
+    pub(super) fn at_most(mut self, limit: Duration) -> Self {
+        self.at_most = Some(limit);
+        self
     }
 }
 
@@ -44,9 +54,13 @@ impl<F: Future<Output: Send + 'static> + Send + 'static> Future for Detach<F> {
 impl<F: Future<Output: Send + 'static> + Send + 'static> Drop for Detach<F> {
     fn drop(&mut self) {
         if let (Some((rest, tracked)), Ok(runtime)) = (self.work.take(), Handle::try_current()) {
+            let at_most = self.at_most;
             let rest = async move {
                 let _tracked = tracked;
-                rest.await;
+                match at_most {
+                    Some(limit) => drop(timeout(limit, rest).await),
+                    None => drop(rest.await),
+                }
             };
             runtime.spawn(rest.in_current_span());
         }

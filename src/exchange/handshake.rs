@@ -4,15 +4,17 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, header};
 
+use super::detach::{Detach, Panicked};
 #[cfg(feature = "reconnect")]
 use super::reconnect::Returning;
 use super::unclaimed::{Introduced, Introduction};
-use super::{Answered, Exchange, answer, detached};
+use super::{Answered, Exchange, answer};
 use crate::body::ResponseBody;
 use crate::engine::binding::Binding;
 use crate::engine::rehydrate::bound_by;
@@ -24,6 +26,9 @@ use crate::rejection::Rejection;
 use crate::session::{Principal, SessionOrigin};
 use crate::stream::initialize;
 
+/// How long an `initialize` may take whose client has left. What was opened by then is closed again.
+const UNATTENDED: Duration = Duration::from_secs(30);
+
 impl<S: InnerService> Exchange<S> {
     /// Answers an `initialize`. An id in its header is ignored: it never creates nor touches a session.
     pub(crate) async fn handshake(self, parts: Box<Parts>, body: Bytes, id: &RequestId) -> Answered<S> {
@@ -31,13 +36,19 @@ impl<S: InnerService> Exchange<S> {
             return Ok(Rejection::HandshakeTooLarge.answer(Some(id)));
         }
         let engine = Arc::clone(&self.engine);
-        let outcome = detached(&engine, self.run_handshake(parts, body)).await.map(Introduction::claim);
+        let handshake = Detach::new(self.run_handshake(parts, body), &engine.drain.calls).at_most(UNATTENDED);
+        let outcome = handshake.await.unwrap_or_else(|Panicked| Err(Rejection::InnerPanicked.into()));
+        let outcome = outcome.map(Introduction::claim);
         answer::<S>(outcome, Some(id))
     }
 
     async fn run_handshake(mut self, mut parts: Box<Parts>, body: Bytes) -> Introduced<S> {
         let principal = self.engine.config.principal_of(&parts);
+        let sent = body.len();
         let (body, entrance) = self.enter(&mut parts, body, principal.as_ref()).await?;
+        if body.len() != sent {
+            inner::forget_content(&mut parts.headers);
+        }
         headers::take_ours(&mut parts.headers);
         // Its answer is read here, so it must not come compressed.
         parts.headers.remove(header::ACCEPT_ENCODING);

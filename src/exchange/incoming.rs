@@ -20,7 +20,9 @@ use crate::store::{Posted, QuestionName};
 impl<S: InnerService> Exchange<S> {
     /// Reports progress on a question.
     pub(super) async fn report(self, admission: Admission, parts: Box<Parts>, body: Bytes) -> Outcome<S> {
-        let name = rewrite::text(&body, rewrite::TOKEN).and_then(|token| QuestionName::parse(&token));
+        // Tokens of an inner service that all replicas share are its own.
+        let token = rewrite::text(&body, rewrite::TOKEN).filter(|_| !self.engine.shares_inner());
+        let name = token.and_then(|token| QuestionName::parse(&token));
         let Some((name, asker)) = name.and_then(|name| asker(&name).map(|asker| (name, asker))) else {
             return self.serve(admission, parts, body, Purpose::Word(Method::Progress)).await;
         };

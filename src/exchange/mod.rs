@@ -16,9 +16,11 @@
 //! `purpose` is what all of them agree on. `outcome` decides what becomes of an inner service's answer, `translate` makes its
 //! status one that a session's client understands, `recover` replays the handshake to an inner service that lost its session,
 //! `relay` carries what is not recorded, `detach` lets work outlive its client, `unclaimed` ends a session whose client left before it
-//! knew of it, and `overhear` tells who makes modern requests.
+//! knew of it, and
+//! `overhear` tells who makes modern requests, of which `carried` carries an `initialize` to its answer.
 
 mod batch;
+mod carried;
 mod close;
 mod detach;
 mod handshake;

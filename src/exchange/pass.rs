@@ -4,7 +4,6 @@
 //! an `initialize` under a modern header. Nobody will ever use that session, so it is closed at once, and counts as an opening.
 
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,11 +13,13 @@ use http::{Method, Response};
 use http_body::Body;
 use http_body_util::BodyExt;
 
-use super::overhear::Overheard;
+use super::carried::Carried;
+use super::overhear::{MayInitialize, Overheard};
 use super::{Answered, Exchange};
 use crate::body::{BoxError, Exceeded, RequestBody, ResponseBody};
+use crate::engine::Engine;
 use crate::engine::binding::Binding;
-use crate::inner::{self, InnerHead, InnerService, InnerSession};
+use crate::inner::{self, Ask, InnerHead, InnerService, InnerSession};
 use crate::protocol::{headers, introduction};
 use crate::rejection::Rejection;
 
@@ -33,55 +34,83 @@ impl<S: InnerService> Exchange<S> {
         if body.size_hint().lower() > limit as u64 {
             return Ok(Rejection::BodyTooLarge.answer(None));
         }
-        let mut overheard = (parts.method != Method::OPTIONS).then(|| Overheard::new(Arc::clone(&self.engine)));
+        let may_initialize = MayInitialize::default();
+        let is_told = parts.method != Method::OPTIONS;
+        let mut overheard = is_told.then(|| Overheard::new(Arc::clone(&self.engine), may_initialize.clone()));
         let body = body.inspect_frame(move |frame| {
             if let (Some(overheard), Some(data)) = (&mut overheard, frame.data_ref()) {
                 overheard.hear(data);
             }
         });
         let (body, exceeded) = RequestBody::limited(body, limit);
-        self.pass(parts, body, &exceeded).await
+        self.pass(parts, body, &exceeded, may_initialize).await
     }
 
     /// Passes a request whose body was looked at and found modern.
     pub(crate) async fn pass_read(self, parts: Box<Parts>, body: Bytes) -> Answered<S> {
         self.engine.asides.count_modern(introduction::modern_client_info(&body));
-        self.pass(parts, RequestBody::whole(body), &Exceeded::default()).await
+        let may_initialize = MayInitialize::of(&body);
+        self.pass(parts, RequestBody::whole(body), &Exceeded::default(), may_initialize).await
     }
 
-    async fn pass(mut self, mut parts: Box<Parts>, body: RequestBody, exceeded: &Exceeded) -> Answered<S> {
+    async fn pass(
+        mut self,
+        mut parts: Box<Parts>,
+        body: RequestBody,
+        exceeded: &Exceeded,
+        may_initialize: MayInitialize,
+    ) -> Answered<S> {
         headers::take_ours(&mut parts.headers);
-        let may_open = (parts.method == Method::POST).then(|| parts.clone());
-        let call = AssertUnwindSafe(self.inner.call(inner::passing(*parts, body)));
-        let Ok(answered) = call.catch_unwind().await else { return Ok(Rejection::InnerPanicked.answer(None)) };
+        let head = parts.clone();
+        let call = AssertUnwindSafe(self.inner.call_apart(inner::passing(*parts, body))).catch_unwind().boxed();
+        let minted = Minted { engine: Arc::clone(&self.engine), ask: self.inner.later(), head };
+        let when_left = minted.clone();
+        let settle = move |answered: Result<Result<Response<ResponseBody>, S::Failure>, _>| {
+            async move {
+                if let Ok(Ok(mut response)) = answered {
+                    let _ = when_left.close(&mut response).await;
+                }
+            }
+            .boxed()
+        };
+        let Ok(answered) = Carried::new(call, may_initialize, settle).await else {
+            return Ok(Rejection::InnerPanicked.answer(None));
+        };
+        let mut answered = answered;
+        if let Ok(response) = &mut answered
+            && let Err(rejection) = minted.close(response).await
+        {
+            return Ok(rejection.answer(None));
+        }
         // The inner service may well have failed over the body it could not read: the reason is told, not the consequence.
         if exceeded.happened() {
             return Ok(Rejection::BodyTooLarge.answer(None));
         }
-        let mut response = answered?;
-        match (InnerSession::default().take_other(&mut response), may_open) {
-            (Some(minted), Some(parts)) => Box::pin(self.close_minted(minted, &parts, response)).await,
-            (_, _) => Ok(response),
-        }
+        answered
     }
+}
 
-    /// Closes a session that the inner service minted for a modern request. Whoever opens too many of them is told so.
-    async fn close_minted(
-        &mut self,
-        minted: InnerSession,
-        parts: &Parts,
-        response: Response<ResponseBody>,
-    ) -> Answered<S> {
-        drop(Binding::new(minted, self.inner.later(), InnerHead::of(parts)));
-        tracing::warn!(
+/// Closes a session that the inner service mints for a modern request.
+#[derive(Clone)]
+struct Minted {
+    engine: Arc<Engine>,
+    ask: Ask,
+    head: Box<Parts>,
+}
+
+impl Minted {
+    /// Whoever has too many of them minted is told so.
+    async fn close(&self, response: &mut Response<ResponseBody>) -> Result<(), Rejection> {
+        let Some(minted) = InnerSession::default().take_other(response) else { return Ok(()) };
+        drop(Binding::new(minted, Arc::clone(&self.ask), InnerHead::of(&self.head)));
+        tracing::debug!(
             "the inner service minted a session for a request of a revision without sessions; it was closed"
         );
         let config = &self.engine.config;
-        let (address, principal) = (config.address_of(parts), config.principal_of(parts));
-        let engine = Arc::clone(&self.engine);
-        match self.inner.aside(pin!(engine.permit_open(address, principal.as_ref()))).await {
-            Err(rejection @ Rejection::RateLimited { .. }) => Ok(rejection.answer(None)),
-            Ok(()) | Err(_) => Ok(response),
+        let (address, principal) = (config.address_of(&self.head), config.principal_of(&self.head));
+        match self.engine.permit_open(address, principal.as_ref()).await {
+            Err(rejection @ Rejection::RateLimited { .. }) => Err(rejection),
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 }

@@ -49,7 +49,7 @@ impl<S: InnerService> Exchange<S> {
         }
         match Box::pin(self.engine.rebind(&mut self.inner, admission, parts, Some(binding))).await {
             Ok(renewed) => {
-                if !is_renewed {
+                if !is_renewed && !renewed.is_taken_up() {
                     recovery.note_replay(Instant::now());
                 }
                 Ok(Some(renewed))
@@ -69,8 +69,12 @@ impl<S: InnerService> Exchange<S> {
         let Some(id) = self.engine.ping_id() else { return Pinged::Unknown };
         let head = InnerHead::of(parts);
         let inner = &mut self.inner;
-        inner_lost_session::ping(&id, async |message| inner.call(binding.in_session(head.post(message))).await.ok())
-            .await
+        let send = async |message| {
+            let mut answer = inner.call(binding.in_session(head.post(message))).await.ok()?;
+            binding.note_answer(&mut answer);
+            Some(answer)
+        };
+        inner_lost_session::ping(&id, send).await
     }
 }
 

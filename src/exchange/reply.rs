@@ -112,13 +112,16 @@ impl<S: InnerService> Exchange<S> {
         given.binding.note_head(&parts);
         let mut parts = of_other_content(parts);
         self.prepare(&mut parts, &admission);
-        let answered = self.inner.call(request(parts, given.binding.inner(), given.answer.clone())).await;
+        let answered = self.inner.call(request(parts, &given.binding, given.answer.clone())).await;
+        let answered = answered.map(|mut answer| {
+            given.binding.note_answer(&mut answer);
+            answer
+        });
         match answered {
             Ok(taken) if taken.status().is_success() => Ok(accepted()),
             // Who asked is no more.
             Ok(lost) if lost.status() == StatusCode::NOT_FOUND => Err(Rejection::AnswerNotAsked.into()),
-            Ok(mut refusal) => {
-                given.binding.close_other(&mut refusal);
+            Ok(refusal) => {
                 self.ask_again(&admission, given).await;
                 Ok(refusal)
             }

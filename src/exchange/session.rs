@@ -16,7 +16,7 @@ use crate::classify::{self, Content, Declared, Message};
 use crate::engine::binding::Binding;
 use crate::engine::inner_lost_session::{self, Asked};
 use crate::engine::verdict::Admission;
-use crate::inner::{self, Failure, InnerService, InnerSession};
+use crate::inner::{self, Failure, InnerService};
 use crate::protocol::headers;
 use crate::protocol::message::{Kind, Method};
 use crate::rejection::Rejection;
@@ -109,7 +109,7 @@ impl<S: InnerService> Exchange<S> {
         }
         if binding.has_mail() || !self.engine.watch.is_listening() {
             self.inner.release();
-            Box::pin(self.engine.read_inbox(&admission.lease)).await;
+            Box::pin(self.engine.read_inbox_in_time(Arc::clone(&admission.lease))).await;
         }
         let takes = Takes::of(&parts.headers);
         let request = if purpose.shapes() { body.clone() } else { Bytes::new() };
@@ -134,14 +134,15 @@ impl<S: InnerService> Exchange<S> {
         body: Bytes,
     ) -> Result<(Response<ResponseBody>, Arc<Binding>), Failure<S::Failure>> {
         self.prepare(&mut parts, admission);
-        let (mut response, binding) = match binding.inner_id() {
+        let (response, binding) = match binding.inner_id() {
             None => {
-                let request = request(parts, binding.inner(), body);
-                (self.inner.call(request).await.map_err(Failure::Inner)?, binding)
+                let request = request(parts, &binding, body);
+                let mut response = self.inner.call(request).await.map_err(Failure::Inner)?;
+                binding.note_answer(&mut response);
+                (response, binding)
             }
             Some(_) => Box::pin(self.call_bound(admission, binding, parts, body)).await?,
         };
-        binding.close_other(&mut response);
         Ok((response, binding))
     }
 
@@ -153,22 +154,24 @@ impl<S: InnerService> Exchange<S> {
         parts: Box<Parts>,
         body: Bytes,
     ) -> Result<(Response<ResponseBody>, Arc<Binding>), Failure<S::Failure>> {
-        let first = request(parts.clone(), binding.inner(), body.clone());
-        let answer = self.inner.call(first).await.map_err(Failure::Inner)?;
-        let method = parts.method.clone();
+        let (mut binding, method) = (binding, parts.method.clone());
         let asked = Asked::by(&method, &body);
-        let suspect = match inner_lost_session::judge(answer, asked).await {
-            Ok(answer) => return Ok((answer, binding)),
-            Err(suspect) => suspect,
-        };
-        let recovered = Box::pin(self.recover(admission, &binding, &parts, suspect.symptom)).await?;
-        let Some(renewed) = recovered else {
-            return Ok((suspect.answer, binding));
-        };
-        let again = request(parts, renewed.inner(), body.clone());
-        let answer = self.inner.call(again).await.map_err(Failure::Inner)?;
-        let answer = inner_lost_session::judge(answer, asked).await;
-        Ok((answer.unwrap_or_else(|suspect| still_lost(suspect.answer)), renewed))
+        let mut is_replayed = false;
+        loop {
+            let request = request(parts.clone(), &binding, body.clone());
+            let mut answer = self.inner.call(request).await.map_err(Failure::Inner)?;
+            binding.note_answer(&mut answer);
+            let suspect = match inner_lost_session::judge(answer, asked).await {
+                Ok(answer) => return Ok((answer, binding)),
+                Err(suspect) if is_replayed => return Ok((still_lost(suspect.answer), binding)),
+                Err(suspect) => suspect,
+            };
+            match Box::pin(self.recover(admission, &binding, &parts, suspect.symptom)).await? {
+                None => return Ok((suspect.answer, binding)),
+                // One that another replica has opened meanwhile may be lost by now, too.
+                Some(renewed) => (is_replayed, binding) = (!renewed.is_taken_up(), renewed),
+            }
+        }
     }
 
     /// Makes the client's headers the inner service's: our id off, the session's version on, the session in the extensions.
@@ -192,7 +195,7 @@ pub(super) fn accepted() -> Response<ResponseBody> {
 }
 
 /// The client's request as one of the inner service's session.
-pub(super) fn request(mut parts: Box<Parts>, inner: &InnerSession, body: Bytes) -> Request<RequestBody> {
-    inner.add_to(&mut parts.headers);
+pub(super) fn request(mut parts: Box<Parts>, binding: &Binding, body: Bytes) -> Request<RequestBody> {
+    binding.add_to(&mut parts.headers);
     inner::whole(*parts, body)
 }

@@ -39,16 +39,28 @@ impl SessionCookies {
         }
     }
 
-    /// Sends them along. A client's own cookies stay, but for those of the same name.
-    pub(crate) fn add_to(&self, headers: &mut HeaderMap) {
+    /// Takes over the new values of those that are kept.
+    pub(crate) fn renew(&mut self, headers: &HeaderMap) {
+        for pair in headers.get_all(SET_COOKIE).iter().filter_map(pair_of) {
+            if let Some(kept) = self.0.iter_mut().find(|kept| name_of(kept) == name_of(&pair)) {
+                *kept = pair;
+            }
+        }
+    }
+
+    /// Sends them along. A client's own cookies stay; of two of the same name its own goes if it `is_preferred`.
+    pub(crate) fn add_to(&self, headers: &mut HeaderMap, is_preferred: bool) {
         if self.0.is_empty() {
             return;
         }
         let own =
             headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|line| line.split(';'));
-        let own = own.map(str::trim).filter(|pair| !pair.is_empty());
-        let others = own.filter(|pair| self.0.iter().all(|kept| name_of(kept) != name_of(pair)));
-        let all: Vec<&str> = others.chain(self.0.iter().map(String::as_str)).collect();
+        let own: Vec<&str> = own.map(str::trim).filter(|pair| !pair.is_empty()).collect();
+        let kept: Vec<&str> = self.0.iter().map(String::as_str).collect();
+        let (first, second) = if is_preferred { (kept, own) } else { (own, kept) };
+        let is_said_again = |pair: &&str| second.iter().any(|other| name_of(other) == name_of(pair));
+        let all: Vec<&str> =
+            first.into_iter().filter(|pair| !is_said_again(pair)).chain(second.iter().copied()).collect();
         if let Ok(line) = HeaderValue::from_str(&all.join("; ")) {
             headers.insert(COOKIE, line);
         }
@@ -91,7 +103,7 @@ mod tests {
         ]));
         assert_eq!(cookies.pairs(), ["lb=node-8"]);
         let mut headers = HeaderMap::new();
-        cookies.add_to(&mut headers);
+        cookies.add_to(&mut headers, false);
         assert_eq!(headers[COOKIE], "lb=node-8");
         assert!(cookies == SessionCookies::of_pairs(cookies.pairs().to_vec()));
     }
@@ -102,10 +114,14 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(COOKIE, HeaderValue::from_static("a=1; lb=stale"));
         headers.append(COOKIE, HeaderValue::from_static("b=2"));
-        cookies.add_to(&mut headers);
+        let own = headers.clone();
+        cookies.add_to(&mut headers, false);
         assert_eq!(headers.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2; lb=node-7"]);
+        let mut headers = own;
+        cookies.add_to(&mut headers, true);
+        assert_eq!(headers.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1; lb=stale; b=2"]);
         let mut untouched = HeaderMap::new();
-        SessionCookies::default().add_to(&mut untouched);
+        SessionCookies::default().add_to(&mut untouched, false);
         assert!(untouched.is_empty());
     }
 }

@@ -30,14 +30,15 @@ impl InnerHead {
         Self { uri: parts.uri.clone(), version: parts.version, headers, extensions }
     }
 
-    /// Whether a request came with the same head, but for what concerns that one message. Costs one walk along its headers.
-    pub(crate) fn is_that_of(&self, headers: &HeaderMap) -> bool {
+    /// Whether a request came with the same head, but for what concerns that one message and the way it took. Costs one walk
+    /// along its headers.
+    pub(crate) fn is_that_of(&self, parts: &Parts) -> bool {
         let mut kept = self.headers.iter();
         let mut expected = kept.next();
-        for (name, value) in headers {
+        for (name, value) in &parts.headers {
             match expected {
                 Some((kept_name, kept_value)) if kept_name == name => {
-                    if kept_value != value {
+                    if kept_value != value && !is_of_the_way(name) {
                         return false;
                     }
                     expected = kept.next();
@@ -46,7 +47,14 @@ impl InnerHead {
                 _ => return false,
             }
         }
-        expected.is_none()
+        expected.is_none() && self.uri.query() == parts.uri.query()
+    }
+
+    /// The same without anything that could give somebody authority: the host, and nothing else.
+    pub(crate) fn without_authority(&self) -> Self {
+        let host = self.headers.get(header::HOST).map(|host| (header::HOST, host.clone()));
+        let uri = self.uri.path().parse().unwrap_or_default();
+        Self { uri, version: self.version, headers: host.into_iter().collect(), extensions: Extensions::new() }
     }
 
     /// A POST of one JSON-RPC message.
@@ -98,6 +106,12 @@ fn is_per_message(name: &HeaderName) -> bool {
     }
 }
 
+/// Whether a header tells the way a request took: it may differ from one to the next, and gives nobody authority.
+fn is_of_the_way(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    matches!(name, "forwarded" | "via" | "x-real-ip") || name.starts_with("x-forwarded-") || name.starts_with("cf-")
+}
+
 /// What the names begin with of more such headers.
 const PREFIXES: [&str; 4] = ["mcp-", "if-", "x-b3-", "x-datadog-"];
 
@@ -118,6 +132,10 @@ mod tests {
         let first =
             parts(&[("host", "x"), ("content-length", "7"), ("authorization", "t1"), ("x-a", "1"), ("x-a", "2")]);
         let head = InnerHead::of(&first);
+        let on_another_way = parts(&[("host", "x"), ("x-forwarded-for", "1"), ("authorization", "t1")]);
+        let way = InnerHead::of(&on_another_way);
+        assert!(way.is_that_of(&parts(&[("host", "x"), ("x-forwarded-for", "2"), ("authorization", "t1")])));
+        assert!(!way.is_that_of(&parts(&[("host", "x"), ("x-forwarded-for", "1"), ("authorization", "t2")])));
         let same = [
             parts(&[("host", "x"), ("authorization", "t1"), ("x-a", "1"), ("x-a", "2")]),
             parts(&[
@@ -130,8 +148,11 @@ mod tests {
             ]),
         ];
         for parts in same {
-            assert!(head.is_that_of(&parts.headers), "{:?}", parts.headers.keys());
+            assert!(head.is_that_of(&parts), "{:?}", parts.headers.keys());
         }
+        let mut elsewhere = first.clone();
+        elsewhere.uri = "/mcp?key=2".parse().unwrap();
+        assert!(!head.is_that_of(&elsewhere), "a query may be a credential");
         let others = [
             parts(&[("host", "x"), ("authorization", "t2"), ("x-a", "1"), ("x-a", "2")]),
             parts(&[("host", "x"), ("x-a", "1"), ("x-a", "2")]),
@@ -139,7 +160,7 @@ mod tests {
             parts(&[("host", "x"), ("authorization", "t1"), ("x-a", "1"), ("x-a", "2"), ("x-b", "3")]),
         ];
         for parts in others {
-            assert!(!head.is_that_of(&parts.headers), "{:?}", parts.headers.keys());
+            assert!(!head.is_that_of(&parts), "{:?}", parts.headers.keys());
         }
     }
 

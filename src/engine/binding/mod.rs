@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::engine::ear_signal::EarSignal;
 use crate::engine::handle::McpSession;
 use crate::engine::newest_head::NewestHead;
-use crate::engine::undelivered::Undelivered;
+use crate::engine::undelivered::Waiting;
 use crate::inner::{Ask, InnerHead, InnerSession};
 use crate::protocol::version::ProtocolVersion;
 
@@ -22,6 +22,8 @@ pub(crate) struct Binding {
     inner: InnerSession,
     /// Which of the session's inner sessions it is, where all replicas share one.
     incarnation: Option<u64>,
+    /// It is another replica's that was taken up from the store.
+    is_taken_up: bool,
     version: ProtocolVersion,
     /// The generation of the session that this was made for.
     generation: u32,
@@ -34,7 +36,8 @@ pub(crate) struct Binding {
     introduced: AtomicBool,
     /// A letter came that was not read yet.
     has_mail: AtomicBool,
-    undelivered: Undelivered,
+    /// What it refused for want of authority.
+    undelivered: Waiting,
     /// The task that hears what the inner service says by itself.
     ear: Mutex<Option<AbortOnDropHandle<()>>>,
     /// What that task waits for, and what it found.
@@ -50,6 +53,7 @@ impl Binding {
             introduced: AtomicBool::new(inner.id().is_none()),
             inner,
             incarnation: None,
+            is_taken_up: false,
             version: ProtocolVersion::V2025_11_25,
             generation: 0,
             ask,
@@ -57,7 +61,7 @@ impl Binding {
             session: None,
             is_open: AtomicBool::new(true),
             has_mail: AtomicBool::new(false),
-            undelivered: Undelivered::default(),
+            undelivered: Waiting::default(),
             ear: Mutex::default(),
             ear_signal: Arc::default(),
             inbox: tokio::sync::Mutex::default(),
@@ -77,11 +81,21 @@ impl Binding {
         self
     }
 
+    /// The same, to one that another replica has opened: it may be lost by now.
+    pub(crate) fn taken_up(mut self) -> Self {
+        self.is_taken_up = true;
+        self
+    }
+
+    pub(crate) fn is_taken_up(&self) -> bool {
+        self.is_taken_up
+    }
+
     /// This binding's head, and way to the inner service, for the shared inner session that took the place of its own.
     pub(crate) fn renewed(&self, inner: InnerSession, incarnation: u64) -> Self {
         let mut renewed = Self::new(inner, Arc::clone(&self.ask), InnerHead::clone(&self.head.get()));
         (renewed.session, renewed.generation) = (self.session.clone(), self.generation);
-        renewed.shared(incarnation).speaking(self.version)
+        renewed.shared(incarnation).taken_up().speaking(self.version)
     }
 
     /// The same, for a session: handlers find it in every request, as in its client's.
@@ -94,6 +108,11 @@ impl Binding {
     pub(crate) fn made_for(mut self, generation: u32, read: u64) -> Self {
         (self.generation, self.inbox) = (generation, read.into());
         self
+    }
+
+    /// The way to the inner service, and a head without authority.
+    pub(crate) fn way(&self) -> (Ask, InnerHead) {
+        (Arc::clone(&self.ask), self.head.get().without_authority())
     }
 
     pub(crate) fn generation(&self) -> u32 {

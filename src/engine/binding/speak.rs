@@ -6,17 +6,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::Binding;
 use crate::body::{RequestBody, ResponseBody};
 use crate::engine::handle::Replayed;
+use crate::engine::undelivered::Undelivered;
 use crate::inner::InnerSession;
 use crate::protocol::headers;
+use crate::protocol::message::{self, Kind};
+use crate::stream::early;
 use crate::telemetry::metrics;
 
+/// How many heads a message is tried with.
+const REFUSALS: u8 = 5;
 /// How long the inner service may take to answer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -26,9 +31,13 @@ impl Binding {
     pub(crate) fn note_head(self: &Arc<Self>, parts: &Parts) {
         if self.head.note(parts) {
             self.ear_signal.head_changed();
-            for message in self.undelivered.take() {
+            for undelivered in self.undelivered.take() {
                 let binding = Arc::clone(self);
-                tokio::spawn(async move { binding.deliver(message, false).await });
+                tokio::spawn(async move {
+                    if let Some(refused) = binding.try_to_deliver(undelivered).await {
+                        binding.undelivered.push(refused);
+                    }
+                });
             }
         }
     }
@@ -45,22 +54,52 @@ impl Binding {
         self.asked_in_time(request).await
     }
 
-    /// Tells the inner service something whose answer goes nowhere. If it refuses the head that this goes with, it is told
-    /// again with the next one.
+    /// Tells the inner service something whose answer goes nowhere: of a notification or an answer it is dropped after its head, a
+    /// call is heard to its response. What it refuses for want of authority is said again with the next head.
     pub(crate) async fn deliver(&self, message: Bytes, replayed: bool) {
-        let answer = match replayed {
-            true => self.replay(message.clone()).await,
-            false => self.post(message.clone()).await,
-        };
-        match answer.map(|answer| answer.status()) {
-            Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                tracing::debug!(
-                    "the inner service wants other credentials; a message waits for the client's next request"
-                );
-                self.undelivered.push(message);
+        let undelivered = self.try_to_deliver(Undelivered { message, replayed, refusals: 0 }).await;
+        if let Some(refused) = undelivered {
+            tracing::debug!("the inner service wants other credentials; a message waits for the client's next request");
+            self.undelivered.push(refused);
+        }
+    }
+
+    /// Hands back what was refused with the newest head there is.
+    async fn try_to_deliver(&self, mut undelivered: Undelivered) -> Option<Undelivered> {
+        while undelivered.refusals < REFUSALS {
+            let head = self.head.get();
+            let mut request = head.post(undelivered.message.clone());
+            if undelivered.replayed {
+                request.extensions_mut().insert(Replayed);
             }
-            Some(status) if status.is_success() => {}
-            status => tracing::warn!(?status, "the inner service did not take a message of the session's"),
+            let answer = self.asked_in_time(request).await;
+            match answer.as_ref().map(Response::status) {
+                Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => undelivered.refusals += 1,
+                Some(status) if status.is_success() => {
+                    self.hear_to_its_response(&undelivered.message, answer).await;
+                    return None;
+                }
+                status => {
+                    tracing::warn!(?status, "the inner service did not take a message of the session's");
+                    return None;
+                }
+            }
+            // A newer one may have come while the old one was being refused.
+            if Arc::ptr_eq(&head, &self.head.get()) {
+                return Some(undelivered);
+            }
+        }
+        tracing::warn!("the inner service refuses a message of the session's whatever the credentials; it is dropped");
+        None
+    }
+
+    /// A server may end a call whose caller is gone.
+    async fn hear_to_its_response(&self, message: &Bytes, answer: Option<Response<ResponseBody>>) {
+        if let (Some(Kind::Request { id, .. }), Some(answer)) = (message::kind(message), answer) {
+            match timeout(ANSWERED_WITHIN, early::whole(answer, &id)).await {
+                Ok(Ok(response)) if message::is_result(&response) => {}
+                _ => tracing::warn!("the inner service did not carry out a call of the session's"),
+            }
         }
     }
 
@@ -75,16 +114,23 @@ impl Binding {
 
     async fn asked(&self, request: Request<RequestBody>) -> Option<Response<ResponseBody>> {
         let mut answer = (self.ask)(self.in_session(request)).await?;
-        self.close_other(&mut answer);
+        self.note_answer(&mut answer);
         Some(answer)
     }
 
-    /// An inner service that names another session in an answer has minted one that nobody will use: it is closed.
-    pub(crate) fn close_other<B>(&self, answer: &mut Response<B>) {
+    /// Takes off an answer what concerns the layer alone. An inner service that names another session has minted one that nobody
+    /// will use: it is closed.
+    pub(crate) fn note_answer<B>(&self, answer: &mut Response<B>) {
+        self.inner.renew_cookies(answer.headers());
         if let Some(other) = self.inner.take_other(answer) {
             tracing::warn!("the inner service minted a session nobody asked for; closing it");
             self.farewell(&other);
         }
+    }
+
+    /// Makes a client's request one of this session's.
+    pub(crate) fn add_to(&self, headers: &mut HeaderMap) {
+        self.inner.add_to(headers, self.incarnation.is_some());
     }
 
     /// A request made one of this session's.
@@ -94,7 +140,7 @@ impl Binding {
 
     fn within(&self, inner: &InnerSession, mut request: Request<RequestBody>) -> Request<RequestBody> {
         request.headers_mut().insert(headers::PROTOCOL_VERSION, headers::version(self.version));
-        inner.add_to(request.headers_mut());
+        inner.add_to(request.headers_mut(), self.incarnation.is_some());
         if let Some(session) = &self.session {
             request.extensions_mut().insert(session.clone());
         }
