@@ -5,6 +5,7 @@ mod acting;
 mod dice;
 mod eras;
 mod faults;
+mod forged;
 mod frames;
 mod greeting;
 mod health;

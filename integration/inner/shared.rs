@@ -108,7 +108,7 @@ fn answer(id: &Value, content: &str) -> Value {
 /// Makes the inner service ask through a replica; returns the stream and the question's name.
 async fn ask(session: &Session, params: Value) -> (Events, Value) {
     let mut stream = session.begin(1, "ask", params).await;
-    let asked = stream.take(2).await.pop().expect("a question").message();
+    let asked = stream.take(2).await.pop().expect("a question").message().clone();
     assert_eq!(asked["params"], question(0)["params"], "but for its name it is as it was asked");
     assert_ne!(asked["id"], question(0)["id"]);
     (stream, asked["id"].clone())

@@ -244,7 +244,8 @@ impl Hub {
 impl Reading {
     /// Where it goes on after a page, which ends at a session or is the last one.
     fn after(self, last: Option<Place>, now: Timestamp) -> Option<Self> {
-        let pages = self.pages + 1;
+        // A cursor may be forged, and tell any number.
+        let pages = self.pages.saturating_add(1);
         let since = if self.pages == 0 { now } else { self.since };
         match last {
             Some(place) if !pages.is_multiple_of(PAGES) => {
