@@ -1,7 +1,7 @@
 //! [`Monitor`]: what stands beside the MCP endpoint, as one service that any hyper or axum app can mount; and
 //! [`SessionFeed`], its WebSocket alone.
 //!
-//! Routes, relative to the mount:
+//! Routes, relative to the mount ([`mounted_at`](MonitorBuilder::mounted_at)); under any other prefix they answer 404:
 //!
 //! | route | for whom | what |
 //! |---|---|---|

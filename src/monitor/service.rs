@@ -29,7 +29,8 @@ use super::route::{self, Route};
 use crate::body::{BoxError, ResponseBody};
 use crate::protocol::headers;
 
-/// The service beside the MCP endpoint. Shares the sessions of the layer it was made by, wherever it is mounted.
+/// The service beside the MCP endpoint. Shares the sessions of the layer it was made by. It answers its routes exactly where it is
+/// mounted, which is the root unless [`mounted_at`](super::MonitorBuilder::mounted_at) says otherwise.
 ///
 /// ```
 /// use axum::Router;
@@ -52,8 +53,8 @@ pub struct Monitor {
     pub(super) access: Access,
     pub(super) may_terminate: bool,
     pub(super) pace: Pace,
-    /// Its path without the slash, if it was told.
-    pub(super) mount: Option<Arc<str>>,
+    /// The path it is mounted at, without a slash at its end; empty at the root.
+    pub(super) mount: Arc<str>,
 }
 
 /// The live feed over WebSocket alone, protocol `mcp-sessions.v1`, for apps with an API and pages of their own.
@@ -124,10 +125,11 @@ impl Monitor {
         engine.start();
         engine.config.origins.check(&parts)?;
         is_same_origin(&parts)?;
-        if self.mount.as_deref().is_some_and(|mount| !mount.is_empty() && mount == parts.uri.path()) {
-            return Ok(answer::moved_to_directory(parts.uri.path()));
+        let path = route::below(&self.mount, parts.uri.path()).ok_or_else(Refusal::no_such_route)?;
+        if path.is_empty() {
+            return Ok(answer::moved_to_directory(&parts.uri));
         }
-        let route = route::find(&parts.method, parts.uri.path())?;
+        let route = route::find(&parts.method, path)?;
         let role = self.access.role_of(&parts, &engine.config).await;
         match route {
             Route::List => api::list::respond(self.viewing(role)?, &parts).await,
