@@ -24,6 +24,7 @@ use crate::protocol::message::{self, Kind};
 use crate::rejection::Rejection;
 use crate::store::Blueprint;
 use crate::stream::{early, initialize};
+use crate::telemetry::text::escaped;
 
 fn introduction() -> Bytes {
     Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)
@@ -46,7 +47,7 @@ async fn shape_by<E>(binding: &Binding, name: &str, call: &Bytes) -> Result<(), 
     let answer = binding.replay(call.clone()).await.ok_or(Rejection::InnerLostSession)?;
     let body = early::whole(accepted(answer)?, &id).await?;
     if !message::is_result(&body) {
-        tracing::warn!(%name, "the inner service refused a call that shaped the session");
+        tracing::warn!(name = &*escaped(name), "the inner service refused a call that shaped the session");
     }
     Ok(())
 }

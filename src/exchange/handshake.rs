@@ -23,6 +23,7 @@ use crate::protocol::message::RequestId;
 use crate::rejection::Rejection;
 use crate::session::{Principal, SessionOrigin};
 use crate::stream::initialize;
+use crate::telemetry::text::escaped;
 
 impl<S: InnerService> Exchange<S> {
     /// Answers an `initialize`. An id in its header is ignored: it never creates nor touches a session.
@@ -96,8 +97,8 @@ impl<S: InnerService> Exchange<S> {
         let principal = principal.and_then(|principal| self.engine.config.label_of(principal));
         tracing::info!(
             session = %opened.id.key(),
-            client = &*opened.admission.record.origin.client.name,
-            principal = principal.as_deref(),
+            client = &*escaped(&opened.admission.record.origin.client.name),
+            principal = principal.as_deref().map(escaped).as_deref(),
             "session_created"
         );
         let mut response: Response<ResponseBody> = Response::from_parts(answer.parts, answer.body);
