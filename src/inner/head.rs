@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     fn parts(fields: &[(&'static str, &'static str)]) -> Parts {
-        let (mut parts, ()) = http::Request::<()>::default().into_parts();
+        let (mut parts, ()) = Request::<()>::default().into_parts();
         for (name, value) in fields {
             parts.headers.append(*name, HeaderValue::from_static(value));
         }
