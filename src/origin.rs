@@ -29,8 +29,11 @@ pub(crate) struct OriginPolicy {
 /// Whether a request is for a loopback name.
 #[cfg(feature = "monitor")]
 pub(crate) fn is_loopback_host(parts: &Parts) -> bool {
-    let named = parts.headers.get(header::HOST).and_then(|value| value.to_str().ok());
-    let host = named.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str));
+    let host = match (single(&parts.headers, &header::HOST), parts.uri.authority()) {
+        (Single::One(value), _) => value.to_str().ok(),
+        (Single::Absent, authority) => authority.map(http::uri::Authority::as_str),
+        (Single::Several, _) => None,
+    };
     host.and_then(Host::parse).is_some_and(|host| host.is_loopback())
 }
 

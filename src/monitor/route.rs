@@ -28,6 +28,8 @@ pub(super) enum Route {
     Token(SessionKey),
     /// `GET /api/openapi.json`
     OpenApi,
+    /// `POST /api/access`
+    Exchange,
     /// `GET /`
     Page,
     /// `GET /assets/*`, and what stands there after it
@@ -58,6 +60,8 @@ pub(super) fn find(method: &Method, path: &str) -> Result<Route, Refusal> {
         "/ws/sessions" => get(method, Route::WebSocket),
         "/sse/sessions" => get(method, Route::Sse),
         "/api/openapi.json" => get(method, Route::OpenApi),
+        "/api/access" if *method == Method::POST => Ok(Route::Exchange),
+        "/api/access" => Err(Refusal::method("POST")),
         _ => Err(Refusal::no_such_route()),
     }
 }
@@ -116,6 +120,7 @@ mod tests {
             (Method::GET, "/ws/sessions".to_owned(), Route::WebSocket),
             (Method::GET, "/sse/sessions".to_owned(), Route::Sse),
             (Method::GET, "/api/openapi.json".to_owned(), Route::OpenApi),
+            (Method::POST, "/api/access".to_owned(), Route::Exchange),
         ];
         let mounts = ["", "/monitor", "/a/b/api/mcp/sessions", "/api/mcp/sessions", "/monitorX"];
         for (method, path, route) in routes {

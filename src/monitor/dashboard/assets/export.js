@@ -2,7 +2,7 @@
 
 import { visible } from './format.js';
 
-/** @import { Session } from './model.js' */
+/** @import { Session } from '../types.js' */
 
 const FIELDS = /** @type {const} */ ([
 	'session_id', 'client_type', 'client_version', 'status', 'replica', 'protocol_version', 'created_at', 'last_seen_at', 'reconnect_count',
