@@ -17,10 +17,12 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use rmcp::{ServerHandler, schemars, tool, tool_handler, tool_router};
 use serde::Deserialize;
 use tower::Layer;
-use tower_mcp_sessions::monitor::Access;
+use tower_mcp_sessions::monitor::{Access, OneTimeCode, Role};
 use tower_mcp_sessions::store::MemoryStore;
 use tower_mcp_sessions::{ReconnectKeys, SessionLayer};
 
+#[path = "support/dashboard_link.rs"]
+mod dashboard_link;
 #[path = "support/serve.rs"]
 mod serve;
 use serve::Server;
@@ -69,18 +71,18 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         .reconnect(ReconnectKeys::random()?)
         .peer(|parts| parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0))
         .build();
+    let code = OneTimeCode::generate()?;
+    let access = Access::local_view().or(Access::code(&code, Role::View));
     let app = Router::new()
         .route_service("/mcp", sessions.layer(mcp))
-        .fallback_service(sessions.monitor().access(Access::loopback_only()).build());
+        .fallback_service(sessions.monitor().access(access).build());
 
     let server = Server::bind(options.listen).await?;
     server.announce()?;
     let endpoint = format!("http://{}/mcp", server.address()?);
     println!("MCP endpoint: {endpoint} — try:\n");
     println!("  npx @modelcontextprotocol/inspector --cli {endpoint} --method tools/list\n");
-    println!(
-        "Dashboard: http://{address}/ — or, as JSON:\n\n  curl -s http://{address}/api/mcp/sessions/health\n",
-        address = server.address()?
-    );
+    println!("Counts, as JSON:\n\n  curl -s http://{}/api/mcp/sessions/health\n", server.address()?);
+    let _link = dashboard_link::tell(&code, server.address()?)?;
     server.serve(app, sessions).await
 }

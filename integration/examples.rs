@@ -1,8 +1,13 @@
 //! The examples as commands: what they say when asked, and when they cannot start.
 
+use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::json;
 
 use crate::harness::process::{Process, Signal, run_example};
+use crate::harness::raw::Client;
 use crate::harness::redis::RedisServer;
 
 const EXAMPLES: [&str; 5] = ["bare_hyper", "custom_store", "gateway", "quickstart", "server"];
@@ -34,6 +39,42 @@ async fn every_example_leaves_when_told_to() {
             let exit = process.exit().await;
             assert!(exit.status.success(), "{example} after {signal:?}: {}", exit.stderr);
         }
+    }
+}
+
+#[tokio::test]
+async fn the_link_to_the_dashboard_is_its_readers_alone_and_goes_with_the_server() {
+    for example in ["gateway", "quickstart", "server"] {
+        let mut process = Process::example(example, required_by(example)).await;
+        let file = process.link_file().await;
+        let mode = fs::metadata(&file).expect("the file is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{example}");
+        let link = fs::read_to_string(&file).expect("it can be read");
+        let address = process.address();
+        let code = link.trim().strip_prefix(&format!("http://{address}/#code=")).unwrap_or_else(|| panic!("{link:?}"));
+        assert_eq!(code.len(), 43, "{example}: 32 bytes");
+        assert!(!process.stderr().contains(code), "{example}");
+        let exchange = Client::to(address).at_path("/api/access");
+        let given = exchange.post(&json!({ "code": code })).await.whole().await.json();
+        let bearer = format!("Bearer {}", given["token"].as_str().expect("a token"));
+        let list = Client::to(address).at_path("/api/mcp/sessions");
+        assert_eq!(list.with("authorization", &bearer).get().await.status, 200, "{example}");
+        assert_eq!(list.get().await.status, 403, "{example}: this machine alone is no reason");
+        assert_eq!(list.at_path("/api/mcp/sessions/health").get().await.status, 200, "{example}: but for counts");
+        assert!(process.terminate().await.status.success(), "{example}");
+        assert!(!file.exists(), "{example}");
+    }
+}
+
+#[tokio::test]
+async fn a_monitor_token_that_is_none_is_refused() {
+    let folder = tempfile::tempdir().expect("the temporary directory can be written");
+    let file = folder.path().join("token");
+    let path = file.to_str().expect("a path in Unicode");
+    for (text, told) in [("short", "at least 16"), ("two words of a token", "one token"), ("", "at least 16")] {
+        fs::write(&file, text).expect("the file can be written");
+        let said = refusal("server", &["--listen=127.0.0.1:0", "--monitor-token-file", path]).await;
+        assert!(said.contains(told) && said.contains(path), "{said}");
     }
 }
 

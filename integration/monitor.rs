@@ -5,6 +5,7 @@ mod acting;
 mod dice;
 mod eras;
 mod faults;
+mod forged;
 mod frames;
 mod greeting;
 mod health;
@@ -13,14 +14,16 @@ mod hostile;
 mod leaving;
 mod list;
 mod mounts;
+mod nginx;
 mod replayed;
 mod socket;
 mod stalled;
 mod viewer;
 
-use tower_mcp_sessions::monitor::{Access, MonitorBuilder};
+use tower_mcp_sessions::monitor::{MonitorBuilder, Role};
 
 use crate::harness::backend::Backend;
+use crate::harness::login::everybody_as;
 use crate::harness::raw::Client;
 use crate::harness::replica::Replica;
 use crate::harness::trio::Trio;
@@ -29,7 +32,7 @@ const REVISION: &str = "2025-11-25";
 
 /// Three replicas whose monitors let this machine look.
 async fn open_trio(backend: Backend) -> Trio {
-    trio(backend, |monitor| monitor.access(Access::loopback_only())).await
+    trio(backend, |monitor| monitor.access(everybody_as(Role::View))).await
 }
 
 async fn trio(backend: Backend, monitor: impl Fn(MonitorBuilder) -> MonitorBuilder) -> Trio {

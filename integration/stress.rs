@@ -22,7 +22,7 @@ use std::process::Output;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::process::run_example;
+use crate::harness::process::{run_example, token_flag};
 
 /// Times that only a machine with much else to do needs. What is tried here is right and wrong, not fast and slow.
 const PATIENT: [&str; 6] = ["--api-limit", "20s", "--store-limit", "20s", "--event-limit", "20s"];
@@ -44,7 +44,7 @@ async fn stress(urls: &[String], arguments: &[&str]) -> Run {
 async fn run(arguments: &[&str]) -> Run {
     let directory = tempfile::tempdir().expect("the temporary directory can be written");
     let report = ["--report", directory.path().to_str().expect("a path in Unicode")];
-    Run::of(&run_example("stress", &[arguments, &report].concat()).await, directory)
+    Run::of(&run_example("stress", &[arguments, &token_flag(), &report].concat()).await, directory)
 }
 
 impl Run {

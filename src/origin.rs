@@ -2,7 +2,8 @@
 //!
 //! MCP requires every server to validate `Origin` (2025-11-25, Transports, Security Warning). A browser always sends
 //! `Host`, and `Origin` on every cross-site request; a page on `evil.example` whose name was rebound to 127.0.0.1 sends its
-//! own name in both. Both lists hold loopback names until told otherwise.
+//! own name in both. Loopback hosts are always answered. Loopback origins are accepted until a host or an origin is named: a server
+//! with a name is no longer a laptop's own, and a page on `http://localhost` there is a page on its visitor's machine.
 //!
 //! A page of this server's own has this server's own host in its `Origin`, and is let in without being listed: the host it
 //! was asked for is on the list of hosts by then, and no page can send another's name there. So a proxy that ends TLS needs
@@ -28,8 +29,11 @@ pub(crate) struct OriginPolicy {
 /// Whether a request is for a loopback name.
 #[cfg(feature = "monitor")]
 pub(crate) fn is_loopback_host(parts: &Parts) -> bool {
-    let named = parts.headers.get(header::HOST).and_then(|value| value.to_str().ok());
-    let host = named.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str));
+    let host = match (single(&parts.headers, &header::HOST), parts.uri.authority()) {
+        (Single::One(value), _) => value.to_str().ok(),
+        (Single::Absent, authority) => authority.map(http::uri::Authority::as_str),
+        (Single::Several, _) => None,
+    };
     host.and_then(Host::parse).is_some_and(|host| host.is_loopback())
 }
 
@@ -43,7 +47,8 @@ impl OriginPolicy {
 
     /// Accepts one more origin; see [`Origin::parse`].
     pub(crate) fn allow_origin(&mut self, origin: &str) -> Result<(), String> {
-        let no_origin = || format!("{origin:?} is no origin: write `https://name` or `https://name:port`");
+        let no_origin =
+            || format!("{origin:?} is no origin: write `https://name`, `https://name:port` or `scheme://name`");
         self.origins.push(Origin::parse(origin).ok_or_else(no_origin)?.into());
         Ok(())
     }
@@ -79,10 +84,16 @@ impl OriginPolicy {
             Single::Several => None,
         };
         match origin {
-            Some(origin) if origin.host.is_loopback() || self.origins.iter().any(|entry| entry.is(&origin)) => Ok(()),
+            Some(origin) if self.origins.iter().any(|entry| entry.is(&origin)) => Ok(()),
+            Some(origin) if origin.is_web_loopback() && !self.is_named() => Ok(()),
             Some(origin) if host.is_some_and(|host| origin.is_of(&host)) => Ok(()),
             Some(_) | None => Err(Rejection::ForeignOrigin),
         }
+    }
+
+    /// Whether somebody said whom this server is for.
+    fn is_named(&self) -> bool {
+        self.any_host || !self.hosts.is_empty() || !self.origins.is_empty()
     }
 }
 
@@ -142,52 +153,66 @@ impl From<Host<'_>> for HostEntry {
     }
 }
 
-/// A web origin (RFC 6454): scheme, host and port, the scheme's own port left out or written.
+/// An origin (RFC 6454): scheme, host and port. The port of http and https may be left out or written; other schemes, such as
+/// `chrome-extension` or `vscode-webview`, have none of their own.
 #[derive(Clone, Copy)]
 struct Origin<'a> {
-    is_https: bool,
+    scheme: &'a str,
     host: Host<'a>,
-    port: u16,
+    port: Option<u16>,
 }
 
 impl<'a> Origin<'a> {
+    /// Reads `scheme://host` and `scheme://host:port`; not `null`, which is anybody's.
     fn parse(text: &'a str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
-        let is_https = match scheme {
-            _ if scheme.eq_ignore_ascii_case("https") => true,
-            _ if scheme.eq_ignore_ascii_case("http") => false,
-            _ => return None,
-        };
-        let host = Host::parse(authority)?;
-        let port = host.port.unwrap_or(if is_https { 443 } else { 80 });
-        Some(Self { is_https, host, port })
+        let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.');
+        let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(plain);
+        let host = Host::parse(authority).filter(|_| is_scheme)?;
+        Some(Self { scheme, host, port: host.port.or_else(|| port_of(scheme)) })
+    }
+
+    /// A page that a web server on its visitor's machine has served.
+    fn is_web_loopback(&self) -> bool {
+        port_of(self.scheme).is_some() && self.host.is_loopback()
     }
 
     /// Whether a page of this origin was loaded from this host; the scheme's own port may be left out on either side. The
     /// scheme itself is not told by a request that comes through a proxy.
     fn is_of(&self, host: &Host<'_>) -> bool {
-        let port = host.port.unwrap_or(if self.is_https { 443 } else { 80 });
-        self.port == port && self.host.name.eq_ignore_ascii_case(host.name)
+        let Some(own) = port_of(self.scheme) else { return false };
+        self.port == Some(host.port.unwrap_or(own)) && self.host.name.eq_ignore_ascii_case(host.name)
+    }
+}
+
+/// The port of a web scheme; other schemes are no web server's.
+fn port_of(scheme: &str) -> Option<u16> {
+    match scheme {
+        _ if scheme.eq_ignore_ascii_case("https") => Some(443),
+        _ if scheme.eq_ignore_ascii_case("http") => Some(80),
+        _ => None,
     }
 }
 
 /// An origin to allow.
 #[derive(Clone, Debug)]
 struct OriginEntry {
-    is_https: bool,
+    scheme: String,
     name: String,
-    port: u16,
+    port: Option<u16>,
 }
 
 impl OriginEntry {
     fn is(&self, origin: &Origin<'_>) -> bool {
-        self.is_https == origin.is_https && self.port == origin.port && self.name.eq_ignore_ascii_case(origin.host.name)
+        self.scheme.eq_ignore_ascii_case(origin.scheme)
+            && self.port == origin.port
+            && self.name.eq_ignore_ascii_case(origin.host.name)
     }
 }
 
 impl From<Origin<'_>> for OriginEntry {
     fn from(origin: Origin<'_>) -> Self {
-        Self { is_https: origin.is_https, name: origin.host.name.to_owned(), port: origin.port }
+        Self { scheme: origin.scheme.to_owned(), name: origin.host.name.to_owned(), port: origin.port }
     }
 }
 
@@ -255,19 +280,14 @@ mod tests {
     #[test]
     fn origins_are_judged_by_scheme_host_and_port() {
         let origin = |value| verdict(&[("host", "localhost"), ("origin", value)]);
-        for value in [
-            "http://localhost:3000",
-            "https://127.0.0.1",
-            "http://[::1]:5",
-            "https://app.example.com",
-            "https://app.example.com:443",
-            "HTTPS://APP.example.com",
-        ] {
+        for value in ["https://app.example.com", "https://app.example.com:443", "HTTPS://APP.example.com"] {
             assert_eq!(origin(value), Ok(()), "{value}");
         }
         for value in [
             "null",
             "",
+            "http://localhost:3000",
+            "chrome-extension://app.example.com",
             "http://app.example.com",
             "https://app.example.com:444",
             "https://app.example.com.evil.com",
@@ -284,6 +304,63 @@ mod tests {
         }
         let doubled = [("host", "localhost"), ("origin", "http://localhost"), ("origin", "http://localhost")];
         assert_eq!(verdict(&doubled), Err(Rejection::ForeignOrigin));
+    }
+
+    #[test]
+    fn loopback_origins_count_until_a_host_or_an_origin_is_named() {
+        let mut named = [(); 4].map(|()| OriginPolicy::default());
+        named[1].allow_host("mcp.example.com").unwrap();
+        named[2].allow_origin("https://app.example.com").unwrap();
+        named[3].allow_any_host();
+        let verdict = |policy: &OriginPolicy, host: &str, origin: &str| {
+            let request = Request::builder().header("host", host).header("origin", origin).body(()).unwrap();
+            policy.check(&request.into_parts().0)
+        };
+        for origin in ["http://localhost:3000", "https://127.0.0.1", "http://[::1]:5"] {
+            assert_eq!(verdict(&named[0], "localhost", origin), Ok(()), "{origin}");
+            for policy in &named[1..] {
+                assert_eq!(verdict(policy, "localhost", origin), Err(Rejection::ForeignOrigin), "{origin}");
+            }
+        }
+        for policy in &named[..3] {
+            assert_eq!(verdict(policy, "localhost:9000", "http://localhost:9000"), Ok(()), "a page of its own");
+        }
+        let again = |policy: &mut OriginPolicy| policy.allow_origin("http://localhost:3000");
+        again(&mut named[1]).unwrap();
+        assert_eq!(verdict(&named[1], "mcp.example.com", "http://localhost:3000"), Ok(()), "named, it counts");
+        assert_eq!(verdict(&named[0], "localhost", "chrome-extension://localhost"), Err(Rejection::ForeignOrigin));
+    }
+
+    #[test]
+    fn an_origin_may_have_any_scheme() {
+        let extension = "chrome-extension://abcdefghijklmnopabcdefghijklmnop";
+        let webview = "vscode-webview://0f1e2d3c4b5a69788796a5b4c3d2e1f0a1b2c3d4e5f60718293a4b5c6d7e8f90";
+        let mut policy = OriginPolicy::default();
+        for origin in [extension, webview, "tauri://localhost", "capacitor+x.1://localhost:8080"] {
+            policy.allow_origin(origin).unwrap();
+        }
+        let verdict = |origin: &str| {
+            let request = Request::builder().header("host", "localhost").header("origin", origin).body(()).unwrap();
+            policy.check(&request.into_parts().0)
+        };
+        for origin in [extension, webview, "tauri://localhost", "TAURI://LOCALHOST", "capacitor+x.1://localhost:8080"] {
+            assert_eq!(verdict(origin), Ok(()), "{origin}");
+        }
+        for origin in [
+            "chrome-extension://abcdefghijklmnopabcdefghijklmnoq",
+            "moz-extension://abcdefghijklmnopabcdefghijklmnop",
+            "tauri://localhost:1",
+            "capacitor+x.1://localhost",
+            "http://localhost:3000",
+            "null",
+        ] {
+            assert_eq!(verdict(origin), Err(Rejection::ForeignOrigin), "{origin}");
+        }
+        for no_origin in
+            ["null", "*", "://x", "1a://x", "a b://x", "chrome-extension://", "file://", "x:y", "tauri://a/b"]
+        {
+            assert!(policy.allow_origin(no_origin).is_err(), "{no_origin}");
+        }
     }
 
     #[test]

@@ -27,11 +27,14 @@ use std::process::ExitCode;
 use axum::Router;
 use clap::Parser;
 use tower::Layer;
+use tower_mcp_sessions::monitor::OneTimeCode;
 
 use crate::options::Options;
 use crate::proxy::Proxy;
 use crate::upstream::Upstream;
 
+#[path = "../support/dashboard_link.rs"]
+mod dashboard_link;
 #[path = "../support/monitor_options.rs"]
 mod monitor_options;
 #[path = "../support/redis.rs"]
@@ -55,9 +58,11 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let sessions =
         options.sessions.builder(replica).await?.inner_sessions(options.inner_sessions.into()).try_build()?;
     let proxy = Proxy::to(upstream, options.upstream_timeout);
+    let code = OneTimeCode::generate()?;
     let app = Router::new()
         .route_service("/mcp", sessions.layer(proxy))
-        .fallback_service(options.monitor.monitor(&sessions)?);
+        .fallback_service(options.monitor.monitor(&sessions, &code)?);
     server.announce()?;
+    let _link = dashboard_link::tell(&code, server.address()?)?;
     server.serve(app, sessions).await
 }

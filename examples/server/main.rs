@@ -17,10 +17,13 @@ use clap::Parser;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tower::Layer;
+use tower_mcp_sessions::monitor::OneTimeCode;
 
 use crate::options::Options;
 use crate::tools::Tools;
 
+#[path = "../support/dashboard_link.rs"]
+mod dashboard_link;
 #[path = "../support/monitor_options.rs"]
 mod monitor_options;
 #[path = "../support/redis.rs"]
@@ -41,10 +44,12 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let server = serve::Server::bind(options.listen).await?;
     let replica = options.sessions.replica(server.address()?);
     let sessions = options.sessions.builder(Arc::clone(&replica)).await?.try_build()?;
+    let code = OneTimeCode::generate()?;
     let app = Router::new()
         .route_service("/mcp", sessions.layer(mcp(&options, replica)))
-        .fallback_service(options.monitor.monitor(&sessions)?);
+        .fallback_service(options.monitor.monitor(&sessions, &code)?);
     server.announce()?;
+    let _link = dashboard_link::tell(&code, server.address()?)?;
     server.serve(app, sessions).await
 }
 

@@ -4,27 +4,27 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tower_mcp_sessions::SessionLayer;
-use tower_mcp_sessions::monitor::{Access, Monitor, Role};
+use tower_mcp_sessions::monitor::{Access, Monitor, OneTimeCode, Role};
 
 /// Flags that make a monitor.
 #[derive(Args)]
 pub struct MonitorOptions {
-    /// Let operators end sessions and give out reconnect tokens: whoever connects from this machine, and whoever has the
-    /// monitor's token. Without it the monitor is read-only.
+    /// Let operators end sessions and give out reconnect tokens: whoever opens the link that is made at the start, and whoever has
+    /// the monitor's token. Without it the monitor is read-only.
     #[arg(long)]
     allow_terminate: bool,
 
-    /// Let in from anywhere who sends the token in this file (`Authorization: Bearer`). Without it the monitor answers this
-    /// machine only. `openssl rand -hex 32` makes a token.
+    /// Let in from anywhere who sends the token in this file (`Authorization: Bearer`), for scripts. Without it only the link that
+    /// is made at the start shows sessions; this machine sees counts. `openssl rand -hex 32` makes a token.
     #[arg(long, value_name = "FILE")]
     monitor_token_file: Option<PathBuf>,
 }
 
 impl MonitorOptions {
-    /// The monitor of a layer.
-    pub fn monitor(&self, sessions: &SessionLayer) -> Result<Monitor, String> {
+    /// The monitor of a layer, which the code lets into.
+    pub fn monitor(&self, sessions: &SessionLayer, code: &OneTimeCode) -> Result<Monitor, String> {
         let role = if self.allow_terminate { Role::Admin } else { Role::View };
-        let mut access = Access::loopback_as(role);
+        let mut access = Access::local_view().or(Access::code(code, role));
         if let Some(file) = &self.monitor_token_file {
             access = access.or(Access::bearer(token_in(file)?, role));
         }

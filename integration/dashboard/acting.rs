@@ -2,12 +2,13 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use tower_mcp_sessions::monitor::Access;
+use tower_mcp_sessions::monitor::Role;
 
 use super::browser::Page;
 use super::{live_page, open_as, trio, with_tokens};
 use crate::harness::backend::Backend;
 use crate::harness::eventually::eventually;
+use crate::harness::login::everybody_as;
 use crate::harness::raw::Client;
 use crate::harness::trio::Trio;
 
@@ -85,7 +86,7 @@ async fn a_token_is_shown_once_and_lets_its_client_back() {
 #[tokio::test]
 async fn who_may_only_look_is_offered_nothing_else() {
     let store = Backend::Memory.store().await;
-    let trio = Trio::monitored(store, with_tokens, |m| m.access(Access::loopback_only())).await;
+    let trio = Trio::monitored(store, with_tokens, |m| m.access(everybody_as(Role::View))).await;
     trio.open().await;
     let page = live_page(&trio).await;
     page.until("it says read-only", "return document.querySelector('#read-only').checkVisibility()").await;

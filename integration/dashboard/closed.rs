@@ -1,7 +1,7 @@
 //! Who is not let in learns how to get in; a token is asked for, and kept where it belongs.
 
 use http::StatusCode;
-use tower_mcp_sessions::monitor::{Access, Role};
+use tower_mcp_sessions::monitor::{Access, OneTimeCode, Role};
 
 use super::browser::Page;
 use super::with_tokens;
@@ -45,6 +45,56 @@ async fn a_token_lets_in_and_stays_out_of_every_address() {
     page.until("it asks once more", "return document.querySelector('#state').dataset.state === 'denied'").await;
     assert_eq!(page.run("return sessionStorage.length").await, 0);
     page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn this_machine_sees_counts_and_the_link_shows_the_rest_once() {
+    let code = OneTimeCode::generate().expect("randomness");
+    let access = Access::local_view().or(Access::code(&code, Role::Admin));
+    let store = Backend::Memory.store().await;
+    let trio = Trio::monitored(store, with_tokens, |m| m.access(access.clone()).allow_terminate(true)).await;
+    let session = trio.open().await;
+    let address = format!("http://{}/?sort=idle&dir=asc", trio.replicas[0].address);
+    let page = Page::open(&address).await;
+    page.until("it counts", "return document.querySelector('#n-active').textContent === '1'").await;
+    page.until(
+        "it says why there is no more",
+        "return document.querySelector('#none').textContent.includes('you see counts')",
+    )
+    .await;
+    let shown = page
+        .run("return [...document.querySelectorAll('.whole, #rows tr')].filter((one) => one.checkVisibility()).length")
+        .await;
+    assert_eq!(shown, 0, "nothing is offered that would be refused");
+    trio.open().await;
+    page.until(
+        "it tells that something happened",
+        "return document.querySelector('#events').textContent.includes('Opened')",
+    )
+    .await;
+    page.until("it counts on", "return document.querySelector('#n-active').textContent === '2'").await;
+    let text = page.run("return document.documentElement.outerHTML").await;
+    assert!(!text.as_str().expect("text").contains(session.key()));
+    page.screenshot("counts").await;
+
+    // In the page that is open already.
+    page.goto(&code.link(&address)).await;
+    page.until("the sessions are there", "return document.querySelectorAll('#rows tr').length === 2").await;
+    page.until("it may act", "return !document.querySelector('#read-only').checkVisibility()").await;
+    assert!(!page.address().await.contains("code="), "the code has left the address");
+    page.reload().await;
+    page.until("it stays signed in", "return document.querySelectorAll('#rows tr').length === 2").await;
+    assert_eq!(page.run("return localStorage.length + document.cookie.length").await, 0);
+    page.close().await;
+
+    let late = Page::open(&code.link(&address)).await;
+    late.until(
+        "it says that the code was used",
+        "return document.querySelector('#toast').textContent.includes('used already')",
+    )
+    .await;
+    late.until("it counts", "return document.querySelector('#n-active').textContent === '2'").await;
+    late.close().await;
 }
 
 #[tokio::test]

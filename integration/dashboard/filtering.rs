@@ -69,7 +69,7 @@ async fn what_is_exported_is_what_is_shown() {
     let csv = page.run("return window.saved[0]").await;
     let lines: Vec<&str> = csv.as_str().expect("text").lines().collect();
     assert_eq!(lines.len(), 2, "{csv}");
-    let begins = format!("{},'=1+1,\"\"\"quoted\"\", and more\",active,a,2025-11-25,", formula.key());
+    let begins = format!(r#""{}","'=1+1","""quoted"", and more","active","a","2025-11-25","#, formula.key());
     assert!(lines[1].starts_with(&begins), "{csv}");
     page.click("#export-json").await;
     page.until("another file was made", "return window.saved.length === 2").await;

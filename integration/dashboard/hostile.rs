@@ -74,6 +74,17 @@ async fn what_clients_call_themselves_stays_text() {
         .await;
     page.until("they are filtered by one", "return document.querySelectorAll('#rows tr').length === 1").await;
     assert_eq!(page.run("return window.owned ?? null").await, serde_json::Value::Null);
+    page.run("document.querySelector('#clear').click()").await;
+    page.run("URL.createObjectURL = (blob) => { blob.text().then((text) => { window.saved = text; }); return '#'; }")
+        .await;
+    page.run("document.querySelector('#export-csv').click()").await;
+    page.until("a file was made", "return window.saved !== undefined").await;
+    let csv = page.run("return window.saved").await;
+    let lines: Vec<&str> = csv.as_str().expect("text").split_terminator("\r\n").collect();
+    assert_eq!(lines.len(), PAYLOADS.len() + 1, "{csv}");
+    for line in lines {
+        assert!(line.starts_with('"') && line.ends_with('"') && !line.contains(|c: char| c.is_control()), "{line}");
+    }
     let elements = "return document.querySelectorAll('main img, main script, main iframe, main style, main math, main form, dialog img, base, meta[http-equiv]').length";
     assert_eq!(page.run(elements).await, 0);
     assert_eq!(page.run("return document.cookie").await, "");

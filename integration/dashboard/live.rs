@@ -134,8 +134,9 @@ async fn a_store_that_is_away_is_said_so() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_official_client_shows_in_the_example_server() {
-    let server = Process::server(&[]).await;
-    let page = Page::open(&format!("http://{}/", server.address())).await;
+    let mut server = Process::server(&[]).await;
+    let link = std::fs::read_to_string(server.link_file().await).expect("the file with the link");
+    let page = Page::open(link.trim()).await;
     page.until("it is live", "return document.querySelector('#state').dataset.state === 'live'").await;
     let transport = StreamableHttpClientTransport::from_uri(server.mcp());
     let client = ().serve_with_lifecycle(transport, ClientLifecycleMode::Initialize).await.expect("rmcp connects");

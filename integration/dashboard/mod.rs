@@ -17,11 +17,12 @@ mod transports;
 
 use http::header;
 use serde_json::{Value, json};
-use tower_mcp_sessions::monitor::{Access, MonitorBuilder, Role};
+use tower_mcp_sessions::monitor::{MonitorBuilder, Role};
 use tower_mcp_sessions::{RateLimits, ReconnectKeys, SessionLayerBuilder};
 
 use self::browser::Page;
 use crate::harness::backend::Backend;
+use crate::harness::login::everybody_as;
 use crate::harness::raw::{Client, SESSION_ID, Session, notification, request};
 use crate::harness::trio::Trio;
 
@@ -31,7 +32,7 @@ async fn trio(backend: Backend) -> Trio {
 }
 
 fn admins(monitor: MonitorBuilder) -> MonitorBuilder {
-    monitor.access(Access::loopback_as(Role::Admin)).allow_terminate(true)
+    monitor.access(everybody_as(Role::Admin)).allow_terminate(true)
 }
 
 fn with_tokens(_: usize, builder: SessionLayerBuilder) -> SessionLayerBuilder {

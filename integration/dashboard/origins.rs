@@ -3,18 +3,19 @@
 use axum::Router;
 use tower::Layer;
 use tower_mcp_sessions::SessionLayer;
-use tower_mcp_sessions::monitor::Access;
+use tower_mcp_sessions::monitor::Role;
 
 use super::browser::Page;
 use crate::harness::backend::Backend;
 use crate::harness::inner::Scripted;
+use crate::harness::login::everybody_as;
 use crate::harness::raw::Client;
 use crate::harness::replica::{Replica, layer};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_a_prefix_everything_is_asked_below_it() {
     let sessions: SessionLayer = layer(&Backend::Memory.store().await).build();
-    let monitor = sessions.monitor().access(Access::loopback_only()).mounted_at("/ops/sessions").build();
+    let monitor = sessions.monitor().access(everybody_as(Role::View)).mounted_at("/ops/sessions").build();
     let app = Router::new().route_service("/mcp", sessions.layer(Scripted::with_sessions())).fallback_service(monitor);
     let replica = Replica::serve(app).await;
     Client::of(&replica).open("2025-11-25").await;

@@ -37,6 +37,7 @@ async fn a_foreign_host_or_origin_is_403_before_any_work(backend: Backend) {
         "null",
         "localhost",
         "file://",
+        "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
         "",
         "http://evil.example, http://localhost",
     ];
@@ -63,14 +64,28 @@ async fn a_foreign_host_or_origin_is_403_before_any_work(backend: Backend) {
 
 async fn loopback_and_allowed_hosts_and_origins_are_served(backend: Backend) {
     let (store, inner) = (backend.store().await, Scripted::with_sessions());
-    let open = layer(&store).allow_host("mcp.example.com").allow_origin("https://app.example.com").build();
+    let open = layer(&store).allow_host("mcp.example.com").allow_origin("https://app.example.com");
+    let open = open.allow_origin("chrome-extension://abcdefghijklmnopabcdefghijklmnop").build();
     let replica = Replica::start(open.layer(inner.clone())).await;
     let client = Client::of(&replica);
     for host in ["localhost", "LocalHost:80", "127.0.0.1:1", "127.1.2.3", "[::1]:9000", "mcp.example.com:443"] {
         assert_eq!(client.with("host", host).post(&initialize("2025-11-25")).await.status, StatusCode::OK, "{host}");
     }
-    for origin in ["http://localhost:3000", "https://127.0.0.1", "http://[::1]:5", "https://APP.example.com:443"] {
+    let page_of_its_own = format!("http://{}", replica.address);
+    let extension = "chrome-extension://abcdefghijklmnopabcdefghijklmnop";
+    for origin in ["https://APP.example.com:443", extension, &page_of_its_own] {
         let answer = client.with("origin", origin).post(&initialize("2025-11-25")).await;
         assert_eq!(answer.status, StatusCode::OK, "{origin}");
+    }
+    let unnamed = Replica::of(&store, &inner).await;
+    for origin in ["http://localhost:3000", "https://127.0.0.1", "http://[::1]:5"] {
+        let served = Client::of(&unnamed).with("origin", origin).post(&initialize("2025-11-25")).await;
+        assert_eq!(served.status, StatusCode::OK, "{origin}");
+        let foreign = client.with("origin", origin).post(&initialize("2025-11-25")).await;
+        assert_eq!(
+            foreign.status,
+            StatusCode::FORBIDDEN,
+            "{origin}: a server that has a name is asked by its own pages"
+        );
     }
 }

@@ -11,6 +11,8 @@ pub(crate) mod headers;
 pub(crate) mod in_flight;
 pub(crate) mod inner;
 pub(crate) mod log;
+pub(crate) mod login;
+pub(crate) mod nginx;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod random;

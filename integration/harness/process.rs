@@ -6,9 +6,9 @@
 use std::env;
 use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub(crate) use rustix::process::Signal;
@@ -53,13 +53,13 @@ pub(crate) struct Exit {
 }
 
 impl Process {
-    /// Starts the example `server` on a free port and waits until it listens.
+    /// Starts the example `server` on a free port and waits until it listens. Its monitor lets in who has [`TOKEN`].
     ///
     /// # Panics
     ///
     /// If it is not built or does not listen.
     pub(crate) async fn server(arguments: &[&str]) -> Self {
-        Self::example("server", arguments).await
+        Self::listening(server(arguments)).await
     }
 
     /// The same at this address, which another one may have left.
@@ -68,7 +68,7 @@ impl Process {
     ///
     /// If it is not built or does not listen.
     pub(crate) async fn server_at(address: SocketAddr, arguments: &[&str]) -> Self {
-        Self::listening_at(address, command(example("server"), arguments)).await
+        Self::listening_at(address, server(arguments)).await
     }
 
     /// As [`server`](Self::server), with this `RUST_LOG`: the test waits for something that only its log tells.
@@ -77,7 +77,7 @@ impl Process {
     ///
     /// If it is not built or does not listen.
     pub(crate) async fn logging_server(log: &str, arguments: &[&str]) -> Self {
-        let mut command = command(example("server"), arguments);
+        let mut command = server(arguments);
         command.env("RUST_LOG", log);
         Self::listening(command).await
     }
@@ -88,7 +88,7 @@ impl Process {
     ///
     /// If it is not built or does not listen.
     pub(crate) async fn server_in(environment: &[(&str, String)], arguments: &[&str]) -> Self {
-        let mut command = command(example("server"), arguments);
+        let mut command = server(arguments);
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         Self::listening(command).await
     }
@@ -163,6 +163,21 @@ impl Process {
         timeout(READY_WITHIN, self.stdout.next_line()).await.ok()?.expect("stdout can be read")
     }
 
+    /// The file with the link that its dashboard is opened with.
+    ///
+    /// # Panics
+    ///
+    /// If it says nothing of one.
+    pub(crate) async fn link_file(&mut self) -> PathBuf {
+        while let Some(line) = self.next_line().await {
+            let told = line.strip_prefix("dashboard: the link in ").and_then(|told| told.split(", once").next());
+            if let Some(path) = told {
+                return path.into();
+            }
+        }
+        panic!("it tells no link\nstderr: {}", self.stderr.so_far());
+    }
+
     /// What it has said on stderr so far.
     pub(crate) fn stderr(&self) -> String {
         self.stderr.so_far()
@@ -199,6 +214,25 @@ impl Process {
         self.signal(Signal::KILL);
         self.exit().await
     }
+}
+
+/// The monitor's token of every `server` here.
+pub(crate) const TOKEN: &str = "of-the-monitors-of-the-tests";
+
+/// The flag that tells it.
+pub(crate) fn token_flag() -> [&'static str; 2] {
+    static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let file = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).expect("the folder can be written");
+        std::fs::write(file.path(), TOKEN).expect("the file can be written");
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("monitor-token");
+        file.persist(&path).expect("the file can be moved");
+        path
+    });
+    ["--monitor-token-file", FILE.to_str().expect("a path in Unicode")]
+}
+
+fn server(arguments: &[&str]) -> Command {
+    command(example("server"), &[arguments, &token_flag()].concat())
 }
 
 /// Runs an example to its end, with these arguments and nothing else.
@@ -261,6 +295,7 @@ fn command(program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
         .env_remove("REDIS_URL")
         .env_remove("RUST_LOG")
         .env("NO_COLOR", "1")
+        .env("XDG_RUNTIME_DIR", env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

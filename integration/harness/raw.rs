@@ -58,6 +58,13 @@ impl Client {
         client
     }
 
+    /// The same with any bytes that a header may hold.
+    pub(crate) fn with_bytes(&self, name: &'static str, value: &[u8]) -> Self {
+        let mut client = self.clone();
+        client.headers.insert(name, HeaderValue::from_bytes(value).expect("a header's value"));
+        client
+    }
+
     pub(crate) fn without(&self, name: impl Into<HeaderName>) -> Self {
         let mut client = self.clone();
         client.headers.remove(name.into());

@@ -11,6 +11,7 @@ use tower_mcp_sessions::{RateLimits, ReconnectKeys, SessionLayerBuilder};
 use super::{api, trio};
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::{soon, within};
+use crate::harness::login::everybody_as;
 use crate::harness::raw::{Client, SESSION_ID};
 use crate::harness::trio::Trio;
 
@@ -27,7 +28,7 @@ const BOUND: Duration = Duration::from_secs(3);
 type Options = fn(MonitorBuilder) -> MonitorBuilder;
 
 fn admins(monitor: MonitorBuilder) -> MonitorBuilder {
-    monitor.access(Access::loopback_as(Role::Admin)).allow_terminate(true)
+    monitor.access(everybody_as(Role::Admin)).allow_terminate(true)
 }
 
 fn with_tokens(_: usize, builder: SessionLayerBuilder) -> SessionLayerBuilder {
@@ -36,11 +37,12 @@ fn with_tokens(_: usize, builder: SessionLayerBuilder) -> SessionLayerBuilder {
 }
 
 async fn a_session_is_ended_by_an_operator_where_that_is_allowed(backend: Backend) {
-    let cases: [(Options, u16); 5] = [
+    let cases: [(Options, u16); 6] = [
         (|m| m, 403),
         (|m| m.allow_terminate(true), 403),
-        (|m| m.access(Access::loopback_only()).allow_terminate(true), 403),
-        (|m| m.access(Access::loopback_as(Role::Admin)), 403),
+        (|m| m.access(everybody_as(Role::View)).allow_terminate(true), 403),
+        (|m| m.access(everybody_as(Role::Admin)), 403),
+        (|m| m.access(Access::local_view()).allow_terminate(true), 403),
         (admins, 204),
     ];
     for (monitor, status) in cases {
@@ -75,7 +77,7 @@ async fn an_end_holds_on_every_replica_and_closes_the_streams(backend: Backend) 
 }
 
 async fn a_public_key_buys_no_token(backend: Backend) {
-    let trio = Trio::monitored(backend.store().await, with_tokens, |m| m.access(Access::loopback_only())).await;
+    let trio = Trio::monitored(backend.store().await, with_tokens, |m| m.access(everybody_as(Role::View))).await;
     let (session, other) = (trio.open().await, trio.open().await);
     let own = api(&trio.replicas[1], &format!("/{}/token", session.key()));
     let refused = own.get().await.whole().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use tower_mcp_sessions::SessionLayer;
-use tower_mcp_sessions::monitor::Access;
+use tower_mcp_sessions::monitor::Role;
 
 use super::dice::Dice;
 use super::history::{Truth, viewers_of_a_history};
@@ -15,6 +15,7 @@ use super::{REVISION, open_trio};
 use crate::harness::backend::{Backend, SharedStore, on_every_backend};
 use crate::harness::eventually::{eventually, within};
 use crate::harness::inner::Scripted;
+use crate::harness::login::everybody_as;
 use crate::harness::raw::Client;
 use crate::harness::redis::RedisServer;
 use crate::harness::replica::{Replica, layer};
@@ -127,7 +128,7 @@ async fn viewers_see_that_redis_is_gone_and_back() {
 async fn replica_of(server: &RedisServer) -> (Replica, SharedStore, SessionLayer) {
     let store = SharedStore::in_the_same(server).await;
     let sessions = layer(&store).build();
-    let monitor = sessions.monitor().access(Access::loopback_only()).build();
+    let monitor = sessions.monitor().access(everybody_as(Role::View)).build();
     (Replica::beside(&sessions, &Scripted::with_sessions(), monitor).await, store, sessions)
 }
 

@@ -15,6 +15,7 @@ use super::socket::{Socket, types};
 use super::{open_trio, trio};
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::soon;
+use crate::harness::login::everybody_as;
 use crate::harness::raw::Client;
 
 on_every_backend! {
@@ -119,7 +120,7 @@ async fn pings_of_the_transport_are_answered(backend: Backend) {
 async fn whoever_answers_pings_stays_and_whoever_is_silent_goes(backend: Backend) {
     let (ping, pong) = (Duration::from_millis(200), Duration::from_millis(600));
     let options = |m: MonitorBuilder| m.ping_every(ping).pong_within(pong);
-    let trio = trio(backend, |m| options(m.access(Access::loopback_only()))).await;
+    let trio = trio(backend, |m| options(m.access(everybody_as(Role::View)))).await;
     let mut there = Socket::to(&trio.replicas[0]).await;
     let welcome = there.greet(json!({ "t": "hello" })).await;
     assert_eq!(welcome["ping_ms"], 200);
@@ -165,7 +166,7 @@ async fn whoever_may_no_longer_look_is_sent_away(backend: Backend) {
 
 async fn nothing_but_pings_is_sent_while_nothing_happens(backend: Backend) {
     let ping = Duration::from_millis(500);
-    let trio = trio(backend, |m| m.access(Access::loopback_only()).ping_every(ping)).await;
+    let trio = trio(backend, |m| m.access(everybody_as(Role::View)).ping_every(ping)).await;
     let mut socket = Socket::hello(&trio.replicas[0]).await;
     assert_eq!(socket.update().await["mode"], "snapshot");
     let mut pings = 0;

@@ -10,6 +10,7 @@ use super::socket::{Knock, PROTOCOL, Socket, types};
 use super::{REVISION, open_trio, trio};
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::eventually;
+use crate::harness::login::everybody_as;
 use crate::harness::raw::Client;
 use crate::harness::trio::Trio;
 
@@ -213,7 +214,7 @@ async fn a_filter_keeps_others_away_and_can_be_changed(backend: Backend) {
 }
 
 async fn whoever_does_not_say_hello_is_sent_away(backend: Backend) {
-    let trio = trio(backend, |m| m.access(Access::loopback_only()).hello_within(Duration::from_millis(300))).await;
+    let trio = trio(backend, |m| m.access(everybody_as(Role::View)).hello_within(Duration::from_millis(300))).await;
     let mut other = Socket::to(&trio.replicas[0]).await;
     other.say(&json!({ "t": "filter" })).await;
     let mut talker = Socket::to(&trio.replicas[0]).await;
@@ -310,7 +311,7 @@ async fn a_request_that_is_no_upgrade_is_told_so(backend: Backend) {
 }
 
 async fn no_more_are_let_in_than_there_is_room_for(backend: Backend) {
-    let trio = trio(backend, |m| m.access(Access::loopback_only()).viewers(2)).await;
+    let trio = trio(backend, |m| m.access(everybody_as(Role::View)).viewers(2)).await;
     let first = Socket::hello(&trio.replicas[0]).await;
     let sse = Client::of(&trio.replicas[0]).at_path("/sse/sessions");
     let mut second = sse.get().await.events();

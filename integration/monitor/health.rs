@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use tower_mcp_sessions::monitor::Access;
+use tower_mcp_sessions::monitor::Role;
 use tower_mcp_sessions::store::AgeLimits;
 
 use super::{api, open_trio};
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::eventually;
+use crate::harness::login::everybody_as;
 use crate::harness::trio::Trio;
 
 on_every_backend! {
@@ -78,7 +79,7 @@ async fn health_has_the_known_shape(backend: Backend) {
 async fn ages_are_what_the_operator_says(backend: Backend) {
     let limits = AgeLimits { healthy: Duration::from_millis(1), stale: Duration::from_millis(2) };
     let options = move |_, builder: tower_mcp_sessions::SessionLayerBuilder| builder.age_limits(limits);
-    let trio = Trio::monitored(backend.store().await, options, |m| m.access(Access::loopback_only())).await;
+    let trio = Trio::monitored(backend.store().await, options, |m| m.access(everybody_as(Role::View))).await;
     trio.open().await;
     let look = async || api(&trio.replicas[1], "/health").get().await.whole().await.json();
     assert_eq!(look().await["age_limits"], json!({ "healthy_ms": 1, "stale_ms": 2 }));
@@ -93,7 +94,7 @@ async fn ages_are_what_the_operator_says(backend: Backend) {
 
 async fn health_counts_what_happened(backend: Backend) {
     let idle = |_, builder: tower_mcp_sessions::SessionLayerBuilder| builder.idle_timeout(Duration::from_secs(1));
-    let trio = Trio::monitored(backend.store().await, idle, |m| m.access(Access::loopback_only())).await;
+    let trio = Trio::monitored(backend.store().await, idle, |m| m.access(everybody_as(Role::View))).await;
     for _ in 0..4 {
         trio.open().await;
     }

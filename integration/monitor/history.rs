@@ -9,7 +9,7 @@ use futures::future::join_all;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
-use tower_mcp_sessions::monitor::Access;
+use tower_mcp_sessions::monitor::Role;
 use tower_mcp_sessions::store::EventLog;
 use tower_mcp_sessions::{RateLimits, ReconnectKeys, SessionLayerBuilder};
 
@@ -18,6 +18,7 @@ use super::dice::Dice;
 use super::viewer::{Book, Transport, Viewer};
 use crate::harness::backend::{Backend, SharedStore};
 use crate::harness::eventually::{eventually, within};
+use crate::harness::login::everybody_as;
 use crate::harness::raw::{Client, RECONNECT_TOKEN, SESSION_ID, Session, VERSION, initialize, notification};
 use crate::harness::replica::Replica;
 use crate::harness::size::size;
@@ -59,7 +60,7 @@ async fn all_viewers_end_in_the_truth(backend: Backend) {
 /// Watches so many sessions live and end. Some viewers are cut off all the time, after so many milliseconds on average; returns
 /// how often.
 pub(super) async fn viewers_of_a_history(store: SharedStore, sessions: usize, cut_every: usize) -> usize {
-    let trio = Arc::new(Trio::monitored(store, options, |m| m.access(Access::loopback_only())).await);
+    let trio = Arc::new(Trio::monitored(store, options, |m| m.access(everybody_as(Role::View))).await);
     let mut dice = Dice::new();
     let addresses = trio.replicas.each_ref().map(|replica| replica.address);
     let mut viewers = Vec::new();

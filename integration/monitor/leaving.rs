@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::open_trio;
 use super::socket::{Knock, Socket};
 use crate::harness::backend::{Backend, on_every_backend};
-use crate::harness::process::{Process, Signal};
+use crate::harness::process::{Process, Signal, TOKEN};
 use crate::harness::raw::Client;
 
 on_every_backend! {
@@ -61,7 +61,7 @@ async fn viewers_who_do_not_read_hold_nobody_up(backend: Backend) {
 async fn sigterm_says_goodbye_to_viewers_and_the_process_is_gone_in_time() {
     let mut server = Process::server(&[]).await;
     let mut socket = Knock::to(server.address()).open().await.unwrap();
-    socket.greet(json!({ "t": "hello" })).await;
+    socket.greet(json!({ "t": "hello", "token": TOKEN })).await;
     socket.update().await;
     let silent = Knock::to(server.address()).open().await.unwrap();
     server.signal(Signal::TERM);

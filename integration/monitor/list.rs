@@ -8,11 +8,12 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use tower_mcp_sessions::SessionLayerBuilder;
-use tower_mcp_sessions::monitor::Access;
+use tower_mcp_sessions::monitor::Role;
 
 use super::{REVISION, api, open_trio};
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::{eventually, within};
+use crate::harness::login::everybody_as;
 use crate::harness::raw::{Client, initialize};
 use crate::harness::trio::Trio;
 
@@ -46,7 +47,7 @@ async fn open_as(client: &Client, name: &str) -> String {
 
 async fn the_list_is_filtered_as_asked(backend: Backend) {
     let idle = |_, builder: SessionLayerBuilder| builder.idle_timeout(Duration::from_secs(1));
-    let trio = Trio::monitored(backend.store().await, idle, |m| m.access(Access::loopback_only())).await;
+    let trio = Trio::monitored(backend.store().await, idle, |m| m.access(everybody_as(Role::View))).await;
     let client = trio.client();
     let old = open_as(&client, "cursor").await;
     eventually("it is idle", async || trio.store.counts().await == (0, 1)).await;
@@ -157,7 +158,7 @@ async fn a_query_that_makes_no_sense_is_told_why(backend: Backend) {
 
 async fn a_session_is_shown_with_what_happened_to_it(backend: Backend) {
     let idle = |_, builder: SessionLayerBuilder| builder.idle_timeout(Duration::from_secs(1));
-    let trio = Trio::monitored(backend.store().await, idle, |m| m.access(Access::loopback_only())).await;
+    let trio = Trio::monitored(backend.store().await, idle, |m| m.access(everybody_as(Role::View))).await;
     let (session, _other) = (trio.open().await, trio.open().await);
     eventually("both are idle", async || trio.store.counts().await == (0, 2)).await;
     assert!(session.at(&trio.replicas[1]).works().await);

@@ -15,6 +15,7 @@ use crate::harness::replica::{Replica, layer};
 
 on_every_backend! {
     under_a_prefix_of_axum,
+    under_a_prefix_that_it_was_told,
     in_plain_hyper,
     the_feed_alone_at_any_path,
 }
@@ -56,7 +57,40 @@ async fn under_a_prefix_of_axum(backend: Backend) {
     Client::of(&replica).open("2025-11-25").await;
     shows_sessions(&replica, "/ops/monitor").await;
     shows_sessions(&replica, "").await;
-    shows_sessions(&replica, "/any/other").await;
+    is_nowhere_else(&replica, &["/any/other", "/ops", "/ops/monitor/ops/monitor", "/ops/monitorX"]).await;
+}
+
+/// Below its mount everything is there; under any other prefix nothing is, with or without a token.
+async fn is_nowhere_else(replica: &Replica, prefixes: &[&str]) {
+    let paths =
+        ["/", "/api/mcp/sessions", "/api/mcp/sessions/health", "/api/openapi.json", "/sse/sessions", "/ws/sessions"];
+    for (prefix, path) in prefixes.iter().flat_map(|prefix| paths.map(|path| (prefix, path))) {
+        let client = Client::of(replica).at_path(format!("{prefix}{path}"));
+        for client in [client.with("authorization", "Bearer of the tests"), client] {
+            assert_eq!(client.get().await.status, StatusCode::NOT_FOUND, "{prefix}{path}");
+        }
+    }
+}
+
+async fn under_a_prefix_that_it_was_told(backend: Backend) {
+    let sessions = sessions(backend).await;
+    let monitor = sessions.monitor().access(access()).mounted_at("/ops/monitor/").build();
+    let fallback = Router::new().fallback_service(monitor.clone());
+    let routes = Router::new()
+        .route_service("/ops/monitor", monitor.clone())
+        .route_service("/ops/monitor/", monitor.clone())
+        .route_service("/ops/monitor/{*rest}", monitor.clone());
+    for replica in [Replica::start(monitor).await, Replica::serve(fallback).await, Replica::serve(routes).await] {
+        shows_sessions(&replica, "/ops/monitor").await;
+        is_nowhere_else(&replica, &["", "/ops", "/any/ops/monitor", "/ops/monitorX", "/ops//monitor"]).await;
+        let page = Client::of(&replica).at_path("/ops/monitor/").get().await;
+        assert_eq!(page.status, StatusCode::OK);
+        let moved = Client::of(&replica).at_path("/ops/monitor?q=x").get().await;
+        assert_eq!(
+            (moved.status, &moved.headers["location"]),
+            (StatusCode::PERMANENT_REDIRECT, &"monitor/?q=x".parse().unwrap())
+        );
+    }
 }
 
 async fn in_plain_hyper(backend: Backend) {

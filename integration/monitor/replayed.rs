@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use tower_mcp_sessions::monitor::Access;
+use tower_mcp_sessions::monitor::Role;
 use tower_mcp_sessions::store::{Lifetimes, Reconnection, SessionStore};
 use tower_mcp_sessions::{
     ClientInfo, EndReason, NewSession, NonceDigest, ProtocolVersion, SessionId, SessionKey, SessionOrigin,
@@ -17,6 +17,7 @@ use super::viewer::{Transport, Viewer};
 use crate::harness::backend::{Backend, SharedStore};
 use crate::harness::eventually::becomes;
 use crate::harness::inner::Scripted;
+use crate::harness::login::everybody_as;
 use crate::harness::replica::{Replica, layer};
 use crate::harness::size::size;
 
@@ -63,7 +64,7 @@ fn any_history_ends_the_same_over_every_transport() {
 async fn replay(steps: Vec<Step>) -> Result<(), TestCaseError> {
     let store = Backend::Memory.store().await;
     let sessions = layer(&store).build();
-    let monitor = sessions.monitor().access(Access::loopback_only()).build();
+    let monitor = sessions.monitor().access(everybody_as(Role::View)).build();
     let replica = Replica::beside(&sessions, &Scripted::with_sessions(), monitor).await;
     let mut dice = Dice::new();
     let mut begin = |transport| Viewer::follow(transport, vec![replica.address], dice.fork(), None);

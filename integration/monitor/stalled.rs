@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
-use tower_mcp_sessions::monitor::Access;
+use tower_mcp_sessions::monitor::Role;
 use tower_mcp_sessions::store::{Lifetimes, SessionStore};
 use tower_mcp_sessions::{ClientInfo, NewSession, ProtocolVersion, SessionId, SessionOrigin};
 
@@ -18,6 +18,7 @@ use crate::harness::backend::{Backend, SharedStore};
 use crate::harness::eventually::{eventually, within};
 use crate::harness::inner::Scripted;
 use crate::harness::log::Log;
+use crate::harness::login::everybody_as;
 use crate::harness::replica::{Replica, layer};
 use crate::harness::size::size;
 
@@ -65,7 +66,7 @@ async fn one_stalled_viewer_of_many(backend: Backend) {
     let (viewers, events) = (size(50, 200), size(3_000, 10_000));
     let store = SharedStore::patient(backend).await;
     let sessions = layer(&store).build();
-    let monitor = sessions.monitor().access(Access::loopback_only()).build();
+    let monitor = sessions.monitor().access(everybody_as(Role::View)).build();
     let replica = Replica::beside(&sessions, &Scripted::with_sessions(), monitor).await;
     let mut stalled = narrow(&replica).await;
     stalled.greet(json!({ "t": "hello" })).await;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Run;
 use crate::harness::eventually::eventually;
-use crate::harness::process::{Process, Signal, output_of, signal, start_example};
+use crate::harness::process::{Process, Signal, output_of, signal, start_example, token_flag};
 
 /// How many sessions the server has.
 async fn sessions(server: &Process) -> u64 {
@@ -18,7 +18,7 @@ async fn interrupted(server: &Process, scenario: &str, count: u64) -> Run {
     let directory = tempfile::tempdir().expect("the temporary directory can be written");
     let report = directory.path().to_str().expect("a path in Unicode");
     let arguments = ["--url", &server.mcp(), "--scenario", scenario, "--clients", "4", "--report", report];
-    let child = start_example("stress", &[&arguments[..], &["--time-scale", "0.1"]].concat());
+    let child = start_example("stress", &[&arguments[..], &["--time-scale", "0.1"], &token_flag()].concat());
     eventually("the scenario has begun", async || sessions(server).await >= count).await;
     signal(&child, Signal::INT);
     let run = Run::of(&output_of(child).await, directory);

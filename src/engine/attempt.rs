@@ -12,6 +12,7 @@ use crate::rejection::Rejection;
 use crate::session::Principal;
 use crate::store::Refusal;
 use crate::telemetry::metrics;
+use crate::telemetry::text::escaped;
 
 /// An attempt under way. It is told of when it is dropped: unless it was concluded, that it could not be finished.
 pub(crate) struct Attempt {
@@ -70,7 +71,8 @@ impl Drop for Attempt {
         let (session, address) = (session.map(tracing::field::display), address.map(tracing::field::display));
         tracing::info!(
             target: "tower_mcp_sessions::audit",
-            outcome, door, session, token = token.as_deref(), address, principal = principal.as_deref(), replica = %replica, "reconnect_attempt"
+            outcome, door, session, token = token.as_deref().map(escaped).as_deref(), address,
+            principal = principal.as_deref().map(escaped).as_deref(), replica = &*escaped(replica), "reconnect_attempt"
         );
         if let Some(hear) = &self.engine.config.on_reconnect {
             hear(&self.told);

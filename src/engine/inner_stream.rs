@@ -16,6 +16,7 @@ use crate::body::ResponseBody;
 use crate::engine::binding::Binding;
 use crate::protocol::sse::Splitter;
 use crate::protocol::{headers, message};
+use crate::telemetry::text::escaped;
 
 /// When to come back to an inner service that does not say.
 const COME_BACK: Duration = Duration::from_millis(500);
@@ -100,7 +101,7 @@ impl InnerStream {
                 State::Reading(body) => match body.frame().await {
                     Some(Ok(frame)) => self.splitter.push(frame.data_ref().map_or(&[], |data| data)),
                     Some(Err(error)) => {
-                        tracing::debug!(%error, "an inner stream broke off");
+                        tracing::debug!(error = &*escaped(&error.to_string()), "an inner stream broke off");
                         self.come_back();
                     }
                     None => {

@@ -89,6 +89,7 @@ use crate::rejection::Rejection;
 use crate::store::{ReplicaId, Store, StoreError, StreamName};
 use crate::stream::cursor;
 use crate::telemetry::metrics;
+use crate::telemetry::text::escaped;
 
 pub(crate) struct Engine {
     pub(crate) config: Config,
@@ -216,6 +217,8 @@ impl Engine {
     }
 }
 
+/// What the store said. It may repeat what it was sent.
 fn cause(error: &StoreError) -> String {
-    std::error::Error::source(error).map(ToString::to_string).unwrap_or_default()
+    let said = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    escaped(&said).into_owned()
 }

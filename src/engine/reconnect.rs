@@ -24,6 +24,7 @@ use crate::rejection::Rejection;
 use crate::session::{SessionOrigin, SessionRecord, SessionStatus};
 use crate::store::{Reconnected, Reconnection, SealedInner};
 use crate::telemetry::metrics;
+use crate::telemetry::text::escaped;
 
 /// The session that an attempt is about, beside what its token says.
 pub(crate) enum Named {
@@ -163,7 +164,7 @@ impl Engine {
                 }
                 let to = &self.config.replica;
                 tracing::info!(
-                    session = %key, how = "token", gap_ms = gap.as_millis(), from = %before, %to,
+                    session = %key, how = "token", gap_ms = gap.as_millis(), from = &*escaped(&before), to = &*escaped(to),
                     reconnect_count = generation, again, "session_reconnected"
                 );
                 let status = SessionStatus::Active;

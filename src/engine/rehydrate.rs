@@ -25,6 +25,7 @@ use crate::protocol::message::{self, Kind};
 use crate::rejection::Rejection;
 use crate::store::Blueprint;
 use crate::stream::{early, initialize};
+use crate::telemetry::text::escaped;
 
 /// How long an inner service may take for a whole replay; some have to wake up first.
 const REPLAYED_WITHIN: Duration = Duration::from_secs(30);
@@ -54,7 +55,7 @@ async fn shape_by<E>(binding: &Binding, name: &str, call: &Bytes, number: usize)
     let answer = binding.replay(call).await.ok_or(Rejection::InnerLostSession)?;
     let body = early::whole(accepted(answer)?, &id).await?;
     if !message::is_result(&body) {
-        tracing::warn!(%name, "the inner service refused a call that shaped the session");
+        tracing::warn!(name = &*escaped(name), "the inner service refused a call that shaped the session");
     }
     Ok(())
 }

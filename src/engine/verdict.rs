@@ -13,6 +13,7 @@ use crate::rejection::Rejection;
 use crate::session::{Principal, SessionRecord, SessionStatus};
 use crate::store::{Revival, Touch, TouchOutcome};
 use crate::telemetry::metrics;
+use crate::telemetry::text::escaped;
 
 /// What a record means for a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -181,7 +182,7 @@ impl Engine {
             Revival::Revived { gap } => {
                 let (from, to) = (&record.origin.replica, &self.config.replica);
                 metrics::session_reconnected("return");
-                tracing::info!(session = %key, how = "return", gap_ms = gap.as_millis(), %from, %to, "session_reconnected");
+                tracing::info!(session = %key, how = "return", gap_ms = gap.as_millis(), from = &*escaped(from), to = &*escaped(to), "session_reconnected");
             }
             Revival::AlreadyActive => {}
             Revival::Gone => return Err(Rejection::SessionNotFound),

@@ -25,6 +25,7 @@ use crate::protocol::message::RequestId;
 use crate::rejection::Rejection;
 use crate::session::{Principal, SessionOrigin};
 use crate::stream::initialize;
+use crate::telemetry::text::escaped;
 
 /// How long an `initialize` may take whose client has left. What was opened by then is closed again.
 const UNATTENDED: Duration = Duration::from_secs(30);
@@ -107,8 +108,8 @@ impl<S: InnerService> Exchange<S> {
         let principal = principal.and_then(|principal| self.engine.config.label_of(principal));
         tracing::info!(
             session = %opened.id.key(),
-            client = &*opened.admission.record.origin.client.name,
-            principal = principal.as_deref(),
+            client = &*escaped(&opened.admission.record.origin.client.name),
+            principal = principal.as_deref().map(escaped).as_deref(),
             "session_created"
         );
         let mut response: Response<ResponseBody> = Response::from_parts(answer.parts, answer.body);

@@ -174,7 +174,8 @@ impl SessionLayerBuilder {
 
     /// Answers requests whose `Host` is this name too: `mcp.example.com` (any port) or `mcp.example.com:8443`. Loopback names
     /// are always answered, any other host is refused with 403. Pages that were loaded from this host are let in as well, such
-    /// as the dashboard behind a proxy that ends TLS and passes `Host` on, whichever of http and https they came by.
+    /// as the dashboard behind a proxy that ends TLS and passes `Host` on, whichever of http and https they came by. Pages from
+    /// other loopback origins are not, once a host is named: see [`allow_origin`](Self::allow_origin).
     pub fn allow_host(mut self, host: &str) -> Self {
         let refused = self.config.origins.allow_host(host).err();
         self.problems.extend(refused.map(|why| format!("allow_host: {why}")));
@@ -182,15 +183,17 @@ impl SessionLayerBuilder {
     }
 
     /// Answers requests to any `Host`. Only where something in front has checked it: without that check, a web page can
-    /// reach a server on its visitor's machine (DNS rebinding).
+    /// reach a server on its visitor's machine (DNS rebinding). Loopback origins have to be named then.
     pub fn allow_any_host(mut self) -> Self {
         self.config.origins.allow_any_host();
         self
     }
 
-    /// Accepts browser requests from this origin too, such as `https://app.example.com`. Loopback origins are always
-    /// accepted, and so is a page of this server's own, on a host of [`allow_host`](Self::allow_host); any other origin is
-    /// refused with 403. A request without `Origin` comes from no browser and is accepted.
+    /// Accepts browser requests from this origin too: `https://app.example.com`, or of another scheme, such as
+    /// `chrome-extension://…` and `vscode-webview://…`; never `null`, which is anybody's. A page of this server's own, on a
+    /// host it answers to by name, is always accepted. Loopback origins are accepted until a host or an origin is named; from
+    /// then on they have to be named, too. Any other origin is refused with 403. A request without `Origin` comes from no
+    /// browser and is accepted.
     pub fn allow_origin(mut self, origin: &str) -> Self {
         let refused = self.config.origins.allow_origin(origin).err();
         self.problems.extend(refused.map(|why| format!("allow_origin: {why}")));

@@ -1,15 +1,15 @@
 //! Who may look, and who may act: [`Access`].
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, Version, header};
 use serde::Serialize;
 use subtle::ConstantTimeEq;
 
+use super::one_time_code::OneTimeCode;
 use crate::engine::config::Config;
 use crate::origin::is_loopback_host;
 
@@ -17,6 +17,8 @@ use crate::origin::is_loopback_host;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
+    /// See how many sessions there are, how old, of which types of client, and that something happens to them; no session.
+    Counts,
     /// See sessions, their clients and what happens to them.
     View,
     /// And end sessions, where that is allowed at all, and give out reconnect tokens for them.
@@ -40,8 +42,8 @@ pub(crate) struct Grant {
 /// ```
 /// use tower_mcp_sessions::monitor::{Access, Role};
 ///
-/// // From this machine, or with a token from anywhere.
-/// let access = Access::loopback_only().or(Access::bearer("a long random token", Role::Admin));
+/// // Counts for this machine, everything with a token from anywhere.
+/// let access = Access::local_view().or(Access::bearer("a long random token", Role::Admin));
 /// # #[derive(Clone)] struct User { is_operator: bool }
 /// // As the application's own login says.
 /// let access = Access::from_fn(|parts| {
@@ -56,16 +58,18 @@ pub struct Access {
 
 #[derive(Clone)]
 enum Way {
-    Loopback(Role),
+    Local,
     Bearer(Arc<str>, Role),
+    Code(OneTimeCode, Role),
     Ask(Arc<Asking>),
 }
 
 type Asking = dyn for<'a> Fn(&'a Parts) -> BoxFuture<'static, Option<Role>> + Send + Sync;
 
 /// Headers that proxies add: a request that has one does not come from where its connection comes from.
-const FORWARDING: [HeaderName; 4] =
-    [header::FORWARDED, HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip"), header::VIA];
+const FORWARDING: [HeaderName; 3] = [header::FORWARDED, HeaderName::from_static("x-real-ip"), header::VIA];
+/// And those that begin so.
+const FORWARDING_PREFIXES: [&str; 2] = ["x-forwarded", "cf-"];
 
 impl Access {
     /// Nobody.
@@ -74,17 +78,20 @@ impl Access {
         Self { ways: Vec::new() }
     }
 
-    /// Whoever connects from this machine, to a loopback `Host`, and not through a proxy, may look. The layer has to know the
-    /// peer: see `SessionLayerBuilder::peer`.
+    /// A laptop's convenience, and the only way in without a secret: whoever connects from this machine, to a loopback `Host`,
+    /// with nothing about the request that smells of a proxy, sees counts ([`Role::Counts`]) and never acts.
+    ///
+    /// It proves little: behind a proxy on the same machine that can be told to leave no trace (nginx leaves none by default since
+    /// 1.29.7) everybody is let in so. The layer has to know the peer: see `SessionLayerBuilder::peer`.
     #[must_use]
-    pub fn loopback_only() -> Self {
-        Self { ways: vec![Way::Loopback(Role::View)] }
+    pub fn local_view() -> Self {
+        Self { ways: vec![Way::Local] }
     }
 
-    /// The same, with a role.
+    /// Whoever was first to open the link with this code.
     #[must_use]
-    pub fn loopback_as(role: Role) -> Self {
-        Self { ways: vec![Way::Loopback(role)] }
+    pub fn code(code: &OneTimeCode, role: Role) -> Self {
+        Self { ways: vec![Way::Code(code.clone(), role)] }
     }
 
     /// Whoever sends `Authorization: Bearer` and this token; on a WebSocket, where a browser cannot send it, the token in
@@ -117,8 +124,9 @@ impl Access {
         let mut role = None;
         for way in &self.ways {
             let found = match way {
-                Way::Loopback(role) => is_local(parts, config).then_some(*role),
+                Way::Local => is_local(parts, config).then_some(Role::Counts),
                 Way::Bearer(token, role) => bears(&parts.headers, token).then_some(*role),
+                Way::Code(code, role) => bears(&parts.headers, code.bearer()).then_some(*role),
                 Way::Ask(ask) => ask(parts).await,
             };
             role = role.max(found);
@@ -128,7 +136,15 @@ impl Access {
 
     /// Whether a token in `hello` can let somebody in.
     pub(crate) fn takes_bearer(&self) -> bool {
-        self.ways.iter().any(|way| matches!(way, Way::Bearer(..) | Way::Ask(_)))
+        self.ways.iter().any(|way| !matches!(way, Way::Local))
+    }
+
+    /// The bearer token that a one-time code gives, and what it lets do.
+    pub(crate) fn exchange(&self, code: &str) -> Option<(&str, Role)> {
+        self.ways.iter().find_map(|way| match way {
+            Way::Code(of, role) => of.exchange(code).map(|token| (token, *role)),
+            Way::Local | Way::Bearer(..) | Way::Ask(_) => None,
+        })
     }
 }
 
@@ -141,8 +157,9 @@ impl Default for Access {
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |way: &Way| match way {
-            Way::Loopback(role) => format!("loopback as {role:?}"),
+            Way::Local => "local".to_owned(),
             Way::Bearer(_, role) => format!("bearer as {role:?}"),
+            Way::Code(_, role) => format!("code as {role:?}"),
             Way::Ask(_) => "asked".to_owned(),
         };
         f.debug_list().entries(self.ways.iter().map(name)).finish()
@@ -150,12 +167,13 @@ impl fmt::Debug for Access {
 }
 
 fn is_local(parts: &Parts, config: &Config) -> bool {
-    let peer = config.peer_of(parts).map(|peer| peer.ip());
-    let peer_is_local = peer.is_some_and(|peer| match peer {
-        IpAddr::V4(address) => address.is_loopback(),
-        IpAddr::V6(address) => address.to_canonical().is_loopback(),
-    });
-    peer_is_local && is_loopback_host(parts) && !FORWARDING.iter().any(|name| parts.headers.contains_key(name))
+    let peer = config.peer_of(parts).map(|peer| peer.ip().to_canonical());
+    let is_direct = parts.version >= Version::HTTP_11 && !parts.headers.keys().any(is_forwarding);
+    peer.is_some_and(|peer| peer.is_loopback()) && is_loopback_host(parts) && is_direct
+}
+
+fn is_forwarding(name: &HeaderName) -> bool {
+    FORWARDING.contains(name) || FORWARDING_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
 }
 
 fn bears(headers: &HeaderMap, token: &str) -> bool {

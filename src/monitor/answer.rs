@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, Uri, header};
 use serde::Serialize;
 
 use crate::body::ResponseBody;
@@ -30,13 +30,16 @@ pub(crate) fn written(json: impl Into<Bytes>) -> Response<ResponseBody> {
 }
 
 /// To the same path with a slash at its end.
-pub(crate) fn moved_to_directory(path: &str) -> Response<ResponseBody> {
+pub(crate) fn moved_to_directory(uri: &Uri) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::whole(""));
     *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
     // Relative to the path's own directory: a proxy in front may have taken off what stands before.
-    let last = path.rsplit('/').next().unwrap_or_default();
-    let location = HeaderValue::from_str(&format!("{last}/")).expect("a path is visible ASCII");
-    response.headers_mut().insert(header::LOCATION, location);
+    let last = uri.path().rsplit('/').next().unwrap_or_default();
+    let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
+    // A path may hold bytes that no header does.
+    if let Ok(location) = HeaderValue::from_str(&format!("{last}/{query}")) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
     response
 }
 

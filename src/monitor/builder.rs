@@ -15,13 +15,13 @@ pub struct MonitorBuilder {
     hub: Arc<Hub>,
     access: Access,
     may_terminate: bool,
-    mount: Option<Arc<str>>,
+    mount: Arc<str>,
     pace: Pace,
 }
 
 impl MonitorBuilder {
     pub(crate) fn new(hub: Arc<Hub>) -> Self {
-        Self { hub, access: Access::closed(), may_terminate: false, mount: None, pace: Pace::default() }
+        Self { hub, access: Access::closed(), may_terminate: false, mount: "".into(), pace: Pace::default() }
     }
 
     /// Who may look and act. Default: nobody; clients still reconnect and get tokens for their own secrets.
@@ -77,19 +77,24 @@ impl MonitorBuilder {
         self
     }
 
-    /// Says where it is mounted, such as `/monitor`, for a router that hands it the path as it is: who asks for that without the
-    /// slash is sent to `/monitor/` (308), where relative links work. Default: it is not told, and does not send anybody anywhere.
+    /// Says where it is mounted, such as `/monitor`, in an app that hands it the path as it is: plain hyper, or a fallback. It
+    /// answers below that path and nowhere else; who asks for it without a slash at its end is sent to `/monitor/` (308), where
+    /// relative links work. Default: the root, which is also right where what stands before is taken off on the way, as axum's
+    /// `nest_service` and many proxies do.
     ///
     /// ```
     /// # use tower_mcp_sessions::{SessionLayer, monitor::Access, store::MemoryStore};
     /// # let sessions = SessionLayer::builder(MemoryStore::new()).build();
-    /// let monitor = sessions.monitor().access(Access::loopback_only()).mounted_at("/monitor").build();
+    /// # let access = Access::closed();
+    /// let monitor = sessions.monitor().access(access).mounted_at("/monitor").build();
     /// let app: axum::Router = axum::Router::new()
     ///     .route_service("/monitor", monitor.clone())
-    ///     .nest_service("/monitor/", monitor);
+    ///     .route_service("/monitor/", monitor.clone())
+    ///     .route_service("/monitor/{*rest}", monitor);
     /// ```
     pub fn mounted_at(mut self, path: &str) -> Self {
-        self.mount = Some(path.trim_end_matches('/').into());
+        let path = path.trim_matches('/');
+        self.mount = if path.is_empty() { "".into() } else { format!("/{path}").into() };
         self
     }
 

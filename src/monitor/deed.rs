@@ -7,6 +7,7 @@ use super::access::Role;
 use super::answer::Refusal;
 use crate::engine::Engine;
 use crate::id::SessionKey;
+use crate::telemetry::text::escaped;
 
 /// An operator's attempt to act on a session.
 pub(crate) struct Deed<'a> {
@@ -33,8 +34,8 @@ impl Deed<'_> {
             target: "tower_mcp_sessions::audit",
             action, outcome = told, %session, ?role,
             address = engine.config.address_of(parts).map(tracing::field::display),
-            principal = principal.as_deref(),
-            replica = %engine.config.replica,
+            principal = principal.as_deref().map(escaped).as_deref(),
+            replica = &*escaped(&engine.config.replica),
             "operator_attempt"
         );
         outcome

@@ -1,4 +1,4 @@
-//! Which route a path is, wherever the monitor is mounted.
+//! Which route a path is, exactly under the monitor's mount.
 
 use http::Method;
 
@@ -28,6 +28,8 @@ pub(super) enum Route {
     Token(SessionKey),
     /// `GET /api/openapi.json`
     OpenApi,
+    /// `POST /api/access`
+    Exchange,
     /// `GET /`
     Page,
     /// `GET /assets/*`, and what stands there after it
@@ -36,23 +38,30 @@ pub(super) enum Route {
 
 const SESSIONS: &str = "/api/mcp/sessions";
 
-/// Finds the route of a path; what stands before it is the mount.
+/// What of a path stands below the mount, with its slash; `None` for what is elsewhere. The mount alone is empty.
+pub(super) fn below<'a>(mount: &str, path: &'a str) -> Option<&'a str> {
+    path.strip_prefix(mount).filter(|below| below.is_empty() || below.starts_with('/'))
+}
+
+/// Finds the route of a path below the mount.
 pub(super) fn find(method: &Method, path: &str) -> Result<Route, Refusal> {
-    if let Some((_, below)) = path.rsplit_once(SESSIONS) {
+    if let Some(below) = path.strip_prefix(SESSIONS) {
         return match below.strip_prefix('/') {
             Some(below) => below_sessions(method, below),
             None if below.is_empty() => get(method, Route::List),
             None => Err(Refusal::no_such_route()),
         };
     }
-    if let Some((_, asset)) = path.rsplit_once("/assets/") {
+    if let Some(asset) = path.strip_prefix("/assets/") {
         return see(method, Route::Asset(asset.to_owned()));
     }
     match path {
-        path if path.ends_with('/') => see(method, Route::Page),
-        path if path.ends_with("/ws/sessions") => get(method, Route::WebSocket),
-        path if path.ends_with("/sse/sessions") => get(method, Route::Sse),
-        path if path.ends_with("/api/openapi.json") => get(method, Route::OpenApi),
+        "/" => see(method, Route::Page),
+        "/ws/sessions" => get(method, Route::WebSocket),
+        "/sse/sessions" => get(method, Route::Sse),
+        "/api/openapi.json" => get(method, Route::OpenApi),
+        "/api/access" if *method == Method::POST => Ok(Route::Exchange),
+        "/api/access" => Err(Refusal::method("POST")),
         _ => Err(Refusal::no_such_route()),
     }
 }
@@ -90,26 +99,44 @@ fn see(method: &Method, route: Route) -> Result<Route, Refusal> {
 mod tests {
     use super::*;
 
+    fn found(mount: &str, method: &Method, path: &str) -> Option<Route> {
+        below(mount, path).and_then(|path| find(method, path).ok())
+    }
+
     #[test]
-    fn routes_are_found_under_any_mount() {
+    fn routes_are_found_under_their_mount_and_nowhere_else() {
         let key = SessionKey::parse("AAAAAAAAAAAAAAAA").unwrap();
-        for mount in ["", "/monitor", "/a/b/api/mcp/sessions"] {
-            let route = |method, path: &str| find(&method, &format!("{mount}{path}")).ok();
-            assert_eq!(route(Method::GET, "/api/mcp/sessions"), Some(Route::List), "{mount}");
-            assert_eq!(route(Method::GET, "/api/mcp/sessions/health"), Some(Route::Health));
-            assert_eq!(route(Method::GET, "/api/mcp/sessions/events"), Some(Route::Poll));
-            assert_eq!(route(Method::GET, &format!("/api/mcp/sessions/{key}")), Some(Route::Detail(key)));
-            assert_eq!(route(Method::DELETE, &format!("/api/mcp/sessions/{key}")), Some(Route::Terminate(key)));
-            assert_eq!(route(Method::POST, &format!("/api/mcp/sessions/{key}/reconnect")), Some(Route::Reconnect(key)));
-            assert_eq!(route(Method::GET, &format!("/api/mcp/sessions/{key}/token")), Some(Route::Token(key)));
+        let sessions = |below: String| format!("/api/mcp/sessions{below}");
+        let routes = [
+            (Method::GET, sessions(String::new()), Route::List),
+            (Method::GET, sessions("/health".to_owned()), Route::Health),
+            (Method::GET, sessions("/events".to_owned()), Route::Poll),
+            (Method::GET, sessions(format!("/{key}")), Route::Detail(key)),
+            (Method::DELETE, sessions(format!("/{key}")), Route::Terminate(key)),
+            (Method::POST, sessions(format!("/{key}/reconnect")), Route::Reconnect(key)),
+            (Method::GET, sessions(format!("/{key}/token")), Route::Token(key)),
+            (Method::GET, "/".to_owned(), Route::Page),
+            (Method::HEAD, "/assets/x/app.js".to_owned(), Route::Asset("x/app.js".to_owned())),
+            (Method::GET, "/ws/sessions".to_owned(), Route::WebSocket),
+            (Method::GET, "/sse/sessions".to_owned(), Route::Sse),
+            (Method::GET, "/api/openapi.json".to_owned(), Route::OpenApi),
+            (Method::POST, "/api/access".to_owned(), Route::Exchange),
+        ];
+        let mounts = ["", "/monitor", "/a/b/api/mcp/sessions", "/api/mcp/sessions", "/monitorX"];
+        for (method, path, route) in routes {
+            for (mount, prefix) in mounts.iter().flat_map(|mount| mounts.map(|prefix| (mount, prefix))) {
+                let expected = (*mount == prefix).then_some(&route);
+                assert_eq!(
+                    found(mount, &method, &format!("{prefix}{path}")).as_ref(),
+                    expected,
+                    "{mount} {prefix}{path}"
+                );
+            }
+            let others = [format!("/{path}"), format!("/.{path}"), path.to_uppercase()];
+            for other in others.iter().filter(|other| **other != path) {
+                assert_eq!(found("", &method, other), None, "{other}");
+            }
         }
-        for mount in ["", "/monitor"] {
-            assert_eq!(find(&Method::GET, &format!("{mount}/")).ok(), Some(Route::Page));
-            let asset = find(&Method::HEAD, &format!("{mount}/assets/x/app.js")).ok();
-            assert_eq!(asset, Some(Route::Asset("x/app.js".to_owned())));
-        }
-        assert_eq!(find(&Method::GET, "/monitor/ws/sessions").ok(), Some(Route::WebSocket));
-        assert_eq!(find(&Method::GET, "/sse/sessions").ok(), Some(Route::Sse));
     }
 
     #[test]
@@ -124,6 +151,9 @@ mod tests {
             (Method::GET, "/api/mcp/sessionsX", 404),
             (Method::GET, "/api/mcp/sessions/AAAAAAAAAAAAAAAA/other", 404),
             (Method::GET, "/nothing", 404),
+            (Method::GET, "/open/api/mcp/sessions/health", 404),
+            (Method::GET, "/open/", 404),
+            (Method::GET, "", 404),
             (Method::POST, "/", 405),
             (Method::DELETE, "/assets/x/app.js", 405),
         ] {

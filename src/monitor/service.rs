@@ -29,7 +29,8 @@ use super::route::{self, Route};
 use crate::body::{BoxError, ResponseBody};
 use crate::protocol::headers;
 
-/// The service beside the MCP endpoint. Shares the sessions of the layer it was made by, wherever it is mounted.
+/// The service beside the MCP endpoint. Shares the sessions of the layer it was made by. It answers its routes exactly where it is
+/// mounted, which is the root unless [`mounted_at`](super::MonitorBuilder::mounted_at) says otherwise.
 ///
 /// ```
 /// use axum::Router;
@@ -44,7 +45,7 @@ use crate::protocol::headers;
 /// let sessions = SessionLayer::builder(MemoryStore::new()).build();
 /// let app: Router = Router::new()
 ///     .route_service("/mcp", sessions.layer(tower::service_fn(mcp)))
-///     .fallback_service(sessions.monitor().access(Access::loopback_only()).build());
+///     .fallback_service(sessions.monitor().access(Access::local_view()).build());
 /// ```
 #[derive(Clone)]
 pub struct Monitor {
@@ -52,8 +53,8 @@ pub struct Monitor {
     pub(super) access: Access,
     pub(super) may_terminate: bool,
     pub(super) pace: Pace,
-    /// Its path without the slash, if it was told.
-    pub(super) mount: Option<Arc<str>>,
+    /// The path it is mounted at, without a slash at its end; empty at the root.
+    pub(super) mount: Arc<str>,
 }
 
 /// The live feed over WebSocket alone, protocol `mcp-sessions.v1`, for apps with an API and pages of their own.
@@ -62,7 +63,7 @@ pub struct Monitor {
 /// # use tower_mcp_sessions::{SessionLayer, monitor::Access, store::MemoryStore};
 /// # let sessions = SessionLayer::builder(MemoryStore::new()).build();
 /// let app: axum::Router =
-///     axum::Router::new().route_service("/live", sessions.monitor().access(Access::loopback_only()).feed());
+///     axum::Router::new().route_service("/live", sessions.monitor().access(Access::local_view()).feed());
 /// ```
 ///
 #[doc = include_str!("feed/protocol.md")]
@@ -124,22 +125,24 @@ impl Monitor {
         engine.start();
         engine.config.origins.check(&parts)?;
         is_same_origin(&parts)?;
-        if self.mount.as_deref().is_some_and(|mount| !mount.is_empty() && mount == parts.uri.path()) {
-            return Ok(answer::moved_to_directory(parts.uri.path()));
+        let path = route::below(&self.mount, parts.uri.path()).ok_or_else(Refusal::no_such_route)?;
+        if path.is_empty() {
+            return Ok(answer::moved_to_directory(&parts.uri));
         }
-        let route = route::find(&parts.method, parts.uri.path())?;
+        let route = route::find(&parts.method, path)?;
         let role = self.access.role_of(&parts, &engine.config).await;
         match route {
             Route::List => api::list::respond(self.viewing(role)?, &parts).await,
-            Route::Health => api::health::respond(self.viewing(role)?, self.grant(role), &parts).await,
-            Route::Poll => api::poll::respond(self.viewing(role)?, &parts).await,
+            Route::Health => api::health::respond(self.counting(role)?, self.grant(role), &parts).await,
+            Route::Poll => api::poll::respond(self.counting(role)?, role, &parts).await,
             Route::Detail(key) => api::detail::respond(self.viewing(role)?, key).await,
-            Route::OpenApi => self.viewing(role).map(|_| api::openapi::respond()),
+            Route::OpenApi => self.counting(role).map(|_| api::openapi::respond()),
+            Route::Exchange => api::exchange::respond(&self.access, &parts, body).await,
             Route::Page | Route::Asset(_) if role.is_none() && !self.access.takes_bearer() => Ok(dashboard::denied()),
             Route::Page => Ok(dashboard::page(&parts)),
             Route::Asset(path) => dashboard::asset(&parts, &path),
             Route::Sse => {
-                self.viewing(role)?;
+                self.counting(role)?;
                 listen(Watching { hub: self.hub, access: self.access, pace: self.pace, role, parts }).await
             }
             Route::WebSocket => upgrade(Watching { hub: self.hub, access: self.access, pace: self.pace, role, parts }),
@@ -178,9 +181,16 @@ impl Monitor {
         }
     }
 
+    /// For whoever may see counts at least.
+    fn counting(&self, role: Option<Role>) -> Result<&Arc<Hub>, Refusal> {
+        role.map(|_| &self.hub).ok_or(Refusal::no_access(CLOSED))
+    }
+
+    /// For whoever may see sessions.
     fn viewing(&self, role: Option<Role>) -> Result<&Arc<Hub>, Refusal> {
         match role {
             Some(Role::View | Role::Admin) => Ok(&self.hub),
+            Some(Role::Counts) => Err(Refusal::no_access(COUNTS_ONLY)),
             None => Err(Refusal::no_access(CLOSED)),
         }
     }
@@ -189,7 +199,7 @@ impl Monitor {
         match role {
             Some(Role::Admin) if self.may_terminate => Ok(()),
             Some(Role::Admin) => Err(Refusal::no_access(READ_ONLY)),
-            Some(Role::View) => Err(Refusal::no_access(NOT_ADMIN)),
+            Some(Role::View | Role::Counts) => Err(Refusal::no_access(NOT_ADMIN)),
             None => Err(Refusal::no_access(CLOSED)),
         }
     }
@@ -231,6 +241,8 @@ fn is_same_origin(parts: &Parts) -> Result<(), Refusal> {
     }
 }
 
-const CLOSED: &str = "You are not let in here. The operator decides with sessions.monitor().access(…): Access::loopback_only() needs a connection from the server's machine to a loopback host, without a proxy, and a layer that knows the peer (SessionLayer::builder(…).peer(…)); Access::bearer(…) needs Authorization: Bearer";
+const CLOSED: &str = "You are not let in here. The operator decides with sessions.monitor().access(…): Access::bearer(…) needs Authorization: Bearer; Access::local_view() shows counts and needs a connection from the server's machine to a loopback host, without a proxy, and a layer that knows the peer (SessionLayer::builder(…).peer(…))";
+const COUNTS_ONLY: &str =
+    "You may see counts here, and no session; that takes a token, or the link that the server made at its start";
 const READ_ONLY: &str = "The monitor is read-only here; its operator can change that with allow_terminate(true)";
 const NOT_ADMIN: &str = "You may look here, and not act; that takes the admin role";

@@ -142,6 +142,25 @@ impl Health {
     }
 }
 
+impl Health {
+    /// For somebody who may see no session: of clients their types alone.
+    pub(crate) fn counts_only(mut self) -> Self {
+        self.recent_activity.clear();
+        let mut types: Vec<Client> = Vec::new();
+        for client in self.clients.drain(..) {
+            match types.iter_mut().find(|known| known.client_type == client.client_type) {
+                Some(known) => {
+                    known.sessions += client.sessions;
+                    known.modern_requests_24h += client.modern_requests_24h;
+                }
+                None => types.push(Client { client_version: String::new(), ..client }),
+            }
+        }
+        self.clients = types;
+        self
+    }
+}
+
 impl Activity {
     pub(crate) fn of(session: &SessionView, now: Timestamp) -> Self {
         let minutes = |since: Timestamp| now.since(since).as_secs() / 60;

@@ -12,6 +12,7 @@ use tracing::field::{Empty, display};
 
 use crate::id::SessionKey;
 use crate::protocol::headers;
+use crate::telemetry::text::escaped;
 
 const TARGET: &str = "tower_mcp_sessions::request";
 /// Longest name taken from a client.
@@ -60,9 +61,10 @@ fn text(parts: &Parts, name: impl AsHeaderName) -> Option<&str> {
 }
 
 fn span(parts: &Parts, method: Option<&str>, name: Option<&str>) -> Span {
-    let method = method.map(cut);
-    let tool = name.filter(|_| method == Some("tools/call")).map(cut);
-    let version = text(parts, headers::PROTOCOL_VERSION).map(cut);
+    let method = method.map(shown);
+    let tool = name.filter(|_| method.as_deref() == Some("tools/call")).map(shown);
+    let version = text(parts, headers::PROTOCOL_VERSION).map(shown);
+    let (method, tool, version) = (method.as_deref(), tool.as_deref(), version.as_deref());
     let name = match (method, tool) {
         (Some(method), Some(tool)) => Cow::Owned(format!("{method} {tool}")),
         (Some(method), None) => Cow::Borrowed(method),
@@ -95,7 +97,8 @@ pub(crate) fn refused(status: http::StatusCode) {
     }
 }
 
-fn cut(text: &str) -> &str {
+/// Cut, and escaped.
+fn shown(text: &str) -> Cow<'_, str> {
     let end = (0..=LONGEST.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    &text[..end.unwrap_or_default()]
+    escaped(&text[..end.unwrap_or_default()])
 }

@@ -38,6 +38,10 @@ impl Monitor {
         };
         let (health, _) = monitor.get("health", "/health").await?;
         match health["status_breakdown"].is_object() {
+            true if health["access"]["role"] == "counts" => Err(Failure::Status(
+                StatusCode::FORBIDDEN,
+                "it shows counts without a token, and no session".to_owned(),
+            )),
             true => Ok(monitor),
             false => Err(Failure::NotMcp("the answer is no health report".to_owned())),
         }

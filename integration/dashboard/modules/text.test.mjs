@@ -19,12 +19,31 @@ test('spans of time are told in two units at most', () => {
   assert.equal(counted(1200, 'session'), '1,200 sessions');
 });
 
-test('a file for spreadsheets holds no formulas, and reads back', () => {
-  const text = csv([session('-key', { client_type: '=HYPERLINK("x")', client_version: 'a,b\n"c"' })]);
-  const [head, ...rest] = text.split('\r\n');
-  assert.ok(head.startsWith('session_id,client_type,'));
-  assert.ok(rest.join('\r\n').startsWith(`'-key,"'=HYPERLINK(""x"")","a,b\n""c""",active,a,`), rest[0]);
-  const [one] = JSON.parse(json([session('-key')]));
-  assert.equal(one.session_id, '-key');
-  assert.equal(one.created_at, '1970-01-01T00:00:01.000Z');
+/** The fields of the first session in a file. */
+const fields = (told) => {
+  const line = csv([session('-AAAAAAAAAAAAAA-', told)]).split('\r\n')[1];
+  return [...line.matchAll(/"((?:[^"]|"")*)"/g)].map(([, field]) => field.replaceAll('""', '"'));
+};
+
+test('a file for spreadsheets quotes every field, and reads back', () => {
+  const text = csv([session('-AAAAAAAAAAAAAA-', { client_type: 'a,b\n"c"', client_version: '1.2.3' })]);
+  const [head, line, end] = text.split('\r\n');
+  assert.ok(head.startsWith('"session_id","client_type","client_version",'), head);
+  assert.ok(line.startsWith('"-AAAAAAAAAAAAAA-","a,b\\u000a""c""","1.2.3","active","a",'), line);
+  assert.equal(end, '');
+  const [one] = JSON.parse(json([session('-AAAAAAAAAAAAAA-', { client_type: '=x' })]));
+  assert.deepEqual([one.session_id, one.client_type, one.created_at], ['-AAAAAAAAAAAAAA-', '=x', '1970-01-01T00:00:01.000Z']);
+});
+
+test('no spreadsheet finds a formula, wherever it splits', () => {
+  const formulas = ['=1+1', "x;=cmd|' /C calc'!A0", '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', 'a\n=1', 'a,=1', 'a\t=1', 'a|=1', 'a =1', '"=1', "'=1", ';;=1', '＝1', '\u202e=1', ' \u200b;-1'];
+  for (const formula of formulas) {
+    const [key, ...rest] = fields({ client_type: formula, client_version: formula, replica: formula });
+    assert.equal(key, '-AAAAAAAAAAAAAA-', 'a key stays as it is');
+    for (const field of rest) {
+      assert.doesNotMatch(field, /(^|[,;|\s"])[=+\-@＝＋－＠]/, formula);
+      assert.doesNotMatch(field, /[\u0000-\u001f\u200b\u202e]/, formula);
+    }
+  }
+  assert.deepEqual(fields({ client_type: 'claude-code', client_version: '2.0-beta+7', replica: 'a@b' }).slice(1, 5), ['claude-code', '2.0-beta+7', 'active', 'a@b']);
 });

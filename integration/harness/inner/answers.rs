@@ -97,7 +97,9 @@ impl Scripted {
             "flood" => self.flood(id.clone(), params),
             "ask" => self.ask(seen, id.clone(), params),
             "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe" => match &params["uri"] {
-                Value::String(uri) if uri == "refused:" => error(StatusCode::OK, id, "no such resource"),
+                Value::String(uri) if uri == "refused:" || seen.replayed && uri.starts_with("once:") => {
+                    error(StatusCode::OK, id, "no such resource")
+                }
                 _ => json_body(&result(id, &json!({}))),
             },
             "primed" => {

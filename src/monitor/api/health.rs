@@ -8,7 +8,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::body::ResponseBody;
-use crate::monitor::access::Grant;
+use crate::monitor::access::{Grant, Role};
 use crate::monitor::answer::{Refusal, json, tagged};
 use crate::monitor::feed::hub::Hub;
 use crate::monitor::stats::Health;
@@ -39,7 +39,9 @@ pub(crate) async fn respond(hub: &Hub, access: Grant, parts: &Parts) -> Result<R
     let asked = try_join(store.vitals(ages), store.page(None, None, RECENT)).await;
     let (vitals, recent) = asked.map_err(Refusal::store_away)?;
     let age_limits = Limits { healthy_ms: millis(ages.healthy), stale_ms: millis(ages.stale) };
-    let told = Told { health: Health::of(&vitals, &recent), age_limits, access };
+    let health = Health::of(&vitals, &recent);
+    let health = if access.role == Some(Role::Counts) { health.counts_only() } else { health };
+    let told = Told { health, age_limits, access };
     let mut response = tagged(parts, &digest_of(&told), || json(StatusCode::OK, &told));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(response)

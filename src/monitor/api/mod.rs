@@ -9,9 +9,12 @@
 //! | `terminate` | `DELETE /api/mcp/sessions/{key}` |
 //! | `reconnect` | `POST /api/mcp/sessions/{key}/reconnect` |
 //! | `token` | `GET /api/mcp/sessions/{key}/token` |
+//! | `exchange` | `POST /api/access` |
 //! | `openapi` | `GET /api/openapi.json` |
 
+mod body;
 pub(super) mod detail;
+pub(super) mod exchange;
 pub(super) mod health;
 pub(super) mod list;
 pub(super) mod openapi;

@@ -44,11 +44,12 @@ mod tests {
             Route::Reconnect(_) => Some("reconnect"),
             Route::Token(_) => Some("token"),
             Route::OpenApi => Some("openapi"),
+            Route::Exchange => Some("exchange"),
             Route::Page | Route::Asset(_) => None,
         }
     }
 
-    const OPERATIONS: usize = 10;
+    const OPERATIONS: usize = 11;
 
     #[test]
     fn what_is_documented_is_routed_and_nothing_else_at_its_path() {

@@ -7,20 +7,23 @@ use http::Response;
 use http::request::Parts;
 
 use crate::body::ResponseBody;
+use crate::monitor::access::Role;
 use crate::monitor::answer::{Refusal, written};
 use crate::monitor::feed::cursor::Cursor;
 use crate::monitor::feed::filter::Filter;
 use crate::monitor::feed::hub::Hub;
-use crate::monitor::feed::update::Mode;
 use crate::monitor::query::Query;
 
-pub(crate) async fn respond(hub: &Arc<Hub>, parts: &Parts) -> Result<Response<ResponseBody>, Refusal> {
+pub(crate) async fn respond(
+    hub: &Arc<Hub>,
+    role: Option<Role>,
+    parts: &Parts,
+) -> Result<Response<ResponseBody>, Refusal> {
     let query = Query::of(&parts.uri);
-    let (cursor, filter) = (query.get("cursor").and_then(Cursor::parse), Filter::of(&query)?);
-    let update = hub.poll(cursor.as_ref()).await.map_err(Refusal::store_away)?;
-    let body = match filter.is_open() {
-        true => update.json().clone(),
-        false => update.filtered(|told| filter.wants(told, update.mode == Mode::Snapshot)).json().clone(),
+    let (cursor, filter) = (query.get("cursor").and_then(Cursor::parse), Filter::of(&query)?.seen_by(role));
+    let update = match filter.shows_sessions() {
+        true => hub.poll(cursor.as_ref()).await,
+        false => hub.poll_counts(cursor.as_ref()).await,
     };
-    Ok(written(body))
+    Ok(written(filter.apply(&update.map_err(Refusal::store_away)?).json().clone()))
 }

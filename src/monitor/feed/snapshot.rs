@@ -141,6 +141,19 @@ impl Hub {
         Ok(Arc::new(update.with(state, stats)))
     }
 
+    /// The same for whoever may see no session: there is nothing to page through, and no place in it that a cursor could name.
+    pub(crate) async fn poll_counts(self: &Arc<Self>, cursor: Option<&Cursor>) -> Result<Arc<Update>, StoreError> {
+        self.start();
+        let marks = self.marks().await?;
+        let (state, stats) = (self.state(), self.fresh_stats().await);
+        let missed = match cursor.filter(|cursor| cursor.reading.is_none()) {
+            Some(cursor) => self.missed(cursor, &marks).await?,
+            None => None,
+        };
+        let anew = || Update::snapshot(None, Cursor::at(marks), self.time(), Vec::new());
+        Ok(Arc::new(missed.unwrap_or_else(anew).with(state, stats)))
+    }
+
     async fn fresh_stats(&self) -> Option<Arc<Stats>> {
         let vitals = self.engine.store.vitals(&self.engine.config.ages).await.ok();
         let stats = vitals.map(|vitals| Arc::new(Stats::of(&vitals))).or_else(|| self.stats())?;
@@ -244,7 +257,8 @@ impl Hub {
 impl Reading {
     /// Where it goes on after a page, which ends at a session or is the last one.
     fn after(self, last: Option<Place>, now: Timestamp) -> Option<Self> {
-        let pages = self.pages + 1;
+        // A cursor may be forged, and tell any number.
+        let pages = self.pages.saturating_add(1);
         let since = if self.pages == 0 { now } else { self.since };
         match last {
             Some(place) if !pages.is_multiple_of(PAGES) => {

@@ -32,6 +32,7 @@ pub(crate) async fn respond(
     filter: Filter,
 ) -> Result<Response<ResponseBody>, Refusal> {
     let seat = watching.be_seated()?;
+    let filter = filter.seen_by(watching.role);
     let viewer = Viewer::begin(Arc::clone(&watching.hub), cursor, filter).await.map_err(Refusal::store_away)?;
     let now = Instant::now();
     let recheck_at = now + watching.pace.recheck;
@@ -67,7 +68,7 @@ impl Stream {
                 biased;
                 () = leave.cancelled() => return Some((sse::retry(COME_BACK), None)),
                 () = sleep_until(self.recheck_at) => {
-                    self.watching.ask_again().await?;
+                    self.viewer.set_role(Some(self.watching.ask_again().await?));
                     self.recheck_at = Instant::now() + self.watching.pace.recheck;
                 }
                 // A viewer that cannot be served comes back, here or elsewhere.

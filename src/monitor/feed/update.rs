@@ -77,6 +77,17 @@ impl Told {
         }
     }
 
+    /// That it happened, and not to which session; nothing of what only tells of a session.
+    pub(crate) fn without_session(&self) -> Option<Self> {
+        match self {
+            Self::Event(event) => {
+                let SessionEvent { offset, at, ref change, .. } = **event;
+                Some(Self::Event(Arc::new(SessionEvent { offset, at, change: change.clone(), session: None })))
+            }
+            Self::Session(_) => None,
+        }
+    }
+
     /// The session it is about.
     pub(crate) fn session(&self) -> Option<&SessionView> {
         match self {
@@ -142,17 +153,22 @@ impl Update {
         self
     }
 
-    /// The same for a viewer who wants some of the events only.
-    pub(crate) fn filtered(&self, wanted: impl Fn(&Told) -> bool) -> Self {
+    /// The same with other events, as one viewer gets it.
+    pub(crate) fn with_events(&self, events: Vec<Told>) -> Self {
         Self {
             from: self.from.clone(),
             to: self.to.clone(),
-            events: self.events.iter().filter(|told| wanted(told)).cloned().collect(),
+            events,
             stats: self.stats.clone(),
             json: OnceLock::new(),
             sse: OnceLock::new(),
             ..*self
         }
+    }
+
+    /// A snapshot without its sessions, whole in one page.
+    pub(crate) fn of_counts(&self) -> Self {
+        Self { from: None, more: false, ..self.with_events(Vec::new()) }
     }
 
     /// As JSON, written once.

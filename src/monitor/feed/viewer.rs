@@ -9,6 +9,7 @@ use super::cursor::Cursor;
 use super::filter::Filter;
 use super::hub::{Attached, Hub, Published};
 use super::update::{Mode, Update};
+use crate::monitor::access::Role;
 use crate::store::StoreError;
 
 pub(crate) struct Viewer {
@@ -48,6 +49,14 @@ impl Viewer {
         self.looks_anew = true;
     }
 
+    /// It may see more, or less, from now on.
+    pub(crate) fn set_role(&mut self, role: Option<Role>) {
+        let filter = self.filter.clone().seen_by(role);
+        if filter.shows_sessions() != self.filter.shows_sessions() {
+            self.set_filter(filter);
+        }
+    }
+
     /// Published bytes that were not taken yet.
     pub(crate) fn behind(&self) -> u64 {
         self.hub.published().saturating_sub(self.taken)
@@ -64,6 +73,10 @@ impl Viewer {
                 self.attach_again().await?;
             }
             if let Some(update) = self.missed.pop_front() {
+                // The pages of a snapshot are told apart by the sessions between them.
+                if update.more && !self.filter.shows_sessions() {
+                    continue;
+                }
                 return Ok(self.take(update));
             }
             match self.coming.recv().await {
@@ -81,9 +94,9 @@ impl Viewer {
 
     fn take(&mut self, update: Arc<Update>) -> Arc<Update> {
         self.cursor = Some(update.to.clone());
-        match self.filter.is_open() || update.events.is_empty() {
-            true => update,
-            false => Arc::new(update.filtered(|told| self.filter.wants(told, update.mode == Mode::Snapshot))),
+        match update.mode == Mode::Snapshot && !self.filter.shows_sessions() {
+            true => Arc::new(update.of_counts()),
+            false => self.filter.apply(&update),
         }
     }
 

@@ -272,5 +272,5 @@ impl Hub {
 }
 
 fn follows(mark: Option<&Mark>, epoch: &Epoch, event: &SessionEvent) -> bool {
-    mark.is_some_and(|mark| mark.head.epoch == *epoch && mark.head.offset + 1 == event.offset)
+    mark.is_some_and(|mark| mark.head.epoch == *epoch && mark.head.offset.checked_add(1) == Some(event.offset))
 }

@@ -147,6 +147,7 @@ impl Connection {
             () = leave.cancelled() => return Err(End::Bye(Bye::Leaving)),
             greeted = self.greet() => greeted?,
         };
+        let filter = filter.seen_by(self.watching.role);
         let viewer = Viewer::begin(Arc::clone(&self.watching.hub), cursor, filter).await;
         let mut viewer = viewer.map_err(|_| End::Bye(Bye::StoreAway))?;
         let _present = Present::viewer("websocket");
@@ -161,10 +162,13 @@ impl Connection {
                 () = sleep_until(due), if pong_due.is_some() => return Err(End::Bye(Bye::Silent)),
                 message = self.socket.next() => match read(message)? {
                     Asked::Pong => pong_due = None,
-                    Asked::Filter { filter } => viewer.set_filter(filter),
+                    Asked::Filter { filter } => viewer.set_filter(filter.seen_by(self.watching.role)),
                     Asked::Hello { .. } | Asked::Unknown => {}
                 },
-                _ = rechecks.tick() => self.recheck().await?,
+                _ = rechecks.tick() => {
+                    self.recheck().await?;
+                    viewer.set_role(self.watching.role);
+                }
                 _ = pings.tick() => {
                     pong_due.get_or_insert_with(|| Instant::now() + pace.pong);
                     self.send(text(&Said::Ping), Some(&viewer)).await?;

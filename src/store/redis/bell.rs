@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::failure::too_late;
 use crate::store::StoreError;
+use crate::telemetry::text::escaped;
 
 /// Messages a listener may be behind before it is told that it lost some.
 const BACKLOG: usize = 4096;
@@ -120,7 +121,9 @@ impl<T> Ear<T> {
                     self.connected.send_replace(false);
                     self.tell(Signal::Lost);
                 }
-                Ok(Err(error)) => tracing::debug!(%error, "cannot listen to redis; will try again"),
+                Ok(Err(error)) => {
+                    tracing::debug!(error = &*escaped(&error.to_string()), "cannot listen to redis; will try again")
+                }
                 Err(_) => tracing::debug!("cannot listen to redis in time; will try again"),
             }
             sleep(pause).await;

@@ -16,6 +16,7 @@ use super::pool::Connections;
 use super::scripts::{self, Call};
 use super::witness::Witness;
 use super::{Inner, RedisStore, StoreError, StoreErrorKind};
+use crate::telemetry::text::escaped;
 
 /// Options of a [`RedisStore`].
 ///
@@ -174,7 +175,10 @@ impl RedisStore {
         question.arg("GET").arg("maxmemory-policy");
         let Ok((_, policy)) = self.link().ask::<(String, String)>(&question).await else { return };
         if policy != "noeviction" {
-            tracing::warn!(%policy, "redis drops sessions when it is full; set maxmemory-policy to noeviction");
+            tracing::warn!(
+                policy = &*escaped(&policy),
+                "redis drops sessions when it is full; set maxmemory-policy to noeviction"
+            );
         }
     }
 }

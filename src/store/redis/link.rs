@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use super::failure::{spoils, store_error, too_late};
 use super::request::Request;
 use crate::store::StoreError;
+use crate::telemetry::text::escaped;
 
 /// How a connection is made.
 #[derive(Clone)]
@@ -171,7 +172,7 @@ impl Attempt {
                 self.link.state.send_replace(State::Up(Held { connection, epoch }));
             }
             Err(error) => {
-                tracing::debug!(error = %error, "redis cannot be used; will try again");
+                tracing::debug!(error = &*escaped(&error.to_string()), "redis cannot be used; will try again");
                 self.fail(Some(error));
             }
         }

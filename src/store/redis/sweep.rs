@@ -10,6 +10,7 @@ use super::scripts::{self, Call, span};
 use crate::id::SessionKey;
 use crate::session::EndReason;
 use crate::store::{Lifetimes, StoreError, StoreErrorKind, Swept};
+use crate::telemetry::text::escaped;
 
 /// Sessions that one call of the script judges; it runs for about a millisecond then.
 const JUDGED_AT_ONCE: usize = 50;
@@ -27,7 +28,8 @@ pub(super) async fn sweep(store: &RedisStore, lifetimes: &Lifetimes, limit: usiz
             Ok(()) => {}
             Err(error) if swept.disconnected.is_empty() && swept.ended.is_empty() => return Err(error),
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a sweep was cut short");
+                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                tracing::warn!(%error, cause = &*escaped(&cause), "a sweep was cut short");
                 swept.more = true;
                 break;
             }

@@ -32,11 +32,17 @@ export class Api {
 
 	/** @param {string} path @param {RequestInit} [init] */
 	async ask(path, init = {}) {
-		const answer = await fetch(this.url(path), { ...init, headers: this.headers(), credentials: 'same-origin' });
+		const answer = await fetch(this.url(path), { ...init, headers: { ...init.headers, ...this.headers() }, credentials: 'same-origin' });
 		if (answer.status === 204) return null;
 		const body = await answer.json().catch(() => ({}));
 		if (!answer.ok) throw new Refused(answer.status, body.error ?? `The server answers ${answer.status}`);
 		return body;
+	}
+
+	/** A token for the code of a link, kept. @param {string} code */
+	async exchange(code) {
+		const headers = { 'Content-Type': 'application/json' };
+		this.keep((await this.ask('api/access', { method: 'POST', body: JSON.stringify({ code }), headers })).token);
 	}
 
 	health() {

@@ -41,7 +41,7 @@ const feed = feedOf(
 	{ onUpdate: take, onStatus: status },
 );
 
-/** @param {import('./model.js').Update} update */
+/** @param {import('../types.js').Update} update */
 function take(update) {
 	const news = model.apply(update);
 	screen.take({ ...news, stats: update.stats !== undefined });
@@ -59,6 +59,7 @@ function told(answer) {
 	if (screen.isPaused()) return;
 	model.stats = answer;
 	screen.take({ stats: true });
+	document.body.dataset.role = answer.access.role;
 	showHealth(answer, (client) => see({ client }));
 }
 
@@ -138,7 +139,7 @@ byId('q').addEventListener('keydown', (event) => {
 	if (event.key === 'ArrowDown') table.step(1);
 });
 
-/** @param {(sessions: import('./model.js').Session[]) => string} format @param {string} type @param {string} ending */
+/** @param {(sessions: import('../types.js').Session[]) => string} format @param {string} type @param {string} ending */
 function exported(format, type, ending) {
 	const sessions = table.sessions();
 	save(format(sessions), type, ending);
@@ -184,7 +185,18 @@ setInterval(() => {
 }, 1000);
 setInterval(() => showActive(model.stats), 5000);
 
+/** Somebody opened the link that the server made: its code leaves the address, and a token comes for it. */
+async function enter() {
+	const code = /^#code=(.+)/.exec(location.hash)?.[1];
+	if (code) {
+		remember();
+		await api.exchange(code).catch((error) => toast(error.message));
+	}
+	feed.start();
+	health.ask();
+}
+addEventListener('hashchange', enter);
+
 setTheme(kept('theme'));
-feed.start();
-health.ask();
+await enter();
 if (view.session) drawer.open(view.session);

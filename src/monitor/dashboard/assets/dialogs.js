@@ -4,7 +4,7 @@ import { byId, copy, h } from './dom.js';
 import { clientOf, date, duration, visible } from './format.js';
 import { keysAreOn, setKeys } from './keys.js';
 
-/** @import { Session } from './model.js' */
+/** @import { Session } from '../types.js' */
 
 const dialog = () => byId('dialog');
 

@@ -5,7 +5,7 @@ import { confirmEnd, showToken } from './dialogs.js';
 import { listed } from './events.js';
 import { clientOf, date, duration, number, visible } from './format.js';
 
-/** @import { Session, SessionEvent } from './model.js' */
+/** @import { Session, SessionEvent } from '../types.js' */
 
 const ENDED = 'This session has ended.';
 const UNKNOWN = 'No session has this key: it ended a while ago, or was never opened.';

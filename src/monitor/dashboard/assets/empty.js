@@ -2,14 +2,18 @@
 
 import { byId, copy, h } from './dom.js';
 
+const COUNTS_ONLY = 'Without a secret you see counts here, and no session. Open the link that the server made when it started, or sign in.';
+
 /** @param {boolean} none @param {boolean} filtered */
 export function showNone(none, filtered) {
 	const place = byId('none');
-	const kind = none ? (filtered ? 'filtered' : 'empty') : '';
+	const counts = document.body.dataset.role === 'counts';
+	const kind = none ? (counts ? 'counts' : filtered ? 'filtered' : 'empty') : '';
 	if (place.dataset.kind === kind) return;
 	place.dataset.kind = kind;
 	place.hidden = !none;
 	if (kind === 'empty') place.replaceChildren(...firstSession());
+	if (kind === 'counts') place.replaceChildren(COUNTS_ONLY);
 	if (kind === 'filtered') place.replaceChildren('No session matches the filter.');
 }
 

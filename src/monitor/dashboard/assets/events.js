@@ -3,7 +3,7 @@
 import { byId, h } from './dom.js';
 import { clientOf, date, duration, time, visible } from './format.js';
 
-/** @import { SessionEvent } from './model.js' */
+/** @import { SessionEvent } from '../types.js' */
 
 const SHOWN = 40;
 
@@ -61,7 +61,7 @@ export function showEvents(events, onOpen) {
 /** @param {SessionEvent} event @param {(key: string) => void} onOpen */
 function line(event, onOpen) {
 	const { session } = event;
-	if (!session) return listed(event, h('span', {}, 'no session that is known'));
+	if (!session) return listed(event);
 	return listed(event, h('button', { class: 'link', onclick: () => onOpen(session.session_id) }, h('bdi', {}, clientOf(session))));
 }
 

@@ -1,6 +1,8 @@
 // The sessions of the filter as a file.
 
-/** @import { Session } from './model.js' */
+import { visible } from './format.js';
+
+/** @import { Session } from '../types.js' */
 
 const FIELDS = /** @type {const} */ ([
 	'session_id', 'client_type', 'client_version', 'status', 'replica', 'protocol_version', 'created_at', 'last_seen_at', 'reconnect_count',
@@ -10,12 +12,18 @@ const FIELDS = /** @type {const} */ ([
 const values = (session) =>
 	FIELDS.map((name) => (name.endsWith('_at') ? new Date(Number(session[name])).toISOString() : session[name]));
 
-/** As RFC 4180 writes it; what a spreadsheet would take for a formula is marked as text. @param {Session[]} sessions */
+// What spreadsheets take for a formula, at the beginning of what they take for a field, wherever they split.
+const FORMULA = /(^|[,;|\s"'])(?=[=+\-@＝＋－＠])/g;
+
+/**
+ * As RFC 4180 writes it, every field quoted. What may be foreign is made visible, and where a formula could begin stands an
+ * apostrophe. The key stays as it is: sixteen letters, digits, - and _ call nothing.
+ * @param {Session[]} sessions
+ */
 export function csv(sessions) {
-	const cell = (/** @type {unknown} */ value) => {
-		const text = String(value);
-		const tame = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-		return /[",\r\n]/.test(tame) ? `"${tame.replaceAll('"', '""')}"` : tame;
+	const cell = (/** @type {unknown} */ value, /** @type {number} */ column) => {
+		const text = column ? visible(String(value)).replace(FORMULA, "$1'") : String(value);
+		return `"${text.replaceAll('"', '""')}"`;
 	};
 	const lines = [FIELDS, ...sessions.map(values)].map((line) => line.map(cell).join(','));
 	return `${lines.join('\r\n')}\r\n`;

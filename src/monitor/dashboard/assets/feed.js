@@ -3,8 +3,8 @@
 
 import { openPolling, openSocket, openStream } from './transports.js';
 
-/** @import { Update } from './model.js' */
-/** @import { End, Link, World } from './transports.js' */
+/** @import { Update } from '../types.js' */
+/** @import { End, Link, World } from '../types.js' */
 
 /** The best first. */
 const LADDER = [openSocket, openStream, openPolling];

@@ -43,7 +43,7 @@ export function duration(ms) {
 /** @param {string} first @param {string | 0} second */
 const join = (first, second) => (second ? `${first} ${second}` : first);
 
-// Control characters, invisible ones, and those that turn the direction of what follows.
+// Control characters, invisible ones, and those that turn the direction of what follows; as the server's logs have it.
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
 /** What a client says of itself, with everything visible that would hide or turn something. @param {string} text */

@@ -1,44 +1,6 @@
 // What is known of the sessions: the feed's updates applied, nothing drawn.
 
-/**
- * @typedef {object} Session
- * @property {string} session_id
- * @property {'active' | 'disconnected'} status
- * @property {string} client_type
- * @property {string} client_version
- * @property {string} protocol_version
- * @property {string} replica
- * @property {number} created_at
- * @property {number} last_seen_at
- * @property {number} reconnect_count
- * @property {string} [ended] Why it ended; it is shown a little longer
- */
-
-/**
- * @typedef {object} SessionEvent
- * @property {number} n
- * @property {string} type
- * @property {number} at
- * @property {Session | null} session
- * @property {string} [reason]
- * @property {string} [how]
- * @property {number} [gap_ms]
- * @property {string} [from_replica]
- * @property {string} [outcome]
- * @property {string} [door]
- */
-
-/**
- * @typedef {object} Update
- * @property {'snapshot' | 'delta'} mode
- * @property {string | null} from
- * @property {string} to
- * @property {number} at
- * @property {SessionEvent[]} events
- * @property {any} [stats]
- * @property {'live' | 'degraded'} state
- * @property {boolean} [more]
- */
+/** @import { Session, SessionEvent, Update } from '../types.js' */
 
 /** How long an ended session stays where it was. */
 const LINGERS_MS = 6000;

@@ -1,6 +1,6 @@
 // What somebody wants to see: filter, order and the open session, as they stand in the page's address.
 
-/** @import { Session } from './model.js' */
+/** @import { Session } from '../types.js' */
 
 /**
  * @typedef {object} View

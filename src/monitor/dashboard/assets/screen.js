@@ -9,7 +9,7 @@ import { counted, number } from './format.js';
 import { isFiltered } from './query.js';
 import { ROWS } from './table.js';
 
-/** @typedef {{reset: boolean, changed: Set<string>, events: import('./model.js').SessionEvent[], stats: boolean}} News */
+/** @typedef {{reset: boolean, changed: Set<string>, events: import('../types.js').SessionEvent[], stats: boolean}} News */
 
 /** @returns {News} */
 const nothing = () => ({ reset: false, changed: new Set(), events: [], stats: false });

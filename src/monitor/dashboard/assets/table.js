@@ -5,7 +5,8 @@ import { byId, h, write } from './dom.js';
 import { clientOf, duration, number, visible } from './format.js';
 import { ageOf, matches, order } from './query.js';
 
-/** @import { Model, Session } from './model.js' */
+/** @import { Model } from './model.js' */
+/** @import { Session } from '../types.js' */
 /** @import { View } from './query.js' */
 
 /** Rows at first, and how many more at once: fewer where the rest of the page comes after them. */

@@ -1,41 +1,6 @@
 // Three ways to hear the feed: WebSocket, server-sent events, polling. Each opens a link and says what happens on it.
 
-/** @import { Update } from './model.js' */
-
-/**
- * What the feed needs of the world; a test gives it another.
- * @typedef {object} World
- * @property {typeof fetch} fetch
- * @property {new (url: string, protocols: string[]) => WebSocket} WebSocket
- * @property {(path: string) => string} url
- * @property {() => Record<string, string>} headers
- * @property {() => string} token
- * @property {() => boolean} isVisible
- * @property {() => number} now
- * @property {() => number} random
- * @property {(run: () => void, ms: number) => any} later
- * @property {(timer: any) => void} never
- */
-
-/**
- * Why a link ended.
- * @typedef {object} End
- * @property {number} [code] A WebSocket's close code, or an HTTP status
- * @property {number} [retryMs]
- */
-
-/**
- * What a link tells.
- * @typedef {object} Listener
- * @property {() => string | null} cursor
- * @property {() => void} onAsk Before the cursor is used
- * @property {() => void} onOpen The server speaks
- * @property {() => void} onContact
- * @property {(update: Update) => void} onUpdate
- * @property {(end: End) => void} onEnd Once, and nothing after it
- */
-
-/** @typedef {{close: () => void, wake?: () => void}} Link */
+/** @import { End, Link, Listener, Update, World } from '../types.js' */
 
 /** How long a link may take to open. */
 const PATIENCE_MS = 5_000;
