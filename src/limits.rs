@@ -35,9 +35,10 @@ pub struct RateLimits {
     pub live_sessions: Option<u64>,
     /// Reconnect attempts from one address, counted before the token is looked at. Default: 60 a minute.
     pub reconnects_per_address: Option<Rate>,
-    /// Reconnect attempts for one session. Default: 60 a minute.
+    /// Reconnect attempts for one session with its newest token, by its own principal. Spent, expired and other principals'
+    /// tokens and retries with a nonce do not count: who has one of those keeps the holder out of nothing. Default: 60 a minute.
     pub reconnects_per_session: Option<Rate>,
-    /// Reconnect attempts of one principal. Default: 60 a minute.
+    /// Reconnect attempts of one principal with genuine tokens, whichever session they are for. Default: 60 a minute.
     pub reconnects_per_principal: Option<Rate>,
 }
 

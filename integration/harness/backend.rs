@@ -20,7 +20,9 @@ use tower_mcp_sessions::store::{
     RedisStoreBuilder, Refusal, ReplicaId, Revival, SessionStore, Shaped, Shaping, Store, StoreError, StoreErrorKind,
     StreamLog, StreamName, Survey, Swept, Taken, Touch, Touched, Vitals, WindowName,
 };
-use tower_mcp_sessions::{ClientInfo, EndReason, NewSession, SessionKey, SessionRecord, SessionStatus, SessionView};
+use tower_mcp_sessions::{
+    ClientInfo, EndReason, NewSession, SessionKey, SessionRecord, SessionStatus, SessionView, Timestamp,
+};
 
 use super::redis::RedisServer;
 
@@ -122,6 +124,8 @@ struct Ledger {
     /// Sessions change hands only while this is false.
     hands_are_tied: watch::Sender<bool>,
     waiting: AtomicU64,
+    /// By how many milliseconds the clock has gone back.
+    clock_went_back: AtomicU64,
 }
 
 impl SharedStore {
@@ -143,6 +147,15 @@ impl SharedStore {
     /// Makes every operation fail, or work again.
     pub(crate) fn set_down(&self, down: bool) {
         self.ledger.down.store(down, Ordering::SeqCst);
+    }
+
+    /// From now on it tells another time, as after a failover to a server whose clock is behind.
+    pub(crate) fn turn_clock_back(&self, by: Duration) {
+        self.ledger.clock_went_back.store(u64::try_from(by.as_millis()).expect("milliseconds"), Ordering::SeqCst);
+    }
+
+    fn told(&self, now: Timestamp) -> Timestamp {
+        Timestamp(now.0 - self.ledger.clock_went_back.load(Ordering::SeqCst))
     }
 
     /// From now on the bus loses every message, and nobody notices.
@@ -220,7 +233,8 @@ impl SessionStore for SharedStore {
     }
 
     async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError> {
-        self.reached()?.touch(batch, lifetimes).await
+        let Touched { now, outcomes } = self.reached()?.touch(batch, lifetimes).await?;
+        Ok(Touched { now: self.told(now), outcomes })
     }
 
     async fn revive(&self, key: &SessionKey, replica: &str, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
@@ -408,7 +422,8 @@ impl Presence for SharedStore {
 #[async_trait]
 impl Limiter for SharedStore {
     async fn take(&self, window: &WindowName, rate: &Rate) -> Result<Taken, StoreError> {
-        self.asked()?.take(window, rate).await
+        let Taken { now, retry_after } = self.asked()?.take(window, rate).await?;
+        Ok(Taken { now: self.told(now), retry_after })
     }
 }
 

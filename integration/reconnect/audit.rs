@@ -123,7 +123,7 @@ async fn each_outcome_at_each_door_is_told_once(backend: Backend) {
 
 async fn of_many_at_once_each_is_told(backend: Backend) {
     let one = Some(Rate { most: 20, per: Duration::from_secs(60) });
-    let (trio, told) = audited(backend, RateLimits { reconnects_per_session: one, ..RateLimits::off() }).await;
+    let (trio, told) = audited(backend, RateLimits { reconnects_per_address: one, ..RateLimits::off() }).await;
     let holder = Holder::open(&trio.client()).await;
     let attempts = (0..30).map(|number| {
         let door = [Door::Header, Door::Api, Door::Meta][number % 3];

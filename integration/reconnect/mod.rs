@@ -2,6 +2,7 @@
 //! before is out.
 
 mod audit;
+mod clock_back;
 mod clocks;
 mod deployment;
 mod doors;

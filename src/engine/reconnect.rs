@@ -17,11 +17,11 @@ use crate::engine::watch::FillGuard;
 use crate::id::{NonceDigest, SessionId, SessionKey};
 use crate::inner::InnerSession;
 use crate::outcome::ReconnectOutcome;
-use crate::reconnect::ReconnectKeys;
 use crate::reconnect::asked::Presented;
-use crate::reconnect::token::{Grant, ReconnectToken};
+use crate::reconnect::token::{Claims, Grant, ReconnectToken};
+use crate::reconnect::{ReconnectKeys, TokenTime};
 use crate::rejection::Rejection;
-use crate::session::{SessionOrigin, SessionRecord, SessionStatus};
+use crate::session::{Principal, SessionOrigin, SessionRecord, SessionStatus, Timestamp};
 use crate::store::{Reconnected, Reconnection, SealedInner};
 use crate::telemetry::metrics;
 use crate::telemetry::text::escaped;
@@ -34,6 +34,16 @@ pub(crate) enum Named {
     This(SessionKey),
     /// Something that names no session.
     Unreadable,
+}
+
+impl Named {
+    fn may_be(&self, session: &SessionKey) -> bool {
+        match self {
+            Self::Whichever => true,
+            Self::This(key) => key == session,
+            Self::Unreadable => false,
+        }
+    }
 }
 
 /// A good token, and its session as it was found.
@@ -102,6 +112,10 @@ impl Engine {
     }
 
     /// Judges a token. Changes nothing but what is counted.
+    ///
+    /// Every attempt counts against its address, before anything of the token is believed. Against the session count only those
+    /// that may well get it: with its newest token, made by its own principal. Who has a spent, expired or foreign token thus
+    /// keeps nobody else out. A retry's nonce is compared when the session changes hands: until then it is a spent token.
     pub(crate) async fn prove(
         &self,
         attempt: &mut Attempt,
@@ -111,33 +125,52 @@ impl Engine {
     ) -> Result<Proven, Rejection> {
         let keys = self.config.reconnect.as_ref().ok_or_else(|| refused(ReconnectOutcome::InvalidToken))?;
         let limits = &self.config.limits;
-        let address = attempt.address();
-        let told = self.permit_address(Counted::ReconnectsOfAddress, address, limits.reconnects_per_address).await?;
+        let now = self.count_attempt(attempt).await?;
         let Presented::Token(token) = presented else { return Err(refused(ReconnectOutcome::InvalidToken)) };
-        let now = match told {
-            Some(now) => now,
-            None => self.ask_the_time().await.map_err(|error| self.store_away("time", &error))?,
-        };
-        let claims = keys.verify(&token, now).map_err(refused)?;
+        let claims = self.verify(keys, &token, now).await?;
         attempt.concerns(&claims);
         let principal = attempt.principal.as_ref();
-        let session = claims.session.as_str();
-        self.permit(Counted::ReconnectsOfSession, session, limits.reconnects_per_session).await?;
         self.permit_principal(Counted::ReconnectsOfPrincipal, principal, limits.reconnects_per_principal).await?;
-        match named {
-            Named::Whichever => {}
-            Named::This(key) if *key == claims.session => {}
-            Named::This(_) | Named::Unreadable => return Err(refused(ReconnectOutcome::SessionIdMismatch)),
+        if !named.may_be(&claims.session) {
+            return Err(refused(ReconnectOutcome::SessionIdMismatch));
         }
-        let found = self.store.find(&claims.session).await;
-        let found = found.map_err(|error| self.store_failed("find", &claims.session, &error))?;
-        let own = |record: &SessionRecord| record.origin.principal.as_ref() == principal && claims.is_for(principal);
-        let record = found.filter(own).ok_or_else(|| refused(ReconnectOutcome::SessionNotFound))?;
-        let is_retry = may_retry && record.generation == claims.generation.wrapping_add(1);
-        if record.generation != claims.generation && !is_retry {
+        let record = self.session_of(&claims, principal).await?;
+        if record.generation == claims.generation {
+            let session = claims.session.as_str();
+            self.permit(Counted::ReconnectsOfSession, session, limits.reconnects_per_session).await?;
+        } else if !may_retry || record.generation != claims.generation.wrapping_add(1) {
             return Err(refused(ReconnectOutcome::TokenMismatch));
         }
         Ok(Proven { token, record, generation: claims.generation })
+    }
+
+    /// Counts an attempt against its address. Returns the store's time.
+    async fn count_attempt(&self, attempt: &Attempt) -> Result<Timestamp, Rejection> {
+        let rate = self.config.limits.reconnects_per_address;
+        match self.permit_address(Counted::ReconnectsOfAddress, attempt.address(), rate).await? {
+            Some(now) => Ok(now),
+            None => self.ask_the_time().await.map_err(|error| self.store_away("time", &error)),
+        }
+    }
+
+    /// What a token says, if it is to be believed. One that seems to be from later than now is nevertheless, if its session was
+    /// seen then: the store's clock has gone back, and this replica had not known it before.
+    async fn verify(&self, keys: &ReconnectKeys, token: &ReconnectToken, now: Timestamp) -> Result<Claims, Rejection> {
+        let time = TokenTime::new(now, self.clock.latest());
+        let verdict = keys.verify(token, time);
+        let Err(ReconnectOutcome::InvalidToken) = verdict else { return verdict.map_err(refused) };
+        let Some(session) = keys.session_to_come(token, time) else { return verdict.map_err(refused) };
+        let seen = self.store.view(&session).await;
+        let seen = seen.map_err(|error| self.store_failed("view", &session, &error))?.map(|view| view.last_seen);
+        keys.verify(token, TokenTime::new(now, seen.max(Some(time.latest)))).map_err(refused)
+    }
+
+    /// The session that a token is for, if that and the token are the principal's.
+    async fn session_of(&self, claims: &Claims, principal: Option<&Principal>) -> Result<SessionRecord, Rejection> {
+        let found = self.store.find(&claims.session).await;
+        let found = found.map_err(|error| self.store_failed("find", &claims.session, &error))?;
+        let own = |record: &SessionRecord| record.origin.principal.as_ref() == principal && claims.is_for(principal);
+        found.filter(own).ok_or_else(|| refused(ReconnectOutcome::SessionNotFound))
     }
 
     /// Gives the session to the bearer of a good token, unless somebody was first.
@@ -181,11 +214,7 @@ impl Engine {
     fn id_for(&self, proven: &Proven, nonce: Option<&NonceDigest>) -> Result<SessionId, Rejection> {
         let key = &proven.record.key;
         let Some((keys, nonce)) = self.config.reconnect.as_ref().zip(nonce) else { return renewed_id(key) };
-        let id = keys.renewed_id(key, &proven.token, nonce).map_err(|error| {
-            tracing::error!(session = %key, %error, "no id for the session");
-            Rejection::StoreUnavailable
-        })?;
-        id.ok_or_else(|| refused(ReconnectOutcome::InvalidToken))
+        keys.renewed_id(key, &proven.token, nonce).ok_or_else(|| refused(ReconnectOutcome::InvalidToken))
     }
 
     /// Takes a session in that has just changed hands here.

@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use jsonwebtoken::{DecodingKey, EncodingKey};
+use hmac::{Hmac, KeyInit};
+use sha2::Sha256;
 
 use super::error::{Kind, ReconnectKeysError};
 use super::key_text::{self, Entry};
@@ -39,8 +40,8 @@ pub struct ReconnectKeys {
 #[derive(Clone)]
 pub(super) struct Key {
     pub(super) kid: Box<str>,
-    pub(super) signing: EncodingKey,
-    pub(super) secret: DecodingKey,
+    /// HMAC-SHA-256 begun with the secret, which is not kept; wiped when dropped.
+    pub(super) mac: Hmac<Sha256>,
     /// By the store's clock.
     pub(super) until: Option<Timestamp>,
     /// Nobody else has it, and it dies with this process.
@@ -56,8 +57,8 @@ impl Key {
             return Err(Kind::ShortSecret.into());
         }
         let moment = |until: SystemTime| Timestamp(millis(until.duration_since(UNIX_EPOCH).unwrap_or_default()));
-        let (signing, secret) = (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret));
-        Ok(Self { kid: kid.into(), signing, secret, until: until.map(moment), made_at_start: false })
+        let mac = Hmac::new_from_slice(secret).expect("HMAC takes secrets of any length");
+        Ok(Self { kid: kid.into(), mac, until: until.map(moment), made_at_start: false })
     }
 }
 

@@ -11,7 +11,7 @@
 //! |---|---|
 //! | `keys`, `key_text`, `error` | who can sign tokens, and whose tokens are accepted? |
 //! | `token` | what does a token say, and how is it kept out of logs? |
-//! | `jwt` | how is a token written, and when is it believed? |
+//! | `jwt` | how is a token written, and when is it believed, also where the store's clock has gone back? |
 //! | `renewal` | which id does the winner of a reconnect get, and again when it asks again? |
 //! | `seal` | who can read what is kept of a shared inner service's session? |
 //! | `asked` | what does an `initialize` say about reconnecting? |
@@ -28,5 +28,6 @@ pub(crate) mod token;
 pub(crate) mod tool;
 
 pub use error::ReconnectKeysError;
+pub(crate) use jwt::TokenTime;
 pub use keys::ReconnectKeys;
 pub use token::ReconnectToken;

@@ -5,7 +5,6 @@ use std::fmt;
 
 use http::HeaderValue;
 
-use crate::body::BoxError;
 use crate::id::SessionKey;
 use crate::session::Principal;
 
@@ -83,7 +82,6 @@ pub(super) fn subject(principal: Option<&Principal>) -> String {
 pub(crate) enum TokenError {
     /// The operating system has no randomness to give.
     Randomness(getrandom::Error),
-    Signing(BoxError),
     /// The principal is so long that the token would not be read.
     TooLong,
 }
@@ -92,7 +90,6 @@ impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Randomness(_) => "no randomness for a reconnect token",
-            Self::Signing(_) => "a reconnect token could not be signed",
             Self::TooLong => "the principal is too long for a reconnect token; keep it under 2,000 bytes",
         })
     }
@@ -102,7 +99,6 @@ impl Error for TokenError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Randomness(source) => Some(source),
-            Self::Signing(source) => Some(&**source),
             Self::TooLong => None,
         }
     }

@@ -1,10 +1,11 @@
-//! Attempts to reconnect are counted in the store: by address before anything of the token is believed, by session and by
-//! principal once it is.
+//! Attempts to reconnect are counted in the store: by address before anything of the token is believed, by principal once it is,
+//! and by session where the token is its newest one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
+use http::StatusCode;
 use serde_json::json;
 use tokio::time::sleep;
 use tower_mcp_sessions::store::Rate;
@@ -14,14 +15,19 @@ use super::super::forge::Forged;
 use super::super::{Door, Holder};
 use super::{ONE, OTHER, at_most, from, limited, retry_after};
 use crate::harness::backend::{Backend, on_every_backend};
+use crate::harness::inner::OnInitialize;
+use crate::harness::raw::RECONNECT_NONCE;
 use crate::harness::trio::Trio;
 
 on_every_backend! {
     an_address_is_refused_before_a_signature_is_checked,
     who_waits_as_long_as_told_is_judged_again,
     one_sessions_limit_is_no_other_sessions,
+    spent_expired_and_foreign_tokens_keep_no_holder_out,
+    a_retry_with_its_nonce_costs_the_session_nothing,
     one_principals_limit_is_no_other_principals,
     of_many_at_once_exactly_as_many_get_through_as_may,
+    of_many_with_the_newest_token_exactly_as_many_go_inside_as_may,
 }
 
 const MANY: usize = 200;
@@ -105,6 +111,57 @@ async fn one_sessions_limit_is_no_other_sessions(backend: Backend) {
     other.reconnect(Door::Tool, &trio.replicas[0]).await;
 }
 
+async fn spent_expired_and_foreign_tokens_keep_no_holder_out(backend: Backend) {
+    let limits = RateLimits { reconnects_per_session: at_most(3), ..RateLimits::off() };
+    let (trio, _) = limited(backend, limits).await;
+    let alice = trio.client().with("x-user", "alice");
+    let (spent, other) = (Holder::open(&alice).await, Holder::open(&alice).await);
+    let newest = spent.reconnect(Door::Header, &trio.replicas[0]).await;
+    let (key, elses) = (newest.session.key(), other.session.key());
+    let expired = Forged::of(&newest.token).claim("iat", json!(1)).claim("exp", json!(2)).signed();
+    let skipped = Forged::of(&newest.token).claim("gen", json!(7)).signed();
+    let (mallory, nobody) = (trio.client().with("x-user", "mallory"), trio.client());
+    let nonce = alice.with(RECONNECT_NONCE, "a stranger's");
+    for (number, door) in Door::ALL.into_iter().cycle().take(60).enumerate() {
+        let replica = &trio.replicas[number % 3];
+        for (client, token, outcome) in [
+            (&alice, &spent.token, "token_mismatch"),
+            (&nonce, &spent.token, "token_mismatch"),
+            (&alice, &skipped, "token_mismatch"),
+            (&alice, &expired, "token_expired"),
+            (&mallory, &newest.token, "session_not_found"),
+            (&nobody, &newest.token, "session_not_found"),
+            (&mallory, &spent.token, "session_not_found"),
+        ] {
+            let answer = door.knock(&client.at(replica), key, token).await;
+            assert_eq!(door.outcome(&answer).1, outcome, "{door:?}");
+        }
+        if matches!(door, Door::Api | Door::Tool) {
+            let answer = door.knock(&alice.at(replica), elses, &newest.token).await;
+            assert_eq!(door.outcome(&answer).1, "session_id_mismatch", "{door:?}");
+        }
+    }
+    let newest = newest.reconnect(Door::Api, &trio.replicas[1]).await.reconnect(Door::Tool, &trio.replicas[2]).await;
+    let refused = newest.knock(Door::Header, &trio.replicas[0]).await;
+    assert_eq!(Door::Header.outcome(&refused), (429, "rate_limited".to_owned()), "its own attempts are three");
+}
+
+async fn a_retry_with_its_nonce_costs_the_session_nothing(backend: Backend) {
+    let limits = RateLimits { reconnects_per_session: at_most(2), ..RateLimits::off() };
+    let (trio, _) = limited(backend, limits).await;
+    let mut holder = Holder::open(&trio.client()).await;
+    for round in ["one", "two"] {
+        let (key, token) = (holder.session.key().to_owned(), holder.token.clone());
+        for number in 0..4 {
+            let client = holder.stranger(&trio.replicas[number % 3]).with(RECONNECT_NONCE, round);
+            let answer = Door::Api.knock(&client, &key, &token).await;
+            holder = Holder::accepted(&client, Door::Api, &answer).await;
+        }
+    }
+    let refused = holder.knock(Door::Api, &trio.replicas[2]).await;
+    assert_eq!(Door::Api.outcome(&refused), (429, "rate_limited".to_owned()));
+}
+
 async fn one_principals_limit_is_no_other_principals(backend: Backend) {
     let limits = RateLimits { reconnects_per_principal: at_most(4), ..RateLimits::off() };
     let (trio, told) = limited(backend, limits).await;
@@ -144,7 +201,6 @@ async fn of_many_at_once_exactly_as_many_get_through_as_may(backend: Backend) {
     let off = RateLimits::off;
     for (limits, sessions) in [
         (RateLimits { reconnects_per_address: at_most(60), ..off() }, 1),
-        (RateLimits { reconnects_per_session: at_most(60), ..off() }, 1),
         (RateLimits { reconnects_per_principal: at_most(60), ..off() }, 20),
     ] {
         let (trio, told) = limited(backend, limits.clone()).await;
@@ -161,4 +217,22 @@ async fn of_many_at_once_exactly_as_many_get_through_as_may(backend: Backend) {
         let with = |outcome| told.iter().filter(|told| told.outcome == outcome).count();
         assert_eq!((with(O::Reconnected), with(O::TokenMismatch), with(O::RateLimited)), (won, spent, MANY - 60));
     }
+}
+
+async fn of_many_with_the_newest_token_exactly_as_many_go_inside_as_may(backend: Backend) {
+    let limits = RateLimits { reconnects_per_session: at_most(60), ..RateLimits::off() };
+    let (trio, told) = limited(backend, limits).await;
+    let holder = Holder::open(&trio.client()).await;
+    let asked = || trio.inners.iter().map(|inner| inner.asked("initialize")).sum::<usize>();
+    let before = asked();
+    // What is refused inside leaves the token what it is: the newest.
+    for inner in &trio.inners {
+        inner.script(|script| script.initialize = OnInitialize::Refuse(StatusCode::BAD_REQUEST));
+    }
+    told.take();
+    let knocks = (0..MANY).map(|number| holder.knock(Door::Header, &trio.replicas[number % 3]));
+    let statuses: Vec<_> = join_all(knocks).await.iter().map(|answer| answer.status.as_u16()).collect();
+    let with = |status| statuses.iter().filter(|found| **found == status).count();
+    assert_eq!((with(400), with(429), asked() - before), (60, MANY - 60, 60));
+    assert_eq!(told.take().iter().filter(|told| told.outcome == O::RateLimited).count(), MANY - 60);
 }

@@ -1,8 +1,9 @@
 use std::time::{Duration, UNIX_EPOCH};
 
-use jsonwebtoken::EncodingKey;
+use hmac::{Hmac, KeyInit};
 use jsonwebtoken::crypto::{CryptoProvider, KeyUtils};
 use serde_json::{Value, json};
+use sha2::{Sha256, Sha384, Sha512};
 
 use super::*;
 use crate::session::Principal;
@@ -50,17 +51,30 @@ fn with(mut object: Value, name: &str, value: Value) -> Value {
 /// Signs anything, in any of the HMAC algorithms.
 fn forge(head: &str, claims: &str, algorithm: Algorithm, secret: &[u8]) -> String {
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(head), URL_SAFE_NO_PAD.encode(claims));
-    let signer = (DEFAULT_PROVIDER.signer_factory)(&algorithm, &EncodingKey::from_secret(secret)).unwrap();
-    let signature = signer.try_sign(message.as_bytes()).unwrap();
-    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    let signature = match algorithm {
+        Algorithm::HS384 => mac::<Hmac<Sha384>>(&message, secret),
+        Algorithm::HS512 => mac::<Hmac<Sha512>>(&message, secret),
+        _ => mac::<Hmac<Sha256>>(&message, secret),
+    };
+    format!("{message}.{signature}")
+}
+
+fn mac<M: Mac + KeyInit>(message: &str, secret: &[u8]) -> String {
+    let mac = <M as KeyInit>::new_from_slice(secret).unwrap().chain_update(message);
+    URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
 }
 
 fn signed(head: &Value, claims: &Value) -> String {
     forge(&head.to_string(), &claims.to_string(), Algorithm::HS256, SECRET)
 }
 
+/// A clock that has never gone back.
+fn at(now: Timestamp) -> TokenTime {
+    TokenTime::new(now, None)
+}
+
 fn verdict_at(token: &str, now: Timestamp) -> Result<Claims, ReconnectOutcome> {
-    keys().verify(&ReconnectToken::parse(token.as_bytes()).ok_or(InvalidToken)?, now)
+    keys().verify(&ReconnectToken::parse(token.as_bytes()).ok_or(InvalidToken)?, at(now))
 }
 
 #[track_caller]
@@ -75,11 +89,11 @@ fn what_was_minted_is_what_is_read() {
         let principal = principal.map(Principal::from);
         let grant = Grant { session: session(), generation, principal: principal.as_ref() };
         let token = keys.mint(&grant, NOW).unwrap();
-        let claims = keys.verify(&token, NOW).unwrap();
+        let claims = keys.verify(&token, at(NOW)).unwrap();
         assert_eq!((claims.session, claims.generation), (grant.session, generation));
         assert!(claims.is_for(principal.as_ref()) && !claims.is_for(Some(&"x".into())));
         assert_eq!(claims.id.len(), 16);
-        assert_ne!(keys.verify(&keys.mint(&grant, NOW).unwrap(), NOW).unwrap().id, claims.id);
+        assert_ne!(keys.verify(&keys.mint(&grant, NOW).unwrap(), at(NOW)).unwrap().id, claims.id);
     }
 }
 
@@ -91,6 +105,23 @@ fn a_token_has_exactly_the_members_it_should() {
     assert_eq!(read(parts[0]), head());
     let id = read(parts[1])["jti"].clone();
     assert_eq!(read(parts[1]), with(claims(), "jti", id));
+}
+
+/// Signed once, for alice. It must be good in every release that knows the key, and signed again byte for byte.
+const GOLDEN: &str = concat!(
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6Im1jcC1yZWNvbm5lY3Qrand0Iiwia2lkIjoiazEifQ",
+    ".eyJpc3MiOiJ0b3dlci1tY3Atc2Vzc2lvbnMiLCJhdWQiOiJtY3AtcmVjb25uZWN0Iiwic3ViIjoicHJpbmNpcGFsL2FsaWNlIiwic2lkIjoiQU",
+    "FBQS1CQkJCX0NDQ0MwMCIsImdlbiI6MywianRpIjoiQUFBQUFBQUFBQUFBQUFBQSIsImlhdCI6MTgwMDAwMDAwMCwiZXhwIjoxODAwMDAwOTAwfQ",
+    ".-YPDf6NWgmjYkOJ-VuHOZkfvYKpfZveUozIcFdH85Gs",
+);
+
+#[test]
+fn a_golden_token_is_good_and_signed_again_as_it_was() {
+    let claims = verdict_at(GOLDEN, NOW).unwrap();
+    assert_eq!((claims.session, claims.generation, claims.id.as_str()), (session(), 3, "AAAAAAAAAAAAAAAA"));
+    assert!(claims.is_for(Some(&"alice".into())));
+    let written = GOLDEN.split('.').nth(1).and_then(decoded::<Written>).unwrap();
+    assert_eq!(keys().sign(&written), GOLDEN);
 }
 
 #[test]
@@ -220,7 +251,7 @@ fn every_claim_must_be_there_and_of_its_type() {
 #[test]
 fn a_token_is_good_from_its_making_to_its_end_with_five_seconds_at_both() {
     let token = signed(&head(), &claims());
-    let at = |millis: i64| verdict_at(&token, Timestamp(NOW.0.checked_add_signed(millis).unwrap())).map(|_| ());
+    let judged = |millis: i64| verdict_at(&token, Timestamp(NOW.0.checked_add_signed(millis).unwrap())).map(|_| ());
     for (millis, verdict) in [
         (-5_001, Err(InvalidToken)),
         (-5_000, Ok(())),
@@ -229,7 +260,7 @@ fn a_token_is_good_from_its_making_to_its_end_with_five_seconds_at_both() {
         (905_000, Ok(())),
         (905_001, Err(TokenExpired)),
     ] {
-        assert_eq!(at(millis), verdict, "{millis}");
+        assert_eq!(judged(millis), verdict, "{millis}");
     }
     for (name, value, as_what) in [
         ("iat", json!(SECONDS + 6), InvalidToken),
@@ -246,9 +277,35 @@ fn a_token_is_good_from_its_making_to_its_end_with_five_seconds_at_both() {
 }
 
 #[test]
+fn a_token_from_before_the_clock_went_back_is_good_as_long_as_it_would_have_been() {
+    let token = mint(&keys());
+    // Nine minutes back, a minute after the token was made.
+    let back =
+        |since: u64| TokenTime { now: Timestamp(NOW.0 - 540_000 + since), latest: Timestamp(NOW.0 + 60_000 + since) };
+    let verdict = |time: TokenTime| keys().verify(&token, time).map(|_| ());
+    assert_eq!(verdict(TokenTime { latest: back(0).now, ..back(0) }), Err(InvalidToken), "who does not know of it");
+    for (since, expected) in [(0, Ok(())), (845_000, Ok(())), (900_000, Ok(()))] {
+        assert_eq!(verdict(back(since)), expected, "{since}");
+    }
+    let hours = TokenTime { now: Timestamp(NOW.0 - 7_200_000), latest: Timestamp(NOW.0 + 905_001) };
+    assert_eq!(verdict(hours), Err(TokenExpired), "what had its time does not begin anew");
+    let new = keys().mint(&Grant { session: session(), generation: 3, principal: None }, back(0).now).unwrap();
+    assert!(keys().verify(&new, back(0)).is_ok() && keys().verify(&new, at(back(0).now)).is_ok(), "by everybody");
+}
+
+#[test]
+fn a_token_that_is_to_come_names_its_session_if_it_is_authentic() {
+    let claims = with(with(claims(), "iat", json!(SECONDS + 3_600)), "exp", json!(SECONDS + 4_500));
+    let session_of = |text: String| keys().session_to_come(&ReconnectToken::parse(text.as_bytes()).unwrap(), at(NOW));
+    assert_eq!(session_of(signed(&head(), &claims)), Some(session()));
+    assert_eq!(session_of(signed(&head(), &self::claims())), None);
+    assert_eq!(session_of(forge(&head().to_string(), &claims.to_string(), Algorithm::HS256, OTHER_SECRET)), None);
+}
+
+#[test]
 fn a_lifetime_chosen_here_does_not_shorten_what_another_replica_granted() {
     let token = mint(&keys().token_ttl(Duration::from_secs(86_400)));
-    assert!(keys().verify(&token, Timestamp(NOW.0 + 86_400_000)).is_ok());
+    assert!(keys().verify(&token, at(Timestamp(NOW.0 + 86_400_000))).is_ok());
 }
 
 #[test]
@@ -258,19 +315,19 @@ fn keys_change_without_refusing_anybody_until_the_old_one_ends() {
     let during = keys().accept("k2", OTHER_SECRET).unwrap();
     let after = ReconnectKeys::new("k2", OTHER_SECRET).unwrap().accept_until("k1", SECRET, until).unwrap();
     let (old, new) = (mint(&before), mint(&after));
-    assert!(during.verify(&old, NOW).is_ok() && during.verify(&new, NOW).is_ok());
-    assert!(after.verify(&old, Timestamp(NOW.0 + 60_000)).is_ok());
-    assert_eq!(after.verify(&old, Timestamp(NOW.0 + 60_001)).unwrap_err(), InvalidToken);
-    assert!(after.verify(&new, Timestamp(NOW.0 + 60_001)).is_ok());
-    assert_eq!(before.verify(&new, NOW).unwrap_err(), InvalidToken);
+    assert!(during.verify(&old, at(NOW)).is_ok() && during.verify(&new, at(NOW)).is_ok());
+    assert!(after.verify(&old, at(Timestamp(NOW.0 + 60_000))).is_ok());
+    assert_eq!(after.verify(&old, at(Timestamp(NOW.0 + 60_001))).unwrap_err(), InvalidToken);
+    assert!(after.verify(&new, at(Timestamp(NOW.0 + 60_001))).is_ok());
+    assert_eq!(before.verify(&new, at(NOW)).unwrap_err(), InvalidToken);
 }
 
 #[test]
 fn servers_that_share_keys_can_tell_their_tokens_apart() {
     let token = mint(&keys().audience("staging").issuer("me"));
-    assert!(keys().audience("staging").issuer("me").verify(&token, NOW).is_ok());
-    assert_eq!(keys().issuer("me").verify(&token, NOW).unwrap_err(), InvalidTokenPurpose);
-    assert_eq!(keys().audience("staging").verify(&token, NOW).unwrap_err(), InvalidToken);
+    assert!(keys().audience("staging").issuer("me").verify(&token, at(NOW)).is_ok());
+    assert_eq!(keys().issuer("me").verify(&token, at(NOW)).unwrap_err(), InvalidTokenPurpose);
+    assert_eq!(keys().audience("staging").verify(&token, at(NOW)).unwrap_err(), InvalidToken);
 }
 
 #[test]
@@ -287,7 +344,7 @@ fn the_provider_of_the_process_is_not_asked() {
         verifier_factory: |_, _| panic!("asked the process"),
         key_utils: KeyUtils::new_unimplemented(),
     };
-    // What a process with two backends has before it chooses: a provider that panics.
+    // What a process with no backend or two has before it chooses: a provider that panics.
     NO_PROVIDER.install_default().expect("nothing else here asks for a provider");
-    assert!(keys().verify(&mint(&keys()), NOW).is_ok());
+    assert!(keys().verify(&mint(&keys()), at(NOW)).is_ok());
 }
