@@ -213,12 +213,19 @@ async fn a_lost_session_is_replaced_once_for_all_replicas(backend: Backend) {
     let (trio, inner) = start(backend).await;
     let everywhere = trio.open_everywhere().await;
     assert_eq!(everywhere[0].call("logging/setLevel", json!({ "level": "debug" })).await.status, StatusCode::OK);
+    for uri in ["note://1", "note://2"] {
+        assert_eq!(everywhere[0].call("resources/subscribe", json!({ "uri": uri })).await.status, StatusCode::OK);
+    }
     inner.forget();
     let calls = everywhere.iter().flat_map(|session| [session, session, session]).map(Session::works);
     assert!(futures::future::join_all(calls).await.into_iter().all(|worked| worked));
     eventually("one inner session is left", async || inner.sessions() == 1).await;
     let level = inner.last("logging/setLevel");
     assert!(level.replayed, "what shaped the session is told again");
+    let id_of = |seen: &Seen| serde_json::from_slice::<Value>(&seen.body).expect("JSON")["id"].to_string();
+    let subscribed = inner.seen().into_iter().filter(|seen| seen.replayed && seen.method() == "resources/subscribe");
+    let ids: std::collections::BTreeSet<_> = subscribed.map(|seen| id_of(&seen)).collect();
+    assert!(ids.len() >= 2, "calls under way at the same time have ids of their own: {ids:?}");
     for session in &everywhere {
         assert!(session.works().await);
     }

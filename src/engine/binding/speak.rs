@@ -1,6 +1,7 @@
 //! What the layer says to the inner service by itself: with the newest head that was admitted to the session, and within a time,
 //! since others may be waiting for it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::Binding;
 use crate::body::{RequestBody, ResponseBody};
 use crate::engine::handle::Replayed;
 use crate::engine::undelivered::Undelivered;
-use crate::inner::InnerSession;
+use crate::inner::{InnerHead, InnerSession};
 use crate::protocol::headers;
 use crate::protocol::message::{self, Kind};
 use crate::stream::early;
@@ -31,13 +32,10 @@ impl Binding {
     pub(crate) fn note_head(self: &Arc<Self>, parts: &Parts) {
         if self.head.note(parts) {
             self.ear_signal.head_changed();
-            for undelivered in self.undelivered.take() {
+            let undelivered = self.undelivered.take();
+            if !undelivered.is_empty() {
                 let binding = Arc::clone(self);
-                tokio::spawn(async move {
-                    if let Some(refused) = binding.try_to_deliver(undelivered).await {
-                        binding.undelivered.push(refused);
-                    }
-                });
+                tokio::spawn(async move { binding.deliver_all(undelivered.into()).await });
             }
         }
     }
@@ -57,39 +55,38 @@ impl Binding {
     /// Tells the inner service something whose answer goes nowhere: of a notification or an answer it is dropped after its head, a
     /// call is heard to its response. What it refuses for want of authority is said again with the next head.
     pub(crate) async fn deliver(&self, message: Bytes, replayed: bool) {
-        let undelivered = self.try_to_deliver(Undelivered { message, replayed, refusals: 0 }).await;
-        if let Some(refused) = undelivered {
-            tracing::debug!("the inner service wants other credentials; a message waits for the client's next request");
+        self.deliver_all(VecDeque::from([Undelivered { message, replayed, refusals: 0 }])).await;
+    }
+
+    async fn deliver_all(&self, mut pending: VecDeque<Undelivered>) {
+        while let Some(next) = pending.pop_front() {
+            let head = self.head.get();
+            let Some(refused) = self.try_to_deliver(next, &head).await else { continue };
             self.undelivered.push(refused);
+            // A newer one may have come while this one was being refused; whoever brought it found nothing to say again.
+            if !Arc::ptr_eq(&head, &self.head.get()) {
+                pending.extend(self.undelivered.take());
+            }
         }
     }
 
-    /// Hands back what was refused with the newest head there is.
-    async fn try_to_deliver(&self, mut undelivered: Undelivered) -> Option<Undelivered> {
-        while undelivered.refusals < REFUSALS {
-            let head = self.head.get();
-            let mut request = head.post(undelivered.message.clone());
-            if undelivered.replayed {
-                request.extensions_mut().insert(Replayed);
-            }
-            let answer = self.asked_in_time(request).await;
-            match answer.as_ref().map(Response::status) {
-                Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => undelivered.refusals += 1,
-                Some(status) if status.is_success() => {
-                    self.hear_to_its_response(&undelivered.message, answer).await;
-                    return None;
-                }
-                status => {
-                    tracing::warn!(?status, "the inner service did not take a message of the session's");
-                    return None;
-                }
-            }
-            // A newer one may have come while the old one was being refused.
-            if Arc::ptr_eq(&head, &self.head.get()) {
-                return Some(undelivered);
-            }
+    /// Hands back what was refused for want of authority.
+    async fn try_to_deliver(&self, undelivered: Undelivered, head: &InnerHead) -> Option<Undelivered> {
+        let mut request = head.post(undelivered.message.clone());
+        if undelivered.replayed {
+            request.extensions_mut().insert(Replayed);
         }
-        tracing::warn!("the inner service refuses a message of the session's whatever the credentials; it is dropped");
+        let answer = self.asked_in_time(request).await;
+        match answer.as_ref().map(Response::status) {
+            Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) if undelivered.refusals < REFUSALS => {
+                tracing::debug!(
+                    "the inner service wants other credentials; a message waits for the client's next request"
+                );
+                return Some(Undelivered { refusals: undelivered.refusals + 1, ..undelivered });
+            }
+            Some(status) if status.is_success() => self.hear_to_its_response(&undelivered.message, answer).await,
+            status => tracing::warn!(?status, "the inner service did not take a message of the session's"),
+        }
         None
     }
 
