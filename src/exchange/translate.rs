@@ -46,18 +46,18 @@ async fn not_found_is_not_session_gone(
 ) -> Result<Response<ResponseBody>, Rejection> {
     let (mut parts, body) = response.into_parts();
     let body = read_whole(body, NOT_FOUND_BODY_LIMIT).await.map_err(|_| Rejection::InnerLostSession)?;
-    let body = answering(body, id).ok_or(Rejection::InnerLostSession)?;
+    let body = answering(&body, id).ok_or(Rejection::InnerLostSession)?;
     parts.status = StatusCode::OK;
     headers::make_json(&mut parts.headers);
     Ok(Response::from_parts(parts, ResponseBody::whole(body)))
 }
 
 /// A response, or an error that names no request or one that was never made, as a response to the request that got it.
-fn answering(body: Bytes, id: &RequestId) -> Option<Bytes> {
+fn answering(body: &Bytes, id: &RequestId) -> Option<Bytes> {
     if let Some(own) = in_body(id, body.clone()) {
         return Some(own);
     }
-    let mut message: Value = serde_json::from_slice(&body).ok()?;
+    let mut message: Value = serde_json::from_slice(body).ok()?;
     let own: Value = serde_json::from_str(id.as_json()).ok()?;
     let object = message.as_object_mut()?;
     if !object.get("error")?.is_object() {
@@ -73,7 +73,7 @@ mod tests {
 
     fn answered(body: &'static str, id: &str) -> Option<String> {
         let id = RequestId::from_json(id.as_bytes()).unwrap();
-        answering(Bytes::from(body), &id).map(|body| String::from_utf8(body.to_vec()).unwrap())
+        answering(&Bytes::from(body), &id).map(|body| String::from_utf8(body.to_vec()).unwrap())
     }
 
     #[test]

@@ -77,13 +77,13 @@ impl Viewer {
                 if update.more && !self.filter.shows_sessions() {
                     continue;
                 }
-                return Ok(self.take(update));
+                return Ok(self.take(&update));
             }
             match self.coming.recv().await {
                 Ok(Published { update, bytes }) => {
                     self.taken = bytes;
                     if update.from == self.cursor {
-                        return Ok(self.take(update));
+                        return Ok(self.take(&update));
                     }
                     self.is_adrift = true;
                 }
@@ -92,11 +92,11 @@ impl Viewer {
         }
     }
 
-    fn take(&mut self, update: Arc<Update>) -> Arc<Update> {
+    fn take(&mut self, update: &Arc<Update>) -> Arc<Update> {
         self.cursor = Some(update.to.clone());
         match update.mode == Mode::Snapshot && !self.filter.shows_sessions() {
             true => Arc::new(update.of_counts()),
-            false => self.filter.apply(&update),
+            false => self.filter.apply(update),
         }
     }
 

@@ -122,7 +122,7 @@ impl<T> Ear<T> {
                     self.tell(Signal::Lost);
                 }
                 Ok(Err(error)) => {
-                    tracing::debug!(error = &*escaped(&error.to_string()), "cannot listen to redis; will try again")
+                    tracing::debug!(error = &*escaped(&error.to_string()), "cannot listen to redis; will try again");
                 }
                 Err(_) => tracing::debug!("cannot listen to redis in time; will try again"),
             }
