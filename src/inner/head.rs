@@ -150,7 +150,7 @@ mod tests {
         for parts in same {
             assert!(head.is_that_of(&parts), "{:?}", parts.headers.keys());
         }
-        let mut elsewhere = first.clone();
+        let mut elsewhere = first;
         elsewhere.uri = "/mcp?key=2".parse().unwrap();
         assert!(!head.is_that_of(&elsewhere), "a query may be a credential");
         let others = [
