@@ -28,11 +28,11 @@ mod vanishing;
 use reqwest::Response;
 use serde_json::Value;
 
-use crate::harness::process::Process;
+use crate::harness::process::{Process, token_flag};
 
-/// A gateway in front of `upstream`.
+/// A gateway in front of `upstream`, whose monitor takes the tests' token.
 pub(crate) async fn gateway(upstream: &str, arguments: &[&str]) -> Process {
-    Process::example("gateway", &[&["--upstream", upstream], arguments].concat()).await
+    Process::example("gateway", &[&["--upstream", upstream], &token_flag()[..], arguments].concat()).await
 }
 
 /// A JSON-RPC error in place of an answer.

@@ -216,7 +216,7 @@ impl Process {
     }
 }
 
-/// The monitor's token of every `server` here.
+/// The monitor's token of every `server` and `gateway` here.
 pub(crate) const TOKEN: &str = "of-the-monitors-of-the-tests";
 
 /// The flag that tells it.
