@@ -61,7 +61,7 @@ impl<S: InnerService> Exchange<S> {
         may_initialize: MayInitialize,
     ) -> Answered<S> {
         headers::take_ours(&mut parts.headers);
-        let head = parts.clone();
+        let head = Arc::new(Parts::clone(&parts));
         let call = AssertUnwindSafe(self.inner.call_apart(inner::passing(*parts, body))).catch_unwind().boxed();
         let minted = Minted { engine: Arc::clone(&self.engine), ask: self.inner.later(), head };
         let when_left = minted.clone();
@@ -95,7 +95,7 @@ impl<S: InnerService> Exchange<S> {
 struct Minted {
     engine: Arc<Engine>,
     ask: Ask,
-    head: Box<Parts>,
+    head: Arc<Parts>,
 }
 
 impl Minted {
