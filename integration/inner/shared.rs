@@ -276,7 +276,7 @@ async fn a_session_that_an_operator_ends_ends_inside(backend: Backend) {
     let (trio, inner) = start(backend).await;
     let [a, ..] = trio.open_everywhere().await;
     let key = SessionKey::parse(a.key()).expect("a key");
-    assert!(trio.store.end(&key, EndReason::Terminated).await.expect("the store answers"));
+    trio.store.end(&key, EndedBy::Operator, EndReason::Terminated).await.expect("the store answers");
     eventually("the inner session is closed", async || inner.sessions() == 0).await;
     let farewells = inner.seen().into_iter().filter(|seen| seen.http_method == "DELETE").count();
     assert_eq!(farewells, 1);

@@ -140,7 +140,7 @@ async fn late_touches_never_resurrect(backend: Backend) {
     assert_eq!(session.at(&there).delete().await.status, StatusCode::NO_CONTENT);
     let touch = Touch { key, generation: 0, age: Duration::ZERO, confirms: false };
     assert_eq!(store.touch(&[touch, touch], &lifetimes).await.unwrap().outcomes, [TouchOutcome::Gone; 2]);
-    assert_eq!(store.revive(&key, "b-2", &lifetimes).await.unwrap(), Revival::Gone);
+    assert_eq!(store.revive(&key, 0, "b-2", &lifetimes).await.unwrap(), Revival::Gone);
     throughout(Duration::from_millis(700), "no flush brings it back", async || {
         store.counts().await == (0, 0) && session.at(&there).status().await == StatusCode::NOT_FOUND
     })

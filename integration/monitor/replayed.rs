@@ -109,13 +109,13 @@ impl Life {
             Step::Expire(most) => self.sweep(Lifetimes { expires_after: now, ..LIFETIMES }, *most).await,
             Step::Return(at) => {
                 if let Some((key, _)) = self.chosen(*at) {
-                    self.store.revive(&key, "b", &LIFETIMES).await.unwrap();
+                    self.store.revive(&key, generation, "b", &LIFETIMES).await.unwrap();
                 }
             }
             Step::Reconnect(at) => self.reconnect(*at).await,
             Step::End(at) => {
                 if let Some((key, _)) = self.chosen(*at) {
-                    self.store.end(&key, EndReason::ClosedByClient).await.unwrap();
+                    self.store.end(&key, EndedBy::Operator, EndReason::ClosedByClient).await.unwrap();
                 }
             }
             Step::Attach(_) | Step::Pause => {}

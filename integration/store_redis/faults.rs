@@ -41,14 +41,14 @@ async fn ask_everything(store: &RedisStore, key: SessionKey) -> Vec<(&'static st
         "read" => store.read(&key, &stream("a"), 0, 10),
         "touch" => store.touch(&touches, &LIFETIMES),
         "open" => store.open(&session(), &LIFETIMES, None),
-        "revive" => store.revive(&key, "b-2", &LIFETIMES),
+        "revive" => store.revive(&key, 0, "b-2", &LIFETIMES),
         "reconnect" => store.reconnect(&change(key, 0), &LIFETIMES),
         "replace_inner" => store.replace_inner(&key, 0, None, Bytes::from_static(b"inner")),
         "take_inner" => store.take_inner(&key),
         "take" => take(store, "w"),
         "sweep" => store.sweep(&LIFETIMES, 10),
-        "data_put" => store.data_put(&key, "name", Bytes::new(), 100),
-        "data_remove" => store.data_remove(&key, "name"),
+        "data_put" => store.data_put(&key, 0, "name", Bytes::new(), 100),
+        "data_remove" => store.data_remove(&key, 0, "name"),
         "begin" => store.begin(&key, 0, &stream("b"), b"1"),
         "listen" => store.listen(&key, 0, &replica(), None),
         "ask" => store.ask(&key, 0, &QuestionName::parse("q").unwrap(), 10),
@@ -60,7 +60,7 @@ async fn ask_everything(store: &RedisStore, key: SessionKey) -> Vec<(&'static st
         "vitals" => store.vitals(&AgeLimits::default()),
         "page" => store.page(None, None, 10),
         "count_modern" => store.count_modern(&client, 1),
-        "end" => store.end(&key, EndReason::ClosedByClient),
+        "end" => store.end(&key, EndedBy::Operator, EndReason::ClosedByClient),
     }
     answers
 }
@@ -198,14 +198,14 @@ async fn a_full_server_keeps_what_it_has_and_takes_no_more() {
     server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
     let refused = Some(StoreErrorKind::Refused);
     assert_eq!(kind(&store.open(&session(), &LIFETIMES, None).await), refused);
-    assert_eq!(kind(&store.data_put(&keys[0], "name", Bytes::from_static(b"v"), 100).await), refused);
+    assert_eq!(kind(&store.data_put(&keys[0], 0, "name", Bytes::from_static(b"v"), 100).await), refused);
     assert_eq!(kind(&store.append(&keys[0], 0, &stream("a"), &[Bytes::new()], &LIMITS).await), refused);
 
     let touched = store.touch(&[seen(keys[0])], &LIFETIMES).await.unwrap();
     assert_eq!(touched.outcomes, [TouchOutcome::Active]);
     let idle = tower_mcp_sessions::store::Lifetimes { idle_timeout: Duration::ZERO, ..LIFETIMES };
     assert_eq!(store.sweep(&idle, 100).await.unwrap().disconnected.len(), 20);
-    store.revive(&keys[1], "b-2", &LIFETIMES).await.unwrap();
+    store.revive(&keys[1], 0, "b-2", &LIFETIMES).await.unwrap();
     assert_eq!(store.find(&keys[1]).await.unwrap().unwrap().status, SessionStatus::Active);
     let renewed = Reconnection { handshake: Some(session().handshake), ..change(keys[3], 0) };
     let reconnected = store.reconnect(&renewed, &LIFETIMES).await.unwrap();
@@ -216,9 +216,9 @@ async fn a_full_server_keeps_what_it_has_and_takes_no_more() {
     assert_eq!(refused_takers, 1, "limits hold when Redis is full");
     let replaced = store.replace_inner(&keys[4], 0, None, Bytes::from_static(b"inner")).await.unwrap();
     assert_eq!(replaced, InnerReplaced::Replaced { incarnation: 1 }, "what keeps a session going is written");
-    assert!(store.end(&keys[4], EndReason::ClosedByClient).await.unwrap());
+    assert_eq!(store.end(&keys[4], EndedBy::Operator, EndReason::ClosedByClient).await.unwrap(), Ended::Done { inner: None });
     assert!(store.take_inner(&keys[4]).await.unwrap().is_some());
-    assert!(store.end(&keys[2], EndReason::ClosedByClient).await.unwrap());
+    assert_eq!(store.end(&keys[2], EndedBy::Operator, EndReason::ClosedByClient).await.unwrap(), Ended::Done { inner: None });
     RedisStore::connect(server.url()).await.expect("a replica can start while Redis is full");
 
     server.cli(&["CONFIG", "SET", "maxmemory", "0"]);

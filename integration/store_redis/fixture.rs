@@ -91,7 +91,7 @@ pub(super) async fn live_once(store: &RedisStore) -> Result<(), StoreError> {
     assert!(matches!(store.open(&given, &LIFETIMES, None).await?, Opening::Opened { .. }));
     assert!(store.find(&key).await?.is_some());
     assert_eq!(store.blueprint(&key).await?.map(|blueprint| blueprint.handshake).as_ref(), Some(&given.handshake));
-    store.data_put(&key, "name", Bytes::from_static(b"value"), 100).await?;
+    store.data_put(&key, 0, "name", Bytes::from_static(b"value"), 100).await?;
     assert!(store.data_get(&key, "name").await?.is_some());
     let appended = store.append(&key, 0, &stream("a"), &[Bytes::from_static(b"m")], &LIMITS).await?;
     assert_eq!(appended, Appended::Stored { last: 1 });
@@ -102,18 +102,18 @@ pub(super) async fn live_once(store: &RedisStore) -> Result<(), StoreError> {
     store.census().await?;
     let replaced = store.replace_inner(&key, 0, Some(1), Bytes::from_static(b"another")).await?;
     assert_eq!(replaced, InnerReplaced::Replaced { incarnation: 2 });
-    store.revive(&key, "b-2", &LIFETIMES).await?;
+    store.revive(&key, 0, "b-2", &LIFETIMES).await?;
     let one = LogLimits { messages: 1, ..LIMITS };
     store.append(&key, 0, &stream("b"), &[Bytes::from_static(b"m")], &one).await?;
     assert!(store.read(&key, &stream("a"), 0, 10).await?.gap);
-    store.data_remove(&key, "name").await?;
+    store.data_remove(&key, 0, "name").await?;
     assert!(take(store, key.as_str()).await?.retry_after.is_none());
     assert!(matches!(store.reconnect(&change(key, 0), &LIFETIMES).await?, Reconnected::Done { generation: 1, .. }));
     write_to_each_other(store, &key, 1).await?;
     let renewed = Reconnection { handshake: Some(given.handshake), inner: given.inner.clone(), ..change(key, 1) };
     assert!(matches!(store.reconnect(&renewed, &LIFETIMES).await?, Reconnected::Done { generation: 2, .. }));
     look_around(store, &key).await?;
-    assert!(store.end(&key, EndReason::ClosedByClient).await?);
+    assert_eq!(store.end(&key, EndedBy::Holder(1), EndReason::ClosedByClient).await?, Ended::Done { inner: None });
     assert_eq!(store.take_inner(&key).await?, given.inner);
     Ok(())
 }
@@ -128,7 +128,7 @@ pub(super) async fn write_to_each_other(store: &RedisStore, key: &SessionKey, ho
     store.hear(key, listener, 0, 10).await?;
     assert_eq!(store.ask(key, holder, &question, 10).await?, Asked::Open);
     assert_eq!(store.post(key, holder, &letter, Some(&question), &LIMITS).await?, Posted::Posted);
-    assert!(!store.settle(key, &question).await?);
+    assert!(!store.settle(key, 0, &question).await?);
     for call in [Some(letter.clone()), None, Some(letter.clone())] {
         let shaping = Shaping { name: "level".to_owned(), call, letter: letter.clone() };
         assert_eq!(store.shape(key, holder, &shaping, 100, &LIMITS).await?, Shaped::Shaped);

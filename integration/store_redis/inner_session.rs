@@ -58,7 +58,7 @@ async fn a_session_without_an_inner_session_has_no_key_for_it() {
         store.blueprint(&key).await.unwrap();
         store.replace_inner(&key, 0, Some(1), Bytes::new()).await.unwrap();
     }
-    store.end(&opened(&store).await, EndReason::Terminated).await.unwrap();
+    store.end(&opened(&store).await, EndedBy::Operator, EndReason::Terminated).await.unwrap();
     assert!(!server.keys().iter().any(|name| name.contains(":n:")), "{:?}", server.keys());
 }
 
@@ -68,7 +68,7 @@ async fn what_is_left_behind_goes_by_itself_or_with_the_key() {
     let store = patient(server.url()).connect().await.unwrap();
     let key = opened_with_inner(&store).await;
     let ttl = || server.cli(&["PTTL", &name_of(&key)]).parse::<i64>().unwrap();
-    store.end(&key, EndReason::Terminated).await.unwrap();
+    store.end(&key, EndedBy::Operator, EndReason::Terminated).await.unwrap();
     let farewell = i64::try_from(SealedInner::FAREWELL.as_millis()).unwrap();
     assert!((farewell - 30_000..=farewell).contains(&ttl()), "it is left for a minute, not {} ms", ttl());
     let of_session = || server.keys().into_iter().filter(|name| name.contains(key.as_str())).collect::<Vec<_>>();
@@ -78,9 +78,9 @@ async fn what_is_left_behind_goes_by_itself_or_with_the_key() {
 
     let again = NewSession { key, inner: Some(Bytes::from_static(b"inner")), ..session() };
     store.open(&again, &LIFETIMES, None).await.unwrap();
-    store.end(&key, EndReason::Terminated).await.unwrap();
+    store.end(&key, EndedBy::Operator, EndReason::Terminated).await.unwrap();
     store.open(&NewSession { inner: None, ..again }, &LIFETIMES, None).await.unwrap();
     assert!(!of_session().contains(&name_of(&key)), "it goes when the key is opened again");
-    store.end(&key, EndReason::Terminated).await.unwrap();
+    store.end(&key, EndedBy::Operator, EndReason::Terminated).await.unwrap();
     assert_eq!(of_session(), [""; 0]);
 }

@@ -27,14 +27,14 @@ async fn every_key_has_a_ttl_whatever_happened() {
     for i in 0..40 {
         let key = if i % 4 < 2 { opened(&store).await } else { opened_with_inner(&store).await };
         let lifetimes = if i % 2 == 0 { LIFETIMES } else { at_once() };
-        store.data_put(&key, "name", Bytes::from_static(b"value"), 100).await.unwrap();
+        store.data_put(&key, 0, "name", Bytes::from_static(b"value"), 100).await.unwrap();
         store.append(&key, 0, &stream("a"), &[Bytes::from_static(b"m")], &LIMITS).await.unwrap();
         store.sweep(&lifetimes, 100).await.unwrap();
         store.touch(&[seen(key)], &LIFETIMES).await.unwrap();
-        store.data_put(&key, "other", Bytes::from_static(b"value"), 100).await.unwrap();
+        store.data_put(&key, 0, "other", Bytes::from_static(b"value"), 100).await.unwrap();
         if i % 3 == 0 {
-            store.revive(&key, "b-2", &LIFETIMES).await.unwrap();
-            store.data_remove(&key, "name").await.unwrap();
+            store.revive(&key, 0, "b-2", &LIFETIMES).await.unwrap();
+            store.data_remove(&key, 0, "name").await.unwrap();
         }
         let window = if i % 4 == 0 { "w" } else { key.as_str() };
         take(&store, window).await.unwrap();
@@ -51,7 +51,7 @@ async fn every_key_has_a_ttl_whatever_happened() {
             }
         }
         if i % 5 == 0 {
-            store.end(&key, tower_mcp_sessions::EndReason::ClosedByClient).await.unwrap();
+            store.end(&key, EndedBy::Operator, tower_mcp_sessions::EndReason::ClosedByClient).await.unwrap();
         }
     }
     opened(&store).await;
@@ -79,7 +79,7 @@ async fn use_keeps_all_keys_of_a_session_alive() {
     let server = RedisServer::start();
     let store = patient(server.url()).connect().await.unwrap();
     let key = opened(&store).await;
-    store.data_put(&key, "name", Bytes::from_static(b"value"), 100).await.unwrap();
+    store.data_put(&key, 0, "name", Bytes::from_static(b"value"), 100).await.unwrap();
     store.append(&key, 0, &stream("a"), &[Bytes::from_static(b"m")], &LIMITS).await.unwrap();
     store.replace_inner(&key, 0, None, Bytes::from_static(b"inner")).await.unwrap();
     let day = 24 * 3600 * 1000;
@@ -96,7 +96,7 @@ async fn use_keeps_all_keys_of_a_session_alive() {
             )),
             _ => {
                 store.sweep(&at_once(), 100).await.unwrap();
-                store.revive(&key, "b-2", &LIFETIMES).await.unwrap();
+                store.revive(&key, 0, "b-2", &LIFETIMES).await.unwrap();
             }
         }
         for name in server.keys().into_iter().filter(|name| !name.contains(unconfirmed.as_str())) {
@@ -159,13 +159,13 @@ async fn a_record_of_a_newer_format_is_left_alone() {
 
     let newer = Some(StoreErrorKind::NewerFormat);
     assert_eq!(kind(&store.find(&key).await), newer);
-    assert_eq!(kind(&store.revive(&key, "b-2", &LIFETIMES).await), newer);
+    assert_eq!(kind(&store.revive(&key, 0, "b-2", &LIFETIMES).await), newer);
     assert_eq!(kind(&store.reconnect(&change(key, 0), &LIFETIMES).await), newer);
-    assert_eq!(kind(&store.end(&key, tower_mcp_sessions::EndReason::Terminated).await), newer);
+    assert_eq!(kind(&store.end(&key, EndedBy::Operator, tower_mcp_sessions::EndReason::Terminated).await), newer);
     assert_eq!(kind(&store.replace_inner(&key, 0, None, Bytes::new()).await), newer);
     assert_eq!(kind(&store.take_inner(&key).await), newer);
-    assert_eq!(kind(&store.data_put(&key, "name", Bytes::new(), 100).await), newer);
-    assert_eq!(kind(&store.data_remove(&key, "name").await), newer);
+    assert_eq!(kind(&store.data_put(&key, 0, "name", Bytes::new(), 100).await), newer);
+    assert_eq!(kind(&store.data_remove(&key, 0, "name").await), newer);
     assert_eq!(kind(&store.append(&key, 0, &stream("a"), &[Bytes::new()], &LIMITS).await), newer);
     assert_eq!(kind(&store.read(&key, &stream("a"), 0, 1).await), newer);
     let touches = [key, other].map(seen);
@@ -236,7 +236,7 @@ async fn what_a_session_costs() {
     }
     let logged = server.info("used_memory");
     for key in &keys {
-        store.data_put(key, "name", Bytes::from_static(b"some short value"), 1000).await.unwrap();
+        store.data_put(key, 0, "name", Bytes::from_static(b"some short value"), 1000).await.unwrap();
     }
     let with_data = server.info("used_memory");
     let each = |from: u64, to: u64| to.saturating_sub(from) / SESSIONS;

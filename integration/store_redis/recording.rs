@@ -192,7 +192,7 @@ async fn clients_are_told_apart_up_to_a_limit() {
     assert_eq!(server.cli(&["HGET", "mcp:{00}:cl", "others"]), "100");
     assert_eq!(store.vitals(&AgeLimits::default()).await.unwrap().clients.len(), 50);
     for key in &keys {
-        store.end(key, EndReason::Terminated).await.unwrap();
+        store.end(key, EndedBy::Operator, EndReason::Terminated).await.unwrap();
     }
     assert_eq!(server.cli(&["EXISTS", "mcp:{00}:cl"]), "0", "and none is left over");
 }
@@ -211,7 +211,7 @@ async fn sums_that_went_wrong_are_right_again_when_a_shard_was_empty() {
         (1, Duration::ZERO, 2),
         "nobody knows better"
     );
-    store.end(&other, EndReason::Terminated).await.unwrap();
+    store.end(&other, EndedBy::Operator, EndReason::Terminated).await.unwrap();
     store.touch(&[seen(opened(&store).await)], &LIFETIMES).await.unwrap();
     let vitals = store.vitals(&AgeLimits::default()).await.unwrap();
     assert_eq!((vitals.active, vitals.clients[0].sessions), (1, 1));
@@ -242,8 +242,8 @@ async fn no_digest_is_recorded() {
     let given = session();
     store.open(&given, &LIFETIMES, None).await.unwrap();
     store.sweep(&Lifetimes { idle_timeout: Duration::ZERO, ..LIFETIMES }, 10).await.unwrap();
-    store.revive(&given.key, "b-2", &LIFETIMES).await.unwrap();
-    store.end(&given.key, EndReason::Terminated).await.unwrap();
+    store.revive(&given.key, 0, "b-2", &LIFETIMES).await.unwrap();
+    store.end(&given.key, EndedBy::Operator, EndReason::Terminated).await.unwrap();
     let escaped: String = given.digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     let raw = server.cli(&["--no-raw", "EVAL", "local t = '' for _, e in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do t = t .. e[2][2] end return (t:gsub('.', function(c) return string.format('%02x', c:byte()) end))", "1", "mcp:{00}:ev"]);
     assert!(

@@ -62,7 +62,7 @@ impl Engine {
             match outcome {
                 TouchOutcome::Active => {}
                 TouchOutcome::Disconnected => self.used_while_disconnected(resident).await?,
-                TouchOutcome::Superseded | TouchOutcome::Gone => self.forget_resident(resident, AFTER_WHO_ENDED),
+                TouchOutcome::Superseded | TouchOutcome::Gone => self.forget_resident(resident, Some(AFTER_WHO_ENDED)),
             }
         }
         Ok(())
@@ -76,7 +76,7 @@ impl Engine {
         // A session in use was never idle, whatever the store thinks: nobody returns who never left.
         if (resident.in_use() || returning)
             && let Revival::Revived { gap } =
-                self.store.revive(&resident.key, &self.config.replica, &self.config.lifetimes).await?
+                self.store.revive(&resident.key, resident.generation, &self.config.replica, &self.config.lifetimes).await?
         {
             metrics::session_reconnected("return");
             tracing::info!(session = %resident.key, gap_ms = gap.as_millis(), "session_reconnected: it was still in use");

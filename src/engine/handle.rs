@@ -10,7 +10,7 @@ use crate::body::BoxError;
 use crate::id::SessionKey;
 use crate::protocol::version::ProtocolVersion;
 use crate::session::{ClientInfo, Principal, SessionRecord};
-use crate::store::{DataPut, Store, StoreError};
+use crate::store::{DataPut, DataRemoved, Store, StoreError};
 
 /// The session a request belongs to, and data that lives in the store with it: any replica sees what another one kept.
 ///
@@ -86,12 +86,15 @@ impl McpSession {
     /// # Errors
     ///
     /// If the session's data would grow past its limit (64 KiB unless set by `SessionLayerBuilder::data_limit`), if the
-    /// session has ended, or if the store refuses. Nothing has changed then, except where the store could not be reached.
+    /// session has ended or has another holder than the one this request came from, or if the store refuses. Nothing has
+    /// changed then, except where the store could not be reached.
     pub async fn insert<T: Serialize + Sync + ?Sized>(&self, name: &str, value: &T) -> Result<(), SessionDataError> {
         let json = serde_json::to_vec(value).map_err(SessionDataError::codec)?;
-        match self.store.data_put(&self.record.key, name, json.into(), self.data_limit).await? {
+        let SessionRecord { key, generation, .. } = &*self.record;
+        match self.store.data_put(key, *generation, name, json.into(), self.data_limit).await? {
             DataPut::Stored => Ok(()),
             DataPut::TooLarge => Err(SessionDataError(Kind::TooLarge { limit: self.data_limit })),
+            DataPut::Superseded => Err(SessionDataError(Kind::Superseded)),
             DataPut::Gone => Err(SessionDataError(Kind::Ended)),
         }
     }
@@ -100,9 +103,15 @@ impl McpSession {
     ///
     /// # Errors
     ///
-    /// If the store cannot be reached.
+    /// If the session has ended or has another holder than the one this request came from, or if the store cannot be reached.
     pub async fn remove(&self, name: &str) -> Result<bool, SessionDataError> {
-        Ok(self.store.data_remove(&self.record.key, name).await?)
+        let SessionRecord { key, generation, .. } = &*self.record;
+        match self.store.data_remove(key, *generation, name).await? {
+            DataRemoved::Removed => Ok(true),
+            DataRemoved::Nothing => Ok(false),
+            DataRemoved::Superseded => Err(SessionDataError(Kind::Superseded)),
+            DataRemoved::Gone => Err(SessionDataError(Kind::Ended)),
+        }
     }
 }
 
@@ -120,6 +129,7 @@ pub struct SessionDataError(Kind);
 enum Kind {
     TooLarge { limit: usize },
     Ended,
+    Superseded,
     Codec(BoxError),
     Store(StoreError),
 }
@@ -140,6 +150,12 @@ impl SessionDataError {
     pub fn is_ended(&self) -> bool {
         matches!(self.0, Kind::Ended)
     }
+
+    /// The session was reconnected since: its data is another holder's to change.
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        matches!(self.0, Kind::Superseded)
+    }
 }
 
 impl From<StoreError> for SessionDataError {
@@ -153,6 +169,7 @@ impl fmt::Display for SessionDataError {
         match &self.0 {
             Kind::TooLarge { limit } => write!(f, "the session's data would grow past its limit of {limit} bytes"),
             Kind::Ended => f.write_str("the session has ended"),
+            Kind::Superseded => f.write_str("the session was reconnected since this request came; its data is its new holder's"),
             Kind::Codec(_) => f.write_str("the value kept with the session is of another type"),
             Kind::Store(error) => error.fmt(f),
         }
@@ -164,7 +181,7 @@ impl std::error::Error for SessionDataError {
         match &self.0 {
             Kind::Codec(error) => Some(error.as_ref()),
             Kind::Store(error) => std::error::Error::source(error),
-            Kind::TooLarge { .. } | Kind::Ended => None,
+            Kind::TooLarge { .. } | Kind::Ended | Kind::Superseded => None,
         }
     }
 }

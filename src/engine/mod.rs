@@ -171,7 +171,7 @@ impl Engine {
     /// The session has ended: its streams here close, and so does the inner service's session.
     pub(crate) fn forget(&self, key: &SessionKey) {
         if let Some(resident) = self.residents.get(key) {
-            self.forget_resident(&resident, AFTER_WHO_ENDED);
+            self.forget_resident(&resident, Some(AFTER_WHO_ENDED));
         }
     }
 
@@ -179,16 +179,16 @@ impl Engine {
     pub(crate) fn supersede(&self, key: &SessionKey, generation: u32) {
         self.drop_verdict(key);
         if let Some(before) = self.residents.get(key).filter(|resident| resident.generation < generation) {
-            self.forget_resident(&before, AFTER_WHO_ENDED);
+            self.forget_resident(&before, Some(AFTER_WHO_ENDED));
         }
     }
 
-    /// An inner session that replicas share is closed by whoever is first, once the time to do so has come.
-    fn forget_resident(&self, resident: &Arc<Resident>, goodbye_after: Duration) {
+    /// An inner session that replicas share, if it was left behind, is closed by whoever is first once the time to do so has come.
+    fn forget_resident(&self, resident: &Arc<Resident>, goodbye_after: Option<Duration>) {
         let binding = resident.binding();
         self.release(resident);
-        if let Some(binding) = binding {
-            self.say_goodbye(&resident.key, binding, goodbye_after);
+        if let (Some(binding), Some(after)) = (binding, goodbye_after) {
+            self.say_goodbye(&resident.key, binding, after);
         }
         resident.ended.cancel();
     }

@@ -13,7 +13,7 @@ use crate::id::{SessionId, SessionKey};
 use crate::inner::InnerSession;
 use crate::rejection::Rejection;
 use crate::session::{EndReason, NewSession, SessionOrigin, SessionRecord, SessionStatus};
-use crate::store::Opening;
+use crate::store::{Ended, EndedBy, Opening};
 use crate::telemetry::metrics;
 
 /// A session just opened: the client's id, and the right to use it.
@@ -77,22 +77,43 @@ impl Engine {
         Err(Rejection::StoreUnavailable)
     }
 
-    /// Ends a session here and, through the bus, everywhere. `false` if it had ended already.
+    /// Ends a session here and, through the bus, everywhere: for a holder, if it is still theirs. The inner session of a shared
+    /// inner service is closed by whoever ended the client's, with `parts` for a head if no request of the session came here.
     ///
     /// # Errors
     ///
-    /// [`Rejection::StoreUnavailable`] if the store cannot say whether it ended.
-    pub(crate) async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, Rejection> {
-        let ended = self.store.end(key, reason).await.map_err(|error| self.store_failed("end", key, &error))?;
+    /// [`Rejection::SessionNotFound`] if it had ended already or has another holder, [`Rejection::StoreUnavailable`] if the
+    /// store cannot say whether it ended.
+    pub(crate) async fn end(
+        &self,
+        key: &SessionKey,
+        by: EndedBy,
+        reason: EndReason,
+        otherwise: impl FnOnce() -> Option<Binding>,
+    ) -> Result<(), Rejection> {
+        // The bus may be faster than the answer, and take them away.
+        let resident = self.residents.get(key);
+        let binding = resident.as_ref().and_then(|resident| resident.binding());
+        let ended = self.store.end(key, by, reason).await.map_err(|error| self.store_failed("end", key, &error))?;
         self.watch.changed(key);
-        if let Some(resident) = self.residents.get(key) {
-            self.forget_resident(&resident, Duration::ZERO);
+        let Ended::Done { inner } = ended else {
+            if ended == Ended::Gone {
+                self.forget(key);
+            }
+            return Err(Rejection::SessionNotFound);
+        };
+        metrics::session_ended(reason);
+        tracing::info!(session = %key, %reason, "session_terminated");
+        if let Some(resident) = resident {
+            let goodbye_after = Some(Duration::ZERO).filter(|_| by == EndedBy::Operator);
+            self.forget_resident(&resident, goodbye_after);
         }
-        if ended {
-            metrics::session_ended(reason);
-            tracing::info!(session = %key, %reason, "session_terminated");
+        if let Some(left) = inner
+            && let Some(binding) = binding.or_else(|| otherwise().map(Arc::new))
+        {
+            self.say_goodbye_to(key, binding, left);
         }
-        Ok(ended)
+        Ok(())
     }
 
     /// An admitted request came with this head: what the layer says by itself to the inner service here goes with it.

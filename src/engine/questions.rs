@@ -17,6 +17,8 @@ use crate::store::{QuestionName, StreamName};
 #[derive(Clone)]
 pub(crate) struct Question {
     pub(crate) key: SessionKey,
+    /// The generation of the session whose holder is asked.
+    pub(crate) generation: u32,
     /// The stream it went out on.
     pub(crate) stream: StreamName,
     /// What the inner service calls it.
@@ -98,7 +100,7 @@ mod tests {
         let [mine, foreign] = [(); 2].map(|()| SessionId::generate().unwrap().key());
         let inner_id = RequestId::from_json(b"0").unwrap();
         let stream = StreamName::LISTEN;
-        let question = Question { key: mine, stream, inner_id, progress_token: None, binding: Weak::new() };
+        let question = Question { key: mine, generation: 0, stream, inner_id, progress_token: None, binding: Weak::new() };
         let name = QuestionName::parse("AAAAAAAA.x").unwrap();
         questions.ask(name.clone(), question);
         assert!(questions.take(&name, &foreign).is_none());

@@ -21,7 +21,7 @@ use crate::rejection::Rejection;
 use crate::seal;
 use crate::store::{Blueprint, InnerReplaced, SealedInner};
 
-/// Who ends a session says goodbye to the inner one with the head of the request that did so; the others leave it the time.
+/// Where an operator ends a session, whoever did so says goodbye to the inner one if it can; the others leave it the time.
 pub(super) const AFTER_WHO_ENDED: Duration = Duration::from_secs(1);
 
 impl Engine {
@@ -157,10 +157,21 @@ impl Engine {
         self.drain.calls.spawn(async move {
             tokio::time::sleep(after).await;
             let Ok(Some(left)) = engine.store.take_inner(&key).await else { return };
-            if let Some(inner) = engine.opened_inner(&key, &left) {
-                binding.say_goodbye(&inner).await;
-            }
+            engine.close_left(&key, &binding, &left).await;
         });
+    }
+
+    /// The session's holder has ended it here and taken the inner one, which is closed in the background.
+    pub(super) fn say_goodbye_to(&self, key: &SessionKey, binding: Arc<Binding>, left: Bytes) {
+        let Some(engine) = self.itself.upgrade() else { return };
+        let key = *key;
+        self.drain.calls.spawn(async move { engine.close_left(&key, &binding, &left).await });
+    }
+
+    async fn close_left(&self, key: &SessionKey, binding: &Binding, left: &[u8]) {
+        if let Some(inner) = self.opened_inner(key, left) {
+            binding.say_goodbye(&inner).await;
+        }
     }
 
     /// Sessions have ended here of themselves. If no replica has a binding any more, with a head to close the inner one by, that is
@@ -172,9 +183,8 @@ impl Engine {
         }
     }
 
-    /// A client has ended its session at a replica without a binding to the inner one: that is closed with its own head.
-    pub(crate) fn say_goodbye_for<S: InnerService>(&self, inner: &Inner<S>, key: &SessionKey, parts: &Parts) {
-        let binding = Binding::new(InnerSession::default(), inner.later(), InnerHead::of(parts)).shared(0);
-        self.say_goodbye(key, Arc::new(binding), Duration::ZERO);
+    /// What a client that ends its session at a replica without a binding to the inner one closes that with: its own head.
+    pub(crate) fn binding_to_close<S: InnerService>(inner: &Inner<S>, parts: &Parts) -> Binding {
+        Binding::new(InnerSession::default(), inner.later(), InnerHead::of(parts)).shared(0)
     }
 }

@@ -169,7 +169,7 @@ impl Engine {
                     lease.set_verdict(guard.fill(&self.watch, &record.key, Arc::clone(&record)));
                     return Ok(Admission { lease, record });
                 }
-                Settled::After(before) => self.forget_resident(&before, AFTER_WHO_ENDED),
+                Settled::After(before) => self.forget_resident(&before, Some(AFTER_WHO_ENDED)),
                 Settled::TooLate => return Err(Rejection::SessionNotFound),
             }
         }
@@ -177,7 +177,7 @@ impl Engine {
 
     async fn revive(&self, record: &SessionRecord) -> Result<Arc<SessionRecord>, Rejection> {
         let key = &record.key;
-        let revival = self.store.revive(key, &self.config.replica, &self.config.lifetimes).await;
+        let revival = self.store.revive(key, record.generation, &self.config.replica, &self.config.lifetimes).await;
         match revival.map_err(|error| self.store_failed("revive", key, &error))? {
             Revival::Revived { gap } => {
                 let (from, to) = (&record.origin.replica, &self.config.replica);
@@ -185,7 +185,7 @@ impl Engine {
                 tracing::info!(session = %key, how = "return", gap_ms = gap.as_millis(), from = &*escaped(from), to = &*escaped(to), "session_reconnected");
             }
             Revival::AlreadyActive => {}
-            Revival::Gone => return Err(Rejection::SessionNotFound),
+            Revival::Superseded | Revival::Gone => return Err(Rejection::SessionNotFound),
         }
         Ok(Arc::new(SessionRecord { status: SessionStatus::Active, ..record.clone() }))
     }

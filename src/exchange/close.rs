@@ -6,10 +6,12 @@ use http::{Response, StatusCode};
 use super::{Answered, Exchange};
 use crate::body::ResponseBody;
 use crate::classify::{self, Declared};
+use crate::engine::Engine;
 use crate::engine::config::Freshness;
 use crate::inner::InnerService;
 use crate::rejection::Rejection;
 use crate::session::EndReason;
+use crate::store::EndedBy;
 
 impl<S: InnerService> Exchange<S> {
     /// Ends a session: 204 once the store has it. The inner service's session is closed in the background.
@@ -31,13 +33,8 @@ impl<S: InnerService> Exchange<S> {
         classify::fits(vouched.record.origin.protocol_version, declared, false)?;
         let (engine, key) = (&self.engine, &vouched.record.key);
         engine.note_head(key, parts);
-        let is_bound_here = engine.residents.get(key).is_some_and(|resident| resident.binding().is_some());
-        if !engine.end(key, EndReason::ClosedByClient).await? {
-            return Err(Rejection::SessionNotFound);
-        }
-        if engine.shares_inner() && !is_bound_here {
-            engine.say_goodbye_for(&self.inner, key, parts);
-        }
-        Ok(())
+        let by = EndedBy::Holder(vouched.record.generation);
+        let otherwise = || Some(Engine::binding_to_close(&self.inner, parts));
+        engine.end(key, by, EndReason::ClosedByClient, otherwise).await
     }
 }

@@ -100,8 +100,9 @@ impl<S: InnerService> Exchange<S> {
 
     /// Closes a question for this answer.
     async fn take_question(&self, admission: &Admission, name: &QuestionName) -> Result<(), Rejection> {
-        let (engine, key) = (&self.engine, &admission.record.key);
-        match engine.store.settle(key, name).await.map_err(|error| engine.store_failed("settle", key, &error))? {
+        let (engine, record) = (&self.engine, &admission.record);
+        let settled = engine.store.settle(&record.key, record.generation, name).await;
+        match settled.map_err(|error| engine.store_failed("settle", &record.key, &error))? {
             true => Ok(()),
             false => Err(Rejection::AnswerNotAsked),
         }

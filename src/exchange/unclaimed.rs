@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::engine::verdict::Admission;
 use crate::inner::{Failure, InnerService};
 use crate::session::EndReason;
+use crate::store::EndedBy;
 
 pub(super) type Introduced<S> = Result<Introduction, Failure<<S as InnerService>::Failure>>;
 
@@ -52,7 +53,8 @@ impl Drop for Unclaimed {
             let engine = Arc::clone(&self.engine);
             runtime.spawn(async move {
                 // A store that cannot be reached is logged there; then the session ends with its retention.
-                let _ = engine.end(&admission.record.key, EndReason::Abandoned).await;
+                let by = EndedBy::Holder(admission.record.generation);
+                let _ = engine.end(&admission.record.key, by, EndReason::Abandoned, || None).await;
             });
         }
     }

@@ -23,9 +23,10 @@ pub trait Inbox: Send + Sync + 'static {
         most: usize,
     ) -> Result<Asked, StoreError>;
 
-    /// Closes a question: it is answered here, or nobody waits for the answer any more. `true` for exactly one caller, and
-    /// then for no [`post`](Self::post) that would answer it.
-    async fn settle(&self, key: &SessionKey, question: &QuestionName) -> Result<bool, StoreError>;
+    /// Closes a question that a session of that generation was asked: it is answered here, or nobody waits for the answer any
+    /// more. `true` for exactly one caller, and then for no [`post`](Self::post) that would answer it; `false` for a question
+    /// that is not open, and for any of another generation.
+    async fn settle(&self, key: &SessionKey, generation: u32, question: &QuestionName) -> Result<bool, StoreError>;
 
     /// Puts a letter into the session's inbox. One that answers a question is taken only while that is open, and closes it.
     /// Oldest letters make room within `limits`.

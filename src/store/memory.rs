@@ -29,7 +29,7 @@ use self::inner::Inner;
 use self::log::Log;
 use self::state::{Entry, Own, State, due};
 use super::{
-    Blueprint, BusMessage, Census, DataPut, InnerReplaced, Lifetimes, Opening, Reconnected, Reconnection, Revival,
+    Blueprint, BusMessage, Census, DataPut, DataRemoved, Ended, EndedBy, InnerReplaced, Lifetimes, Opening, Reconnected, Reconnection, Revival,
     SessionStore, StoreError, Swept, Touch, TouchOutcome, Touched,
 };
 use crate::event::{Change, Comeback, SessionEvent};
@@ -183,10 +183,20 @@ impl SessionStore for MemoryStore {
         Ok(Touched { now, outcomes: batch.iter().map(&mut touch).collect() })
     }
 
-    async fn revive(&self, key: &SessionKey, replica: &str, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
+    async fn revive(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        replica: &str,
+        lifetimes: &Lifetimes,
+    ) -> Result<Revival, StoreError> {
         let now = self.now();
         let mut state = self.state();
-        let Some(entry) = state.sessions.get_mut(key) else { return Ok(Revival::Gone) };
+        let entry = match state.own(key, generation) {
+            Own::Live(entry) => entry,
+            Own::Superseded => return Ok(Revival::Superseded),
+            Own::Gone => return Ok(Revival::Gone),
+        };
         let gap = now.since(entry.last_seen);
         match entry.record.status {
             SessionStatus::Active => Ok(Revival::AlreadyActive),
@@ -225,13 +235,23 @@ impl SessionStore for MemoryStore {
         Ok(self.state().farewells.take(key, now))
     }
 
-    async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError> {
+    async fn end(&self, key: &SessionKey, by: EndedBy, reason: EndReason) -> Result<Ended, StoreError> {
         let now = self.now();
-        let ended = self.close(&mut self.state(), now, key, reason);
-        if ended {
-            self.tell(BusMessage::Ended(*key, reason));
+        let mut state = self.state();
+        if let EndedBy::Holder(generation) = by
+            && let Own::Superseded = state.own(key, generation)
+        {
+            return Ok(Ended::Superseded);
         }
-        Ok(ended)
+        if !self.close(&mut state, now, key, reason) {
+            return Ok(Ended::Gone);
+        }
+        self.tell(BusMessage::Ended(*key, reason));
+        let inner = match by {
+            EndedBy::Holder(_) => state.farewells.take(key, now),
+            EndedBy::Operator => None,
+        };
+        Ok(Ended::Done { inner })
     }
 
     async fn sweep(&self, lifetimes: &Lifetimes, limit: usize) -> Result<Swept, StoreError> {
@@ -268,9 +288,20 @@ impl SessionStore for MemoryStore {
         Ok(self.state().sessions.get(key).and_then(|entry| entry.data.get(name).cloned()))
     }
 
-    async fn data_put(&self, key: &SessionKey, name: &str, value: Bytes, limit: usize) -> Result<DataPut, StoreError> {
+    async fn data_put(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        name: &str,
+        value: Bytes,
+        limit: usize,
+    ) -> Result<DataPut, StoreError> {
         let mut state = self.state();
-        let Some(entry) = state.sessions.get_mut(key) else { return Ok(DataPut::Gone) };
+        let entry = match state.own(key, generation) {
+            Own::Live(entry) => entry,
+            Own::Superseded => return Ok(DataPut::Superseded),
+            Own::Gone => return Ok(DataPut::Gone),
+        };
         let others = entry.data.iter().filter(|(other, _)| *other != name);
         let size: usize = others.map(|(name, value)| name.len() + value.len()).sum();
         if size + name.len() + value.len() > limit {
@@ -280,9 +311,15 @@ impl SessionStore for MemoryStore {
         Ok(DataPut::Stored)
     }
 
-    async fn data_remove(&self, key: &SessionKey, name: &str) -> Result<bool, StoreError> {
-        let mut state = self.state();
-        Ok(state.sessions.get_mut(key).is_some_and(|entry| entry.data.remove(name).is_some()))
+    async fn data_remove(&self, key: &SessionKey, generation: u32, name: &str) -> Result<DataRemoved, StoreError> {
+        Ok(match self.state().own(key, generation) {
+            Own::Live(entry) => match entry.data.remove(name) {
+                Some(_) => DataRemoved::Removed,
+                None => DataRemoved::Nothing,
+            },
+            Own::Superseded => DataRemoved::Superseded,
+            Own::Gone => DataRemoved::Gone,
+        })
     }
 
     async fn census(&self) -> Result<Census, StoreError> {

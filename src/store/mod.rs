@@ -44,7 +44,7 @@ pub use presence::{Presence, ReplicaId};
 #[cfg(feature = "redis")]
 pub use redis::{RedisStore, RedisStoreBuilder};
 pub use session_store::{
-    Blueprint, Census, DataPut, Lifetimes, Opening, Reconnected, Reconnection, Revival, SessionStore, Swept, Touch,
+    Blueprint, Census, DataPut, DataRemoved, Ended, EndedBy, Lifetimes, Opening, Reconnected, Reconnection, Revival, SessionStore, Swept, Touch,
     TouchOutcome, Touched,
 };
 pub use stream_log::{

@@ -53,9 +53,15 @@ pub trait SessionStore: Send + Sync + 'static {
     /// The batch need not be atomic as a whole; each session's touch is.
     async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError>;
 
-    /// Makes a disconnected session active again, seen now, on this replica. Of several callers at once exactly one gets
-    /// [`Revival::Revived`]. A session whose retention has passed is not revived.
-    async fn revive(&self, key: &SessionKey, replica: &str, lifetimes: &Lifetimes) -> Result<Revival, StoreError>;
+    /// Makes a disconnected session of that generation active again, seen now, on this replica. Of several callers at once
+    /// exactly one gets [`Revival::Revived`]. A session whose retention has passed is not revived.
+    async fn revive(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        replica: &str,
+        lifetimes: &Lifetimes,
+    ) -> Result<Revival, StoreError>;
 
     /// Gives a session a new secret and makes it active, seen now; its generation rises by one. Of several callers that name
     /// the same generation exactly one gets [`Reconnected::Done`], but for its own retries: one that names the same generation
@@ -80,12 +86,13 @@ pub trait SessionStore: Send + Sync + 'static {
     ) -> Result<InnerReplaced, StoreError>;
 
     /// Takes the inner session that a session left behind when it ended, however that happened. `Some` for exactly one caller
-    /// within [`SealedInner::FAREWELL`] of the end; `None` while the session lives, and if it had none.
+    /// within [`SealedInner::FAREWELL`] of the end; `None` while the session lives, if it had none, and if its holder ended it
+    /// and took it then.
     async fn take_inner(&self, key: &SessionKey) -> Result<Option<Bytes>, StoreError>;
 
-    /// Ends a session: its record, handshake, data and streams are gone, and nothing brings them back. `true` for exactly
-    /// one caller. Its inner session is left behind for a while: see [`take_inner`](Self::take_inner).
-    async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError>;
+    /// Ends a session: its record, handshake, data and streams are gone, and nothing brings them back.
+    /// [`Ended::Done`] for exactly one caller. For a holder, a session of another generation is left alone.
+    async fn end(&self, key: &SessionKey, by: EndedBy, reason: EndReason) -> Result<Ended, StoreError>;
 
     /// Notices what is due: active sessions idle for `idle_timeout` become disconnected, sessions unseen for
     /// `expires_after` or older than `max_lifetime` end, and so do those whose handshake is unconfirmed after
@@ -96,12 +103,19 @@ pub trait SessionStore: Send + Sync + 'static {
     /// A value of the session's data, or `None` if it has none by this name or does not live.
     async fn data_get(&self, key: &SessionKey, name: &str) -> Result<Option<Bytes>, StoreError>;
 
-    /// Keeps a value with the session, for as long as the session lives. Names and values together stay within `limit`
-    /// bytes; a value that would not fit changes nothing.
-    async fn data_put(&self, key: &SessionKey, name: &str, value: Bytes, limit: usize) -> Result<DataPut, StoreError>;
+    /// Keeps a value with the session, for as long as the session lives, if it is of that generation. Names and values together
+    /// stay within `limit` bytes; a value that would not fit changes nothing.
+    async fn data_put(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        name: &str,
+        value: Bytes,
+        limit: usize,
+    ) -> Result<DataPut, StoreError>;
 
-    /// Forgets a value; `true` if there was one.
-    async fn data_remove(&self, key: &SessionKey, name: &str) -> Result<bool, StoreError>;
+    /// Forgets a value, if the session is of that generation.
+    async fn data_remove(&self, key: &SessionKey, generation: u32, name: &str) -> Result<DataRemoved, StoreError>;
 
     /// How many sessions live.
     async fn census(&self) -> Result<Census, StoreError>;
@@ -249,7 +263,33 @@ pub enum Revival {
     },
     /// It was active already.
     AlreadyActive,
+    /// It is of another generation; nothing changed.
+    Superseded,
     /// It has ended, or its retention has passed.
+    Gone,
+}
+
+/// In whose name a session is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// The holder of this generation: the session of another one is not theirs.
+    Holder(u32),
+    /// An operator, or the layer for everybody: whoever holds the session.
+    Operator,
+}
+
+/// What came of [`SessionStore::end`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// This call ended the session.
+    Done {
+        /// For a holder: the inner session that it had, the caller's to say goodbye to. An operator leaves it behind for
+        /// [`take_inner`](SessionStore::take_inner), and gets `None`.
+        inner: Option<Bytes>,
+    },
+    /// It has another holder; nothing changed.
+    Superseded,
+    /// It had ended already, or never lived.
     Gone,
 }
 
@@ -271,6 +311,21 @@ pub enum DataPut {
     Stored,
     /// The session's data would grow past the limit; nothing changed.
     TooLarge,
+    /// The session is of another generation; nothing changed.
+    Superseded,
+    /// The session has ended.
+    Gone,
+}
+
+/// What came of [`SessionStore::data_remove`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataRemoved {
+    /// There was a value, and is none now.
+    Removed,
+    /// There was none by this name.
+    Nothing,
+    /// The session is of another generation; nothing changed.
+    Superseded,
     /// The session has ended.
     Gone,
 }

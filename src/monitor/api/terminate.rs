@@ -6,15 +6,18 @@ use crate::body::ResponseBody;
 use crate::engine::Engine;
 use crate::id::SessionKey;
 use crate::monitor::answer::Refusal;
+use crate::rejection::Rejection;
 use crate::session::EndReason;
+use crate::store::EndedBy;
 
 pub(crate) async fn respond(engine: &Engine, key: SessionKey) -> Result<Response<ResponseBody>, Refusal> {
-    match engine.end(&key, EndReason::Terminated).await? {
-        true => {
+    match engine.end(&key, EndedBy::Operator, EndReason::Terminated, || None).await {
+        Ok(()) => {
             let mut response = Response::new(ResponseBody::whole(""));
             *response.status_mut() = StatusCode::NO_CONTENT;
             Ok(response)
         }
-        false => Err(Refusal::no_such_session()),
+        Err(Rejection::SessionNotFound) => Err(Refusal::no_such_session()),
+        Err(rejection) => Err(rejection.into()),
     }
 }

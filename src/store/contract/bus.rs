@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::fixture::{ROOMY, Subject, long, replica, stream};
 use crate::session::EndReason;
-use crate::store::{BusMessage, BusSignal, Lifetimes, Store};
+use crate::store::{BusMessage, BusSignal, EndedBy, Lifetimes, Store};
 
 type Listener = BoxStream<'static, BusSignal>;
 
@@ -54,7 +54,7 @@ pub async fn the_bus_tells_of_each_change(store: Arc<dyn Store>) {
     }
     for reason in EndReason::ALL {
         let key = subject.open().await;
-        subject.0.end(&key, reason).await.unwrap();
+        subject.0.end(&key, EndedBy::Operator, reason).await.unwrap();
         hears(&mut listener, BusMessage::Ended(key, reason)).await;
     }
     let old = Lifetimes { max_lifetime: Some(Duration::ZERO), ..long() };

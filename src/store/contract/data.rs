@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::fixture::{MANY, Subject, at_once};
-use crate::store::{DataPut, Store};
+use crate::store::{DataPut, DataRemoved, Store};
 
 /// Any name, any bytes; the last value put is the one that is got, until it is removed.
 pub async fn values_are_kept_replaced_and_forgotten(store: Arc<dyn Store>) {
@@ -23,8 +23,8 @@ pub async fn values_are_kept_replaced_and_forgotten(store: Arc<dyn Store>) {
     let other = b"\0\xff other";
     assert_eq!(subject.put(&key, "name", other, 1000).await, DataPut::Stored, "a value can be replaced");
     assert_eq!(subject.get(&key, "name").await.as_deref(), Some(&other[..]), "the last value put is the one got");
-    assert!(subject.0.data_remove(&key, "name").await.unwrap(), "removing tells that there was a value");
-    assert!(!subject.0.data_remove(&key, "name").await.unwrap(), "removing tells that there was none");
+    assert_eq!(subject.remove(&key, "name").await, DataRemoved::Removed, "removing tells that there was a value");
+    assert_eq!(subject.remove(&key, "name").await, DataRemoved::Nothing, "removing tells that there was none");
     assert_eq!(subject.get(&key, "name").await, None, "a removed value is gone");
     assert_eq!(subject.get(&key, "size").await.as_deref(), Some(&b"size"[..]), "removing takes one value only");
 }
@@ -65,7 +65,7 @@ pub async fn data_stays_within_its_limit(store: Arc<dyn Store>) {
     assert_eq!(subject.put(&key, "ab", &[2; 7], 10).await, DataPut::Stored, "the replaced value does not count");
     assert_eq!(subject.put(&key, "c", b"", 10).await, DataPut::Stored, "a smaller value leaves room");
     assert_eq!(subject.put(&key, "d", b"", 10).await, DataPut::TooLarge, "which is then taken");
-    subject.0.data_remove(&key, "ab").await.unwrap();
+    subject.remove(&key, "ab").await;
     assert_eq!(subject.put(&key, "d", &[3; 8], 10).await, DataPut::Stored, "removing leaves room");
     assert_eq!(subject.put(&key, "e", &[3; 88], 98).await, DataPut::TooLarge, "the limit is the caller's");
     assert_eq!(subject.put(&key, "e", &[3; 87], 98).await, DataPut::Stored, "which may be another the next time");
@@ -79,7 +79,7 @@ pub async fn concurrent_writers_stay_within_the_limit(store: Arc<dyn Store>) {
         let subject = subject.clone();
         async move {
             let name = format!("{i:02}");
-            let put = subject.0.data_put(&key, &name, Bytes::from(vec![0; 98]), 1050).await.unwrap();
+            let put = subject.0.data_put(&key, 0, &name, Bytes::from(vec![0; 98]), 1050).await.unwrap();
             (name, put)
         }
     })

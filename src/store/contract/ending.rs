@@ -68,7 +68,7 @@ pub async fn nothing_late_brings_an_ended_session_back(store: Arc<dyn Store>) {
                     2 => drop(subject.put(&key, "name", b"value", 100).await),
                     3 => drop(subject.append_all(&key, "s", &[Bytes::from_static(b"m")], &ROOMY).await),
                     4 => drop(subject.0.sweep(&idle_at_once(), 1000).await.unwrap()),
-                    5 => drop(subject.0.data_remove(&key, "name").await.unwrap()),
+                    5 => drop(subject.remove(&key, "name").await),
                     6 => drop(subject.reconnect(&change(key, 0)).await),
                     _ => drop(subject.end(&key).await),
                 }

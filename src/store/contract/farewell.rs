@@ -8,7 +8,7 @@ use super::inner_session::{inner, open_with, replace};
 use super::relaying::text;
 use crate::id::SessionKey;
 use crate::session::{EndReason, NewSession};
-use crate::store::{InnerReplaced, Lifetimes, Store};
+use crate::store::{EndedBy, InnerReplaced, Lifetimes, Store};
 
 async fn take(subject: &Subject, key: &SessionKey) -> Option<bytes::Bytes> {
     subject.0.take_inner(key).await.expect("take_inner works")
@@ -53,7 +53,7 @@ pub async fn an_inner_session_is_left_however_the_session_ended(store: Arc<dyn S
         assert_eq!(take(&subject, &key).await, None, "once");
     }
     let key = open_with(&subject, "a").await;
-    subject.0.end(&key, EndReason::Terminated).await.unwrap();
+    subject.0.end(&key, EndedBy::Operator, EndReason::Terminated).await.unwrap();
     assert_eq!(take(&subject, &key).await, Some(text("a")));
 }
 

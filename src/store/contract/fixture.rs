@@ -10,7 +10,8 @@ use crate::id::{SessionId, SessionKey};
 use crate::protocol::version::ProtocolVersion;
 use crate::session::{ClientInfo, EndReason, NewSession, SessionOrigin, SessionRecord, SessionStatus, Timestamp};
 use crate::store::{
-    Appended, DataPut, Lifetimes, LogLimits, LogSlice, Opening, Reconnected, Reconnection, ReplicaId, Revival, Store,
+    Appended, DataPut, DataRemoved, Ended, EndedBy, Lifetimes, LogLimits, LogSlice, Opening, QuestionName, Reconnected,
+    Reconnection, ReplicaId, Revival, Store,
     StreamName, Swept, Touch,
 };
 
@@ -141,7 +142,8 @@ impl Subject {
     }
 
     pub(super) async fn revive(&self, key: &SessionKey) -> Revival {
-        self.0.revive(key, "b-2", &long()).await.expect("revive works")
+        let generation = self.find(key).await.map_or(0, |record| record.generation);
+        self.0.revive(key, generation, "b-2", &long()).await.expect("revive works")
     }
 
     pub(super) async fn reconnect(&self, change: &Reconnection) -> Reconnected {
@@ -157,12 +159,25 @@ impl Subject {
         }
     }
 
+    /// Ends a session for everybody; whether this call did.
     pub(super) async fn end(&self, key: &SessionKey) -> bool {
-        self.0.end(key, EndReason::ClosedByClient).await.expect("end works")
+        self.0.end(key, EndedBy::Operator, EndReason::ClosedByClient).await.expect("end works") != Ended::Gone
+    }
+
+    /// Closes a question of the session's holder.
+    pub(super) async fn settle(&self, key: &SessionKey, question: &QuestionName) -> bool {
+        let generation = self.find(key).await.map_or(0, |record| record.generation);
+        self.0.settle(key, generation, question).await.expect("settle works")
+    }
+
+    pub(super) async fn remove(&self, key: &SessionKey, name: &str) -> DataRemoved {
+        let generation = self.find(key).await.map_or(0, |record| record.generation);
+        self.0.data_remove(key, generation, name).await.expect("data_remove works")
     }
 
     pub(super) async fn put(&self, key: &SessionKey, name: &str, value: &[u8], limit: usize) -> DataPut {
-        self.0.data_put(key, name, Bytes::copy_from_slice(value), limit).await.expect("data_put works")
+        let generation = self.find(key).await.map_or(0, |record| record.generation);
+        self.0.data_put(key, generation, name, Bytes::copy_from_slice(value), limit).await.expect("data_put works")
     }
 
     pub(super) async fn get(&self, key: &SessionKey, name: &str) -> Option<Bytes> {

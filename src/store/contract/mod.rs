@@ -24,6 +24,7 @@ mod ending;
 mod event_log;
 mod farewell;
 mod fixture;
+mod holding;
 mod inner_session;
 mod limiting;
 mod opening;
@@ -47,6 +48,7 @@ pub use data::*;
 pub use ending::*;
 pub use event_log::*;
 pub use farewell::*;
+pub use holding::*;
 pub use inner_session::*;
 pub use limiting::*;
 pub use opening::*;
@@ -89,6 +91,7 @@ macro_rules! __each_store_check {
             the_winner_may_retry
             what_is_over_is_not_reconnected
             an_old_holder_writes_nothing
+            a_late_deed_is_done_to_the_holders_own_session_or_to_none
             an_old_holders_touch_keeps_nothing_alive
             a_new_holder_goes_on_listening_where_the_old_one_was
             an_old_holders_calls_are_forgotten

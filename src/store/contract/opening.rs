@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::fixture::{MANY, ROOMY, Subject, at_once, long, session, touch};
 use crate::session::{SessionRecord, SessionStatus};
-use crate::store::{Appended, Census, DataPut, LogSlice, Opening, Revival, Store, TouchOutcome};
+use crate::store::{Appended, Census, DataPut, DataRemoved, LogSlice, Opening, Revival, Store, TouchOutcome};
 
 /// A record says what the session was opened with; it is active, of generation 0, and opened when `open` said.
 pub async fn an_opened_session_is_found_as_it_was_given(store: Arc<dyn Store>) {
@@ -81,7 +81,7 @@ pub async fn what_was_never_opened_is_nowhere(store: Arc<dyn Store>) {
     assert_eq!(subject.revive(&key).await, Revival::Gone, "revive makes no session");
     assert_eq!(subject.put(&key, "name", b"value", 100).await, DataPut::Gone, "data_put makes no session");
     assert_eq!(subject.get(&key, "name").await, None, "data_get invents no value");
-    assert!(!subject.0.data_remove(&key, "name").await.unwrap(), "data_remove finds no value");
+    assert_eq!(subject.remove(&key, "name").await, DataRemoved::Gone, "data_remove finds no session");
     let appended = subject.append_all(&key, "s", &[Bytes::from_static(b"m")], &ROOMY).await;
     assert_eq!(appended, Appended::Gone, "append makes no session");
     assert_eq!(subject.read(&key, "s", 0).await, LogSlice::default(), "read invents no message and no gap");

@@ -10,7 +10,7 @@ use crate::event::{Change, Comeback, SessionEvent, SessionView};
 use crate::id::{NonceDigest, SessionKey};
 use crate::outcome::ReconnectOutcome;
 use crate::session::{ClientInfo, EndReason, SessionOrigin, SessionStatus};
-use crate::store::{Lifetimes, Opening, Reconnected, Reconnection, Refusal, Revival, Store};
+use crate::store::{Ended, EndedBy, Lifetimes, Opening, Reconnected, Reconnection, Refusal, Revival, Store};
 
 /// A new holder for a session of that generation, on a replica and with a client of its own.
 pub(super) fn successor(key: SessionKey, generation: u32) -> Reconnection {
@@ -85,7 +85,8 @@ pub async fn an_end_is_told_with_its_reason(store: Arc<dyn Store>) {
     for reason in EndReason::ALL {
         let key = subject.open().await;
         let view = subject.view(&key).await;
-        assert!(subject.0.end(&key, reason).await.expect("end works"));
+        let ended = subject.0.end(&key, EndedBy::Operator, reason).await.expect("end works");
+        assert_eq!(ended, Ended::Done { inner: None });
         let ended = subject.last(&key).await;
         assert_eq!((ended.change, ended.session), (Change::Terminated(reason), Some(view)));
     }

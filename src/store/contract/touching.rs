@@ -149,7 +149,7 @@ pub async fn a_session_past_its_retention_is_not_revived(store: Arc<dyn Store>) 
     subject.disconnect_all().await;
     subject.pass(Duration::from_millis(150)).await;
     let short = Lifetimes { expires_after: Duration::from_millis(150), ..long() };
-    let revival = subject.0.revive(&key, "b-2", &short).await.unwrap();
+    let revival = subject.0.revive(&key, 0, "b-2", &short).await.unwrap();
     assert_eq!(revival, Revival::Gone, "a session past its retention is not revived");
     assert_eq!(subject.status(&key).await, Some(SessionStatus::Disconnected), "and stays what it was");
 }

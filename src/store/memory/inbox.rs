@@ -92,8 +92,11 @@ impl Inbox for MemoryStore {
         })
     }
 
-    async fn settle(&self, key: &SessionKey, question: &QuestionName) -> Result<bool, StoreError> {
-        Ok(self.state().sessions.get_mut(key).is_some_and(|entry| entry.wire.questions.remove(question)))
+    async fn settle(&self, key: &SessionKey, generation: u32, question: &QuestionName) -> Result<bool, StoreError> {
+        Ok(match self.state().own(key, generation) {
+            Own::Live(entry) => entry.wire.questions.remove(question),
+            Own::Superseded | Own::Gone => false,
+        })
     }
 
     async fn post(

@@ -33,8 +33,8 @@ impl Inbox for RedisStore {
         }
     }
 
-    async fn settle(&self, key: &SessionKey, question: &QuestionName) -> Result<bool, StoreError> {
-        let call = Call::on(&scripts::SETTLE, self.keys(), key).arg(question.as_str());
+    async fn settle(&self, key: &SessionKey, generation: u32, question: &QuestionName) -> Result<bool, StoreError> {
+        let call = Call::on(&scripts::SETTLE, self.keys(), key).number(generation.into()).arg(question.as_str());
         self.lease().await?.ask(&call).await
     }
 

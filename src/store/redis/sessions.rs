@@ -15,8 +15,8 @@ use super::{RedisStore, record, sweep};
 use crate::id::SessionKey;
 use crate::session::{EndReason, NewSession, SessionRecord, Timestamp};
 use crate::store::{
-    Blueprint, Census, DataPut, InnerReplaced, Lifetimes, Opening, Reconnected, Reconnection, Revival, SessionStore,
-    StoreError, StoreErrorKind, Swept, Touch, TouchOutcome, Touched,
+    Blueprint, Census, DataPut, DataRemoved, Ended, EndedBy, InnerReplaced, Lifetimes, Opening, Reconnected, Reconnection,
+    Revival, SessionStore, StoreError, StoreErrorKind, Swept, Touch, TouchOutcome, Touched,
 };
 
 /// Touches that go into one call of the script; it runs for about a millisecond then.
@@ -78,18 +78,24 @@ impl SessionStore for RedisStore {
         Ok(touched)
     }
 
-    async fn revive(&self, key: &SessionKey, replica: &str, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
+    async fn revive(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        replica: &str,
+        lifetimes: &Lifetimes,
+    ) -> Result<Revival, StoreError> {
         let call = Call::on(&scripts::REVIVE, self.keys(), key)
             .arg(key.as_str())
             .number(span(lifetimes.key_ttl()))
             .number(span(lifetimes.expires_after))
-            .arg(replica);
-        match self.lease().await?.ask::<i64>(&call).await? {
-            -1 => Ok(Revival::AlreadyActive),
-            gap => {
-                Ok(u64::try_from(gap).map_or(Revival::Gone, |gap| Revival::Revived { gap: Duration::from_millis(gap) }))
-            }
-        }
+            .arg(replica)
+            .number(generation.into());
+        Ok(match self.lease().await?.ask::<i64>(&call).await? {
+            -1 => Revival::Superseded,
+            -3 => Revival::AlreadyActive,
+            gap => u64::try_from(gap).map_or(Revival::Gone, |gap| Revival::Revived { gap: Duration::from_millis(gap) }),
+        })
     }
 
     async fn reconnect(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Result<Reconnected, StoreError> {
@@ -110,9 +116,22 @@ impl SessionStore for RedisStore {
         self.take_inner_left(key).await
     }
 
-    async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError> {
-        let call = Call::on(&scripts::END, self.keys(), key).arg(key.as_str()).arg(reason.as_str());
-        self.lease().await?.ask(&call).await
+    async fn end(&self, key: &SessionKey, by: EndedBy, reason: EndReason) -> Result<Ended, StoreError> {
+        let holder = match by {
+            EndedBy::Holder(generation) => generation.to_string(),
+            EndedBy::Operator => String::new(),
+        };
+        let call = Call::on(&scripts::END, self.keys(), key)
+            .arg(key.as_str())
+            .arg(reason.as_str())
+            .owned(holder.into_bytes());
+        let mut answer = Answer::of(self.lease().await?.ask(&call).await?);
+        Ok(match answer.signed()? {
+            -1 => Ended::Superseded,
+            -2 => Ended::Gone,
+            _ if answer.is_empty() => Ended::Done { inner: None },
+            _ => Ended::Done { inner: Some(answer.bytes()?) },
+        })
     }
 
     async fn sweep(&self, lifetimes: &Lifetimes, limit: usize) -> Result<Swept, StoreError> {
@@ -124,18 +143,35 @@ impl SessionStore for RedisStore {
         Ok(value.map(Bytes::from))
     }
 
-    async fn data_put(&self, key: &SessionKey, name: &str, value: Bytes, limit: usize) -> Result<DataPut, StoreError> {
-        let call = Call::on(&scripts::DATA_PUT, self.keys(), key).arg(name).arg(&value).number(limit as u64);
-        match self.lease().await?.ask::<i64>(&call).await? {
-            1 => Ok(DataPut::Stored),
-            0 => Ok(DataPut::TooLarge),
-            _ => Ok(DataPut::Gone),
-        }
+    async fn data_put(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        name: &str,
+        value: Bytes,
+        limit: usize,
+    ) -> Result<DataPut, StoreError> {
+        let call = Call::on(&scripts::DATA_PUT, self.keys(), key)
+            .number(generation.into())
+            .arg(name)
+            .arg(&value)
+            .number(limit as u64);
+        Ok(match self.lease().await?.ask::<i64>(&call).await? {
+            1 => DataPut::Stored,
+            0 => DataPut::TooLarge,
+            -1 => DataPut::Superseded,
+            _ => DataPut::Gone,
+        })
     }
 
-    async fn data_remove(&self, key: &SessionKey, name: &str) -> Result<bool, StoreError> {
-        let call = Call::on(&scripts::DATA_REMOVE, self.keys(), key).arg(name);
-        self.lease().await?.ask(&call).await
+    async fn data_remove(&self, key: &SessionKey, generation: u32, name: &str) -> Result<DataRemoved, StoreError> {
+        let call = Call::on(&scripts::DATA_REMOVE, self.keys(), key).number(generation.into()).arg(name);
+        Ok(match self.lease().await?.ask::<i64>(&call).await? {
+            1 => DataRemoved::Removed,
+            0 => DataRemoved::Nothing,
+            -1 => DataRemoved::Superseded,
+            _ => DataRemoved::Gone,
+        })
     }
 
     async fn census(&self) -> Result<Census, StoreError> {

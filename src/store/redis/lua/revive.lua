@@ -1,11 +1,12 @@
 #!lua flags=allow-oom
 -- Makes a disconnected session active again, seen now, on another replica, unless its retention has passed.
--- ARGV: channel, key, ttl, expires-after, replica.
--- Returns how long it had been unseen; -1 if it was active already, -2 if it is gone.
+-- ARGV: channel, key, ttl, expires-after, replica, generation.
+-- Returns how long it had been unseen; -1 not the session's generation, -2 gone, -3 active already.
 local s, key, ttl, at = session(1), ARGV[2], tonumber(ARGV[3]), now()
-local found = known(s)
+local found, generation = known(s)
 if not found then return -2 end
-if found == 'A' then return -1 end
+if generation ~= tonumber(ARGV[6]) then return -1 end
+if found == 'A' then return -3 end
 local seen = tonumber(redis.call('ZSCORE', GONE, key)) or 0
 local gap = math.max(at - seen, 0)
 if gap >= tonumber(ARGV[4]) then return -2 end

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Closes a question.
--- ARGV: channel, question. Returns 1, or 0 if it was not open.
+-- ARGV: channel, generation, question. Returns 1, or 0 if it was not open, not of this generation, or the session is gone.
 local s = session(1)
-if not known(s) then return 0 end
-return redis.call('HDEL', s.wire, '?' .. ARGV[2])
+if refusal(s, ARGV[2]) then return 0 end
+return redis.call('HDEL', s.wire, '?' .. ARGV[3])
