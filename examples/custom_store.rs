@@ -18,11 +18,11 @@ use rmcp::{ServerHandler, schemars, tool, tool_handler, tool_router};
 use serde::Deserialize;
 use tower::Layer;
 use tower_mcp_sessions::store::{
-    AgeLimits, Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, EventHead, EventLog, EventSignal,
-    EventSlice, Heard, Inbox, InnerReplaced, Letters, Lifetimes, Limiter, ListenCursor, Listening, LogLimits, LogSlice,
-    MemoryStore, Opening, Place, Posted, Presence, QuestionName, Rate, Reconnected, Reconnection, Refusal, ReplicaId,
-    Revival, SessionStore, Shaped, Shaping, Store, StoreError, StreamLog, StreamName, Survey, Swept, Taken, Touch,
-    Touched, Vitals, WindowName,
+    AgeLimits, Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, DataRemoved, Ended, EndedBy, EventHead,
+    EventLog, EventSignal, EventSlice, Fact, Heard, Inbox, InnerReplaced, Letters, Lifetimes, Limiter, ListenCursor,
+    Listening, LogLimits, LogSlice, MemoryStore, Opening, Place, Posted, Presence, QuestionName, Rate, Reconnected,
+    Reconnection, Refusal, ReplicaId, Revival, SessionStore, Shaped, Shaping, Store, StoreError, StreamLog, StreamName,
+    Survey, Swept, Taken, Touch, Touched, Vitals, WindowName,
 };
 use tower_mcp_sessions::{
     ClientInfo, EndReason, NewSession, SessionKey, SessionLayer, SessionRecord, SessionStatus, SessionView,
@@ -39,8 +39,8 @@ struct Journal<S> {
 
 #[async_trait]
 impl<S: Store> SessionStore for Journal<S> {
-    async fn open(&self, session: &NewSession, lifetimes: &Lifetimes, cap: Option<u64>) -> Result<Opening, StoreError> {
-        let opening = self.inside.open(session, lifetimes, cap).await?;
+    async fn open(&self, session: &NewSession, cap: Option<u64>) -> Result<Opening, StoreError> {
+        let opening = self.inside.open(session, cap).await?;
         if let Opening::Opened { .. } = opening {
             (self.line)("opened", &session.key);
         }
@@ -55,20 +55,20 @@ impl<S: Store> SessionStore for Journal<S> {
         self.inside.blueprint(key).await
     }
 
-    async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError> {
-        self.inside.touch(batch, lifetimes).await
+    async fn touch(&self, batch: &[Touch]) -> Result<Touched, StoreError> {
+        self.inside.touch(batch).await
     }
 
-    async fn revive(&self, key: &SessionKey, replica: &str, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
-        let revival = self.inside.revive(key, replica, lifetimes).await?;
+    async fn revive(&self, key: &SessionKey, generation: u32, replica: &str) -> Result<Revival, StoreError> {
+        let revival = self.inside.revive(key, generation, replica).await?;
         if let Revival::Revived { .. } = revival {
             (self.line)("revived", key);
         }
         Ok(revival)
     }
 
-    async fn reconnect(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Result<Reconnected, StoreError> {
-        let reconnected = self.inside.reconnect(change, lifetimes).await?;
+    async fn reconnect(&self, change: &Reconnection) -> Result<Reconnected, StoreError> {
+        let reconnected = self.inside.reconnect(change).await?;
         if let Reconnected::Done { .. } = reconnected {
             (self.line)("reconnected", &change.key);
         }
@@ -89,31 +89,46 @@ impl<S: Store> SessionStore for Journal<S> {
         self.inside.take_inner(key).await
     }
 
-    async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError> {
-        let ended = self.inside.end(key, reason).await?;
-        if ended {
+    async fn end(&self, key: &SessionKey, by: EndedBy, reason: EndReason) -> Result<Ended, StoreError> {
+        let ended = self.inside.end(key, by, reason).await?;
+        if let Ended::Done { .. } = ended {
             (self.line)(reason.as_str(), key);
         }
         Ok(ended)
     }
 
-    async fn sweep(&self, lifetimes: &Lifetimes, limit: usize) -> Result<Swept, StoreError> {
-        let swept = self.inside.sweep(lifetimes, limit).await?;
+    async fn sweep(&self, grace: Duration, limit: usize) -> Result<Swept, StoreError> {
+        let swept = self.inside.sweep(grace, limit).await?;
         swept.disconnected.iter().for_each(|key| (self.line)("disconnected", key));
         swept.ended.iter().for_each(|(key, reason)| (self.line)(reason.as_str(), key));
         Ok(swept)
+    }
+
+    async fn apply_lifetimes(&self, lifetimes: &Lifetimes) -> Result<u64, StoreError> {
+        self.inside.apply_lifetimes(lifetimes).await
+    }
+
+    async fn announce_lifetimes(&self, lifetimes: &Lifetimes) -> Result<Option<Lifetimes>, StoreError> {
+        self.inside.announce_lifetimes(lifetimes).await
     }
 
     async fn data_get(&self, key: &SessionKey, name: &str) -> Result<Option<Bytes>, StoreError> {
         self.inside.data_get(key, name).await
     }
 
-    async fn data_put(&self, key: &SessionKey, name: &str, value: Bytes, limit: usize) -> Result<DataPut, StoreError> {
-        self.inside.data_put(key, name, value, limit).await
+    async fn data_put(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        name: &str,
+        value: Bytes,
+        limit: usize,
+    ) -> Result<DataPut, StoreError> {
+        self.inside.data_put(key, generation, name, value, limit).await
     }
 
-    async fn data_remove(&self, key: &SessionKey, name: &str) -> Result<bool, StoreError> {
-        self.inside.data_remove(key, name).await
+    async fn data_remove(&self, key: &SessionKey, generation: u32, name: &str) -> Result<DataRemoved, StoreError> {
+        self.inside.data_remove(key, generation, name).await
     }
 
     async fn census(&self) -> Result<Census, StoreError> {
@@ -196,8 +211,8 @@ impl<S: Store> Inbox for Journal<S> {
         self.inside.ask(key, generation, question, most).await
     }
 
-    async fn settle(&self, key: &SessionKey, question: &QuestionName) -> Result<bool, StoreError> {
-        self.inside.settle(key, question).await
+    async fn settle(&self, key: &SessionKey, generation: u32, question: &QuestionName) -> Result<bool, StoreError> {
+        self.inside.settle(key, generation, question).await
     }
 
     async fn post(
@@ -239,6 +254,10 @@ impl<S: Store> Presence for Journal<S> {
 
     async fn is_present(&self, replica: &ReplicaId) -> Result<bool, StoreError> {
         self.inside.is_present(replica).await
+    }
+
+    async fn declare(&self, facts: &[Fact], ttl: Duration) -> Result<Vec<Option<String>>, StoreError> {
+        self.inside.declare(facts, ttl).await
     }
 }
 

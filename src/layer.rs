@@ -11,7 +11,7 @@ use crate::engine::Engine;
 #[cfg(feature = "monitor")]
 use crate::monitor::{MonitorBuilder, feed::hub::Hub};
 use crate::service::SessionService;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 pub use self::builder::{ConfigError, SessionLayerBuilder};
 
@@ -55,6 +55,31 @@ impl SessionLayer {
         SessionLayerBuilder::new(Arc::new(store))
     }
 
+    /// Watches sessions that others serve: a process that mounts nothing but the [`monitor`](Self::monitor) of what lives in
+    /// `store`. It opens no sessions and ends none: as long as nothing is wrapped with it, a layer sweeps nothing, however it was
+    /// built.
+    ///
+    /// ```
+    /// # use tower_mcp_sessions::{SessionLayer, store::MemoryStore};
+    /// let monitor = SessionLayer::watch(MemoryStore::new()).monitor();
+    /// ```
+    #[must_use]
+    pub fn watch(store: impl Store) -> Self {
+        Self::builder(store).build()
+    }
+
+    /// Gives every session in the store the lifetimes this layer was built with, in place of those it was opened with; returns
+    /// how many sessions there were. Replicas know of it within a second.
+    ///
+    /// Lifetimes belong to the session: without this, a changed setting holds for the sessions opened from then on.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails on the way. Some sessions may have the new lifetimes then: call it again.
+    pub async fn apply_lifetimes(&self) -> Result<u64, StoreError> {
+        self.engine.store.apply_lifetimes(&self.engine.config.lifetimes).await
+    }
+
     /// What stands beside the MCP endpoint: an API, the live feed, and where clients reconnect over plain HTTP. Mount it as
     /// the fallback of the same app, or under a prefix. See [`monitor`](crate::monitor).
     #[cfg(feature = "monitor")]
@@ -85,6 +110,7 @@ impl<S> Layer<S> for SessionLayer {
     type Service = SessionService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
+        self.engine.begin_serving();
         SessionService::new(inner, Arc::clone(&self.engine))
     }
 }

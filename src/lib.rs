@@ -15,6 +15,7 @@ mod future;
 mod id;
 mod inner;
 mod layer;
+mod lifetimes;
 mod limits;
 mod local_limiter;
 #[cfg(feature = "monitor")]
@@ -34,13 +35,14 @@ mod stream;
 mod telemetry;
 
 pub use audit::{ReconnectAttempt, ReconnectDoor};
-pub use engine::config::{Freshness, InnerSessions, OnReturn, PeerAddr, Resumable};
+pub use engine::config::{Freshness, InnerSessions, PeerAddr, Resumable};
 pub use engine::handle::{McpSession, Replayed, SessionDataError};
 pub use event::{Change, Comeback, SessionEvent, SessionView};
 pub use future::ResponseFuture;
 pub use id::{NonceDigest, SecretDigest, SessionId, SessionKey};
 pub use inner::InnerService;
 pub use layer::{ConfigError, SessionLayer, SessionLayerBuilder};
+pub use lifetimes::OnReturn;
 pub use limits::RateLimits;
 pub use outcome::ReconnectOutcome;
 pub use protocol::version::ProtocolVersion;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::id::{SecretDigest, SessionKey};
+use crate::lifetimes::Lifetimes;
 use crate::protocol::version::ProtocolVersion;
 
 /// A moment by the store's clock: milliseconds since the Unix epoch.
@@ -20,6 +21,12 @@ impl Timestamp {
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(millis(span)))
+    }
+
+    /// This moment and `span`.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(millis(span)))
     }
 
     /// The time from `earlier` to this moment; zero if `earlier` is later.
@@ -165,6 +172,8 @@ pub struct SessionRecord {
     pub status: SessionStatus,
     /// When the session was opened, by the store's clock.
     pub created_at: Timestamp,
+    /// How long it lives.
+    pub lifetimes: Lifetimes,
     /// What does not change during the session's life.
     pub origin: SessionOrigin,
 }
@@ -196,6 +205,8 @@ pub struct NewSession {
     pub key: SessionKey,
     /// SHA-256 of the secret half of the id.
     pub digest: SecretDigest,
+    /// How long it is to live.
+    pub lifetimes: Lifetimes,
     /// What will not change.
     pub origin: SessionOrigin,
     /// The client's `initialize` message as it came, to be replayed to other replicas' inner services.
@@ -208,10 +219,11 @@ pub struct NewSession {
 /// Of an inner session the length alone: it may be a secret.
 impl fmt::Debug for NewSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, digest, origin, handshake, inner } = self;
+        let Self { key, digest, lifetimes, origin, handshake, inner } = self;
         f.debug_struct("NewSession")
             .field("key", key)
             .field("digest", digest)
+            .field("lifetimes", lifetimes)
             .field("origin", origin)
             .field("handshake", handshake)
             .field("inner_bytes", &inner.as_ref().map(Bytes::len))

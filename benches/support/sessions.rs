@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tower_mcp_sessions::store::{Lifetimes, Opening, SessionStore};
-use tower_mcp_sessions::{ClientInfo, NewSession, ProtocolVersion, SessionId, SessionKey, SessionOrigin};
+use tower_mcp_sessions::{ClientInfo, NewSession, OnReturn, ProtocolVersion, SessionId, SessionKey, SessionOrigin};
 
 pub const LIFETIMES: Lifetimes = Lifetimes {
     idle_timeout: Duration::from_secs(300),
     expires_after: Duration::from_secs(24 * 3600),
     max_lifetime: None,
     handshake_timeout: Duration::from_secs(24 * 3600),
+    on_return: OnReturn::Revive,
 };
 
 /// Opens a session as a client of some name would have.
@@ -25,8 +26,8 @@ pub async fn open(store: &impl SessionStore, client: &str) -> SessionKey {
         inner_has_sessions: false,
     };
     let (key, digest, handshake) = (id.key(), id.digest(), Bytes::from_static(b"{}"));
-    let session = NewSession { key, digest, origin, handshake, inner: None };
-    let opening = store.open(&session, &LIFETIMES, None).await.expect("the store takes it");
+    let session = NewSession { key, digest, lifetimes: LIFETIMES, origin, handshake, inner: None };
+    let opening = store.open(&session, None).await.expect("the store takes it");
     assert!(matches!(opening, Opening::Opened { .. }));
     session.key
 }

@@ -18,7 +18,7 @@ const A_DAY: Duration = Duration::from_secs(24 * 3600);
 /// Sessions put straight into the store: through the door each would cost two requests. Returns the first one's key.
 async fn fill(store: &SharedStore, count: usize, name: &str) -> SessionKey {
     let lifetimes =
-        Lifetimes { idle_timeout: A_DAY, expires_after: A_DAY, max_lifetime: None, handshake_timeout: A_DAY };
+        Lifetimes { idle_timeout: A_DAY, expires_after: A_DAY, handshake_timeout: A_DAY, ..Lifetimes::default() };
     let mut first = None;
     for _ in 0..count {
         let id = SessionId::generate().expect("the operating system has randomness");
@@ -30,8 +30,8 @@ async fn fill(store: &SharedStore, count: usize, name: &str) -> SessionKey {
             inner_has_sessions: true,
         };
         let (key, digest, handshake) = (id.key(), id.digest(), Bytes::from_static(b"{}"));
-        let session = NewSession { key, digest, origin, handshake, inner: None };
-        let opened = store.open(&session, &lifetimes, None).await.expect("the store is there");
+        let session = NewSession { key, digest, lifetimes, origin, handshake, inner: None };
+        let opened = store.open(&session, None).await.expect("the store is there");
         assert!(matches!(opened, Opening::Opened { .. }));
         first.get_or_insert(session.key);
     }

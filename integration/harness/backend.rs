@@ -14,11 +14,11 @@ use futures::future::ready;
 use futures::stream::{self, BoxStream};
 use tokio::sync::watch;
 use tower_mcp_sessions::store::{
-    AgeLimits, Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, EventHead, EventLog, EventSignal,
-    EventSlice, Heard, Inbox, InnerReplaced, Letters, Lifetimes, Limiter, ListenCursor, Listening, LogLimits, LogSlice,
-    MemoryStore, Opening, Place, Posted, Presence, QuestionName, Rate, Reconnected, Reconnection, RedisStore,
-    RedisStoreBuilder, Refusal, ReplicaId, Revival, SessionStore, Shaped, Shaping, Store, StoreError, StoreErrorKind,
-    StreamLog, StreamName, Survey, Swept, Taken, Touch, Touched, Vitals, WindowName,
+    AgeLimits, Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, DataRemoved, Ended, EndedBy, EventHead,
+    EventLog, EventSignal, EventSlice, Fact, Heard, Inbox, InnerReplaced, Letters, Lifetimes, Limiter, ListenCursor,
+    Listening, LogLimits, LogSlice, MemoryStore, Opening, Place, Posted, Presence, QuestionName, Rate, Reconnected,
+    Reconnection, RedisStore, RedisStoreBuilder, Refusal, ReplicaId, Revival, SessionStore, Shaped, Shaping, Store,
+    StoreError, StoreErrorKind, StreamLog, StreamName, Survey, Swept, Taken, Touch, Touched, Vitals, WindowName,
 };
 use tower_mcp_sessions::{
     ClientInfo, EndReason, NewSession, SessionKey, SessionRecord, SessionStatus, SessionView, Timestamp,
@@ -220,8 +220,8 @@ impl SharedStore {
 
 #[async_trait]
 impl SessionStore for SharedStore {
-    async fn open(&self, session: &NewSession, lifetimes: &Lifetimes, cap: Option<u64>) -> Result<Opening, StoreError> {
-        self.asked()?.open(session, lifetimes, cap).await
+    async fn open(&self, session: &NewSession, cap: Option<u64>) -> Result<Opening, StoreError> {
+        self.asked()?.open(session, cap).await
     }
 
     async fn find(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
@@ -232,22 +232,22 @@ impl SessionStore for SharedStore {
         self.asked()?.blueprint(key).await
     }
 
-    async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError> {
-        let Touched { now, outcomes } = self.reached()?.touch(batch, lifetimes).await?;
+    async fn touch(&self, batch: &[Touch]) -> Result<Touched, StoreError> {
+        let Touched { now, outcomes } = self.reached()?.touch(batch).await?;
         Ok(Touched { now: self.told(now), outcomes })
     }
 
-    async fn revive(&self, key: &SessionKey, replica: &str, lifetimes: &Lifetimes) -> Result<Revival, StoreError> {
-        self.asked()?.revive(key, replica, lifetimes).await
+    async fn revive(&self, key: &SessionKey, generation: u32, replica: &str) -> Result<Revival, StoreError> {
+        self.asked()?.revive(key, generation, replica).await
     }
 
-    async fn reconnect(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Result<Reconnected, StoreError> {
+    async fn reconnect(&self, change: &Reconnection) -> Result<Reconnected, StoreError> {
         let store = self.asked()?;
         if *self.ledger.hands_are_tied.borrow() {
             self.ledger.waiting.fetch_add(1, Ordering::SeqCst);
             let _ = self.ledger.hands_are_tied.subscribe().wait_for(|tied| !tied).await;
         }
-        store.reconnect(change, lifetimes).await
+        store.reconnect(change).await
     }
 
     async fn replace_inner(
@@ -264,31 +264,46 @@ impl SessionStore for SharedStore {
         self.asked()?.take_inner(key).await
     }
 
-    async fn end(&self, key: &SessionKey, reason: EndReason) -> Result<bool, StoreError> {
-        let ended = self.asked()?.end(key, reason).await?;
-        if ended {
+    async fn end(&self, key: &SessionKey, by: EndedBy, reason: EndReason) -> Result<Ended, StoreError> {
+        let ended = self.asked()?.end(key, by, reason).await?;
+        if let Ended::Done { .. } = ended {
             self.ledger.ended.lock().unwrap().push((*key, reason));
         }
         Ok(ended)
     }
 
-    async fn sweep(&self, lifetimes: &Lifetimes, limit: usize) -> Result<Swept, StoreError> {
-        let swept = self.reached()?.sweep(lifetimes, limit).await?;
+    async fn sweep(&self, grace: Duration, limit: usize) -> Result<Swept, StoreError> {
+        let swept = self.reached()?.sweep(grace, limit).await?;
         self.ledger.disconnected.lock().unwrap().extend(&swept.disconnected);
         self.ledger.ended.lock().unwrap().extend(&swept.ended);
         Ok(swept)
+    }
+
+    async fn apply_lifetimes(&self, lifetimes: &Lifetimes) -> Result<u64, StoreError> {
+        self.asked()?.apply_lifetimes(lifetimes).await
+    }
+
+    async fn announce_lifetimes(&self, lifetimes: &Lifetimes) -> Result<Option<Lifetimes>, StoreError> {
+        self.reached()?.announce_lifetimes(lifetimes).await
     }
 
     async fn data_get(&self, key: &SessionKey, name: &str) -> Result<Option<Bytes>, StoreError> {
         self.asked()?.data_get(key, name).await
     }
 
-    async fn data_put(&self, key: &SessionKey, name: &str, value: Bytes, limit: usize) -> Result<DataPut, StoreError> {
-        self.asked()?.data_put(key, name, value, limit).await
+    async fn data_put(
+        &self,
+        key: &SessionKey,
+        generation: u32,
+        name: &str,
+        value: Bytes,
+        limit: usize,
+    ) -> Result<DataPut, StoreError> {
+        self.asked()?.data_put(key, generation, name, value, limit).await
     }
 
-    async fn data_remove(&self, key: &SessionKey, name: &str) -> Result<bool, StoreError> {
-        self.asked()?.data_remove(key, name).await
+    async fn data_remove(&self, key: &SessionKey, generation: u32, name: &str) -> Result<DataRemoved, StoreError> {
+        self.asked()?.data_remove(key, generation, name).await
     }
 
     async fn census(&self) -> Result<Census, StoreError> {
@@ -373,8 +388,8 @@ impl Inbox for SharedStore {
         self.asked()?.ask(key, generation, question, most).await
     }
 
-    async fn settle(&self, key: &SessionKey, question: &QuestionName) -> Result<bool, StoreError> {
-        self.asked()?.settle(key, question).await
+    async fn settle(&self, key: &SessionKey, generation: u32, question: &QuestionName) -> Result<bool, StoreError> {
+        self.asked()?.settle(key, generation, question).await
     }
 
     async fn post(
@@ -416,6 +431,10 @@ impl Presence for SharedStore {
 
     async fn is_present(&self, replica: &ReplicaId) -> Result<bool, StoreError> {
         self.reached()?.is_present(replica).await
+    }
+
+    async fn declare(&self, facts: &[Fact], ttl: Duration) -> Result<Vec<Option<String>>, StoreError> {
+        self.reached()?.declare(facts, ttl).await
     }
 }
 

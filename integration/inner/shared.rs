@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use tower_mcp_sessions::store::SessionStore;
+use tower_mcp_sessions::store::{EndedBy, SessionStore};
 use tower_mcp_sessions::{EndReason, InnerSessions, RateLimits, ReconnectKeys, SessionKey, SessionLayerBuilder};
 
 use crate::harness::backend::{Backend, on_every_backend};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use http::StatusCode;
 use tokio::time::Instant;
-use tower_mcp_sessions::store::{Lifetimes, Revival, SessionStore, Touch, TouchOutcome};
+use tower_mcp_sessions::store::{Revival, SessionStore, Touch, TouchOutcome};
 use tower_mcp_sessions::{EndReason, Freshness, SessionKey, SessionLayerBuilder};
 
 use super::{IDLE, replica, tuned};
@@ -125,22 +125,17 @@ async fn a_session_ends_once_however_many_ask(backend: Backend) {
     assert_eq!(reasons, [(session.key().to_owned(), EndReason::ClosedByClient)]);
 }
 
-fn lifetimes(expires_after: Duration) -> Lifetimes {
-    Lifetimes { idle_timeout: IDLE, expires_after, max_lifetime: None, handshake_timeout: Duration::from_secs(60) }
-}
-
 async fn late_touches_never_resurrect(backend: Backend) {
     let (store, inner) = (backend.store().await, Scripted::with_sessions());
     let (here, there) = (replica(&store, &inner).await, replica(&store, &inner).await);
     let session = Client::of(&here).open("2025-11-25").await;
     let key = SessionKey::parse(session.key()).unwrap();
-    let lifetimes = lifetimes(IDLE * 10);
     // Used here and not told of yet, while it ends over there.
     assert!(session.works().await);
     assert_eq!(session.at(&there).delete().await.status, StatusCode::NO_CONTENT);
     let touch = Touch { key, generation: 0, age: Duration::ZERO, confirms: false };
-    assert_eq!(store.touch(&[touch, touch], &lifetimes).await.unwrap().outcomes, [TouchOutcome::Gone; 2]);
-    assert_eq!(store.revive(&key, 0, "b-2", &lifetimes).await.unwrap(), Revival::Gone);
+    assert_eq!(store.touch(&[touch, touch]).await.unwrap().outcomes, [TouchOutcome::Gone; 2]);
+    assert_eq!(store.revive(&key, 0, "b-2").await.unwrap(), Revival::Gone);
     throughout(Duration::from_millis(700), "no flush brings it back", async || {
         store.counts().await == (0, 0) && session.at(&there).status().await == StatusCode::NOT_FOUND
     })
@@ -176,10 +171,9 @@ async fn a_session_whose_retention_passed_while_no_replica_ran_is_gone(backend: 
     let session = Client::of(&before).open("2025-11-25").await;
     let key = SessionKey::parse(session.key()).unwrap();
     drop(before);
-    let long_ago = lifetimes(IDLE);
     within(IDLE * 3, "the session's time is over", async || {
         let late = [Touch { key, generation: 0, age: IDLE * 2, confirms: false }];
-        store.touch(&late, &long_ago).await.unwrap().outcomes == [TouchOutcome::Gone]
+        store.touch(&late).await.unwrap().outcomes == [TouchOutcome::Gone]
     })
     .await;
     let after = tuned(&store, &inner, short).await;

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use tower_mcp_sessions::monitor::Role;
-use tower_mcp_sessions::store::{Lifetimes, Reconnection, SessionStore};
+use tower_mcp_sessions::store::{EndedBy, Lifetimes, Reconnection, SessionStore};
 use tower_mcp_sessions::{
-    ClientInfo, EndReason, NewSession, NonceDigest, ProtocolVersion, SessionId, SessionKey, SessionOrigin,
+    ClientInfo, EndReason, NewSession, NonceDigest, OnReturn, ProtocolVersion, SessionId, SessionKey, SessionOrigin,
 };
 
 use super::dice::Dice;
@@ -98,6 +98,7 @@ const LIFETIMES: Lifetimes = Lifetimes {
     expires_after: Duration::from_secs(3600),
     max_lifetime: None,
     handshake_timeout: Duration::from_secs(3600),
+    on_return: OnReturn::Revive,
 };
 
 impl Life {
@@ -108,8 +109,8 @@ impl Life {
             Step::Idle(most) => self.sweep(Lifetimes { idle_timeout: now, ..LIFETIMES }, *most).await,
             Step::Expire(most) => self.sweep(Lifetimes { expires_after: now, ..LIFETIMES }, *most).await,
             Step::Return(at) => {
-                if let Some((key, _)) = self.chosen(*at) {
-                    self.store.revive(&key, generation, "b", &LIFETIMES).await.unwrap();
+                if let Some((key, generation)) = self.chosen(*at) {
+                    self.store.revive(&key, generation, "b").await.unwrap();
                 }
             }
             Step::Reconnect(at) => self.reconnect(*at).await,
@@ -127,7 +128,9 @@ impl Life {
     }
 
     async fn sweep(&self, lifetimes: Lifetimes, most: usize) {
-        self.store.sweep(&lifetimes, most).await.unwrap();
+        self.store.apply_lifetimes(&lifetimes).await.unwrap();
+        self.store.sweep(Duration::ZERO, most).await.unwrap();
+        self.store.apply_lifetimes(&LIFETIMES).await.unwrap();
     }
 
     async fn open(&mut self) {
@@ -135,11 +138,12 @@ impl Life {
         let session = NewSession {
             key: id.key(),
             digest: id.digest(),
+            lifetimes: LIFETIMES,
             origin: origin("a"),
             handshake: Bytes::from_static(b"{}"),
             inner: None,
         };
-        self.store.open(&session, &LIFETIMES, None).await.unwrap();
+        self.store.open(&session, None).await.unwrap();
         self.opened.push((session.key, 0));
     }
 
@@ -148,7 +152,7 @@ impl Life {
         let digest = SessionId::generate().unwrap().digest();
         let nonce = NonceDigest::of(&generation.to_be_bytes());
         let change = Reconnection { key, generation, digest, origin: origin("c"), handshake: None, inner: None, nonce };
-        self.store.reconnect(&change, &LIFETIMES).await.unwrap();
+        self.store.reconnect(&change).await.unwrap();
         let at = at % self.opened.len();
         self.opened[at].1 += 1;
     }

@@ -11,7 +11,7 @@ use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
 use tower_mcp_sessions::monitor::Role;
 use tower_mcp_sessions::store::{Lifetimes, SessionStore};
-use tower_mcp_sessions::{ClientInfo, NewSession, ProtocolVersion, SessionId, SessionOrigin};
+use tower_mcp_sessions::{ClientInfo, NewSession, OnReturn, ProtocolVersion, SessionId, SessionOrigin};
 
 use super::socket::{Knock, Socket};
 use crate::harness::backend::{Backend, SharedStore};
@@ -27,6 +27,7 @@ const LIFETIMES: Lifetimes = Lifetimes {
     expires_after: Duration::from_secs(3600),
     max_lifetime: None,
     handshake_timeout: Duration::from_secs(3600),
+    on_return: OnReturn::Revive,
 };
 
 /// What a replica may keep for all viewers together, in bytes; a queue for each of them, without a bound, would take more.
@@ -47,8 +48,8 @@ async fn open(store: &SharedStore) {
         inner_has_sessions: false,
     };
     let (key, digest, handshake) = (id.key(), id.digest(), bytes::Bytes::new());
-    let session = NewSession { key, digest, origin, handshake, inner: None };
-    store.open(&session, &LIFETIMES, None).await.unwrap();
+    let session = NewSession { key, digest, lifetimes: LIFETIMES, origin, handshake, inner: None };
+    store.open(&session, None).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,13 +8,13 @@ use bytes::Bytes;
 use futures::StreamExt;
 use tokio::time::{sleep, timeout};
 use tower_mcp_sessions::store::{
-    AgeLimits, Bus, BusMessage, BusSignal, EventLog, Inbox, InnerReplaced, Presence, QuestionName, Reconnected,
-    Reconnection, RedisStore, SessionStore, StoreErrorKind, StreamLog, Survey, TouchOutcome,
+    AgeLimits, Bus, BusMessage, BusSignal, Ended, EndedBy, EventLog, Inbox, InnerReplaced, Presence, QuestionName,
+    Reconnected, Reconnection, RedisStore, SessionStore, StoreErrorKind, StreamLog, Survey, TouchOutcome,
 };
 use tower_mcp_sessions::{ClientInfo, EndReason, SessionKey, SessionStatus};
 
 use super::fixture::{
-    LIFETIMES, LIMITS, change, kind, live_once, opened, patient, replica, seen, session, stream, take,
+    LIFETIMES, LIMITS, change, kind, live_once, opened, patient, replica, seen, session, stream, sweep_as, take,
 };
 use crate::harness::eventually::found_within;
 use crate::harness::redis::RedisServer;
@@ -39,14 +39,17 @@ async fn ask_everything(store: &RedisStore, key: SessionKey) -> Vec<(&'static st
         "hear" => store.hear(&key, 1, 0, 10),
         "data_get" => store.data_get(&key, "name"),
         "read" => store.read(&key, &stream("a"), 0, 10),
-        "touch" => store.touch(&touches, &LIFETIMES),
-        "open" => store.open(&session(), &LIFETIMES, None),
-        "revive" => store.revive(&key, 0, "b-2", &LIFETIMES),
-        "reconnect" => store.reconnect(&change(key, 0), &LIFETIMES),
+        "touch" => store.touch(&touches),
+        "open" => store.open(&session(), None),
+        "revive" => store.revive(&key, 0, "b-2"),
+        "reconnect" => store.reconnect(&change(key, 0)),
         "replace_inner" => store.replace_inner(&key, 0, None, Bytes::from_static(b"inner")),
         "take_inner" => store.take_inner(&key),
         "take" => take(store, "w"),
-        "sweep" => store.sweep(&LIFETIMES, 10),
+        "sweep" => store.sweep(Duration::ZERO, 10),
+        "apply_lifetimes" => store.apply_lifetimes(&LIFETIMES),
+        "announce_lifetimes" => store.announce_lifetimes(&LIFETIMES),
+        "declare" => store.declare(&[], Duration::ZERO),
         "data_put" => store.data_put(&key, 0, "name", Bytes::new(), 100),
         "data_remove" => store.data_remove(&key, 0, "name"),
         "begin" => store.begin(&key, 0, &stream("b"), b"1"),
@@ -153,7 +156,7 @@ async fn a_server_that_hangs_holds_nobody_up() {
                 let started = Instant::now();
                 let said = match i % 2 {
                     0 => kind(&store.find(&key).await),
-                    _ => kind(&store.touch(&[seen(key)], &LIFETIMES).await),
+                    _ => kind(&store.touch(&[seen(key)]).await),
                 };
                 (said, started.elapsed())
             })
@@ -177,7 +180,7 @@ async fn a_demoted_primary_is_noticed_and_a_promoted_one_too() {
     server.cli(&["CONFIG", "SET", "replica-serve-stale-data", "yes"]);
     server.cli(&["REPLICAOF", "127.0.0.1", "1"]);
     let touch = [seen(key)];
-    assert_eq!(kind(&store.touch(&touch, &LIFETIMES).await), Some(StoreErrorKind::Refused));
+    assert_eq!(kind(&store.touch(&touch).await), Some(StoreErrorKind::Refused));
     assert_eq!(kind(&store.find(&key).await), Some(StoreErrorKind::Refused), "no verdict from the past");
     for (call, _, said) in ask_everything(&store, key).await {
         assert_eq!(said, Some(StoreErrorKind::Refused), "{call}");
@@ -197,18 +200,18 @@ async fn a_full_server_keeps_what_it_has_and_takes_no_more() {
     }
     server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
     let refused = Some(StoreErrorKind::Refused);
-    assert_eq!(kind(&store.open(&session(), &LIFETIMES, None).await), refused);
+    assert_eq!(kind(&store.open(&session(), None).await), refused);
     assert_eq!(kind(&store.data_put(&keys[0], 0, "name", Bytes::from_static(b"v"), 100).await), refused);
     assert_eq!(kind(&store.append(&keys[0], 0, &stream("a"), &[Bytes::new()], &LIMITS).await), refused);
 
-    let touched = store.touch(&[seen(keys[0])], &LIFETIMES).await.unwrap();
+    let touched = store.touch(&[seen(keys[0])]).await.unwrap();
     assert_eq!(touched.outcomes, [TouchOutcome::Active]);
     let idle = tower_mcp_sessions::store::Lifetimes { idle_timeout: Duration::ZERO, ..LIFETIMES };
-    assert_eq!(store.sweep(&idle, 100).await.unwrap().disconnected.len(), 20);
-    store.revive(&keys[1], 0, "b-2", &LIFETIMES).await.unwrap();
+    assert_eq!(sweep_as(&store, &idle, 100).await.disconnected.len(), 20);
+    store.revive(&keys[1], 0, "b-2").await.unwrap();
     assert_eq!(store.find(&keys[1]).await.unwrap().unwrap().status, SessionStatus::Active);
     let renewed = Reconnection { handshake: Some(session().handshake), ..change(keys[3], 0) };
-    let reconnected = store.reconnect(&renewed, &LIFETIMES).await.unwrap();
+    let reconnected = store.reconnect(&renewed).await.unwrap();
     assert!(matches!(reconnected, Reconnected::Done { generation: 1, .. }), "{reconnected:?}");
     let taken = [(); 4].map(|()| take(&store, "w"));
     let taken = futures::future::try_join_all(taken).await.unwrap();
@@ -216,9 +219,15 @@ async fn a_full_server_keeps_what_it_has_and_takes_no_more() {
     assert_eq!(refused_takers, 1, "limits hold when Redis is full");
     let replaced = store.replace_inner(&keys[4], 0, None, Bytes::from_static(b"inner")).await.unwrap();
     assert_eq!(replaced, InnerReplaced::Replaced { incarnation: 1 }, "what keeps a session going is written");
-    assert_eq!(store.end(&keys[4], EndedBy::Operator, EndReason::ClosedByClient).await.unwrap(), Ended::Done { inner: None });
+    assert_eq!(
+        store.end(&keys[4], EndedBy::Operator, EndReason::ClosedByClient).await.unwrap(),
+        Ended::Done { inner: None }
+    );
     assert!(store.take_inner(&keys[4]).await.unwrap().is_some());
-    assert_eq!(store.end(&keys[2], EndedBy::Operator, EndReason::ClosedByClient).await.unwrap(), Ended::Done { inner: None });
+    assert_eq!(
+        store.end(&keys[2], EndedBy::Operator, EndReason::ClosedByClient).await.unwrap(),
+        Ended::Done { inner: None }
+    );
     RedisStore::connect(server.url()).await.expect("a replica can start while Redis is full");
 
     server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
@@ -260,7 +269,7 @@ async fn the_bus_says_when_it_cannot_hear() {
     server.cli(&["PUBLISH", "mcp:bus", "from the future"]);
     let key = found_within("the store works again", Duration::from_secs(3), async || {
         let given = session();
-        store.open(&given, &LIFETIMES, None).await.ok().map(|_| given.key)
+        store.open(&given, None).await.ok().map(|_| given.key)
     })
     .await;
     assert_eq!(next().await, BusSignal::Message(BusMessage::Opened(key)));

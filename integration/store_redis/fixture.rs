@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tower_mcp_sessions::store::{
-    AgeLimits, Appended, Asked, EventLog, Inbox, InnerReplaced, Lifetimes, Limiter, Listening, LogLimits, Opening,
-    Posted, QuestionName, Rate, Reconnected, Reconnection, RedisStore, RedisStoreBuilder, Refusal, ReplicaId,
-    SessionStore, Shaped, Shaping, StoreError, StoreErrorKind, StreamLog, StreamName, Survey, Taken, Touch,
-    TouchOutcome, WindowName,
+    AgeLimits, Appended, Asked, Believed, Ended, EndedBy, EventLog, Fact, Inbox, InnerReplaced, Lifetimes, Limiter, Listening,
+    LogLimits, Opening, Posted, Presence, QuestionName, Rate, Reconnected, Reconnection, RedisStore, RedisStoreBuilder, Refusal,
+    ReplicaId, SessionStore, Shaped, Shaping, StoreError, StoreErrorKind, StreamLog, StreamName, Survey, Swept, Taken,
+    Touch, TouchOutcome, WindowName,
 };
 use tower_mcp_sessions::{
-    ClientInfo, EndReason, NewSession, NonceDigest, ProtocolVersion, ReconnectDoor, ReconnectOutcome, SessionId,
-    SessionKey, SessionOrigin,
+    ClientInfo, EndReason, NewSession, NonceDigest, OnReturn, ProtocolVersion, ReconnectDoor, ReconnectOutcome,
+    SessionId, SessionKey, SessionOrigin,
 };
 
 pub(super) const LIFETIMES: Lifetimes = Lifetimes {
@@ -19,6 +19,7 @@ pub(super) const LIFETIMES: Lifetimes = Lifetimes {
     expires_after: Duration::from_secs(24 * 3600),
     max_lifetime: None,
     handshake_timeout: Duration::from_secs(24 * 3600),
+    on_return: OnReturn::Revive,
 };
 
 pub(super) const LIMITS: LogLimits = LogLimits { messages: 1000, bytes: 1 << 20, ttl: Duration::from_secs(600) };
@@ -40,13 +41,28 @@ pub(super) fn session() -> NewSession {
     let handshake = Bytes::from_static(
         br#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"roots":{"listChanged":true},"sampling":{},"elicitation":{}},"clientInfo":{"name":"claude-ai","version":"0.1.0"}}}"#,
     );
-    NewSession { key: id.key(), digest: id.digest(), origin, handshake, inner: None }
+    NewSession { key: id.key(), digest: id.digest(), lifetimes: LIFETIMES, origin, handshake, inner: None }
 }
 
 pub(super) async fn opened(store: &impl SessionStore) -> SessionKey {
     let session = session();
-    store.open(&session, &LIFETIMES, None).await.unwrap();
+    store.open(&session, None).await.unwrap();
     session.key
+}
+
+/// Opened with lifetimes of its own.
+pub(super) async fn opened_for(store: &impl SessionStore, lifetimes: Lifetimes) -> SessionKey {
+    let session = NewSession { lifetimes, ..session() };
+    store.open(&session, None).await.unwrap();
+    session.key
+}
+
+/// Sweeps as if all sessions had these lifetimes; afterwards they have long ones.
+pub(super) async fn sweep_as(store: &impl SessionStore, lifetimes: &Lifetimes, limit: usize) -> Swept {
+    store.apply_lifetimes(lifetimes).await.unwrap();
+    let swept = store.sweep(Duration::ZERO, limit).await.unwrap();
+    store.apply_lifetimes(&LIFETIMES).await.unwrap();
+    swept
 }
 
 /// Activity of a new session's client, just now, which confirms its handshake.
@@ -57,7 +73,7 @@ pub(super) fn seen(key: SessionKey) -> Touch {
 /// Opened with the session of a shared inner service.
 pub(super) async fn opened_with_inner(store: &impl SessionStore) -> SessionKey {
     let session = NewSession { inner: Some(Bytes::from_static(b"inner")), ..session() };
-    store.open(&session, &LIFETIMES, None).await.unwrap();
+    store.open(&session, None).await.unwrap();
     session.key
 }
 
@@ -88,7 +104,7 @@ pub(super) fn kind<T>(result: &Result<T, StoreError>) -> Option<StoreErrorKind> 
 pub(super) async fn live_once(store: &RedisStore) -> Result<(), StoreError> {
     let given = NewSession { inner: Some(Bytes::from_static(b"inner")), ..session() };
     let key = given.key;
-    assert!(matches!(store.open(&given, &LIFETIMES, None).await?, Opening::Opened { .. }));
+    assert!(matches!(store.open(&given, None).await?, Opening::Opened { .. }));
     assert!(store.find(&key).await?.is_some());
     assert_eq!(store.blueprint(&key).await?.map(|blueprint| blueprint.handshake).as_ref(), Some(&given.handshake));
     store.data_put(&key, 0, "name", Bytes::from_static(b"value"), 100).await?;
@@ -96,25 +112,30 @@ pub(super) async fn live_once(store: &RedisStore) -> Result<(), StoreError> {
     let appended = store.append(&key, 0, &stream("a"), &[Bytes::from_static(b"m")], &LIMITS).await?;
     assert_eq!(appended, Appended::Stored { last: 1 });
     assert_eq!(store.read(&key, &stream("a"), 0, 10).await?.messages.len(), 1);
-    let touched = store.touch(&[seen(key)], &LIFETIMES).await?;
+    let touched = store.touch(&[seen(key)]).await?;
     assert_eq!(touched.outcomes, [TouchOutcome::Active]);
-    store.sweep(&LIFETIMES, 10).await?;
+    store.sweep(Duration::ZERO, 10).await?;
     store.census().await?;
     let replaced = store.replace_inner(&key, 0, Some(1), Bytes::from_static(b"another")).await?;
     assert_eq!(replaced, InnerReplaced::Replaced { incarnation: 2 });
-    store.revive(&key, 0, "b-2", &LIFETIMES).await?;
+    store.revive(&key, 0, "b-2").await?;
     let one = LogLimits { messages: 1, ..LIMITS };
     store.append(&key, 0, &stream("b"), &[Bytes::from_static(b"m")], &one).await?;
     assert!(store.read(&key, &stream("a"), 0, 10).await?.gap);
     store.data_remove(&key, 0, "name").await?;
     assert!(take(store, key.as_str()).await?.retry_after.is_none());
-    assert!(matches!(store.reconnect(&change(key, 0), &LIFETIMES).await?, Reconnected::Done { generation: 1, .. }));
+    assert!(matches!(store.reconnect(&change(key, 0)).await?, Reconnected::Done { generation: 1, .. }));
     write_to_each_other(store, &key, 1).await?;
     let renewed = Reconnection { handshake: Some(given.handshake), inner: given.inner.clone(), ..change(key, 1) };
-    assert!(matches!(store.reconnect(&renewed, &LIFETIMES).await?, Reconnected::Done { generation: 2, .. }));
+    assert!(matches!(store.reconnect(&renewed).await?, Reconnected::Done { generation: 2, .. }));
     look_around(store, &key).await?;
-    assert_eq!(store.end(&key, EndedBy::Holder(1), EndReason::ClosedByClient).await?, Ended::Done { inner: None });
-    assert_eq!(store.take_inner(&key).await?, given.inner);
+    store.apply_lifetimes(&LIFETIMES).await?;
+    store.announce_lifetimes(&LIFETIMES).await?;
+    let fact = Fact { name: "fact".into(), value: "value".into(), believed: Believed::Last };
+    store.declare(&[fact], Duration::from_secs(60)).await?;
+    let ended = store.end(&key, EndedBy::Holder(2), EndReason::ClosedByClient).await?;
+    assert_eq!(ended, Ended::Done { inner: given.inner });
+    assert_eq!(store.take_inner(&key).await?, None);
     Ok(())
 }
 

@@ -1,10 +1,10 @@
 //! How the session of a shared inner service lies in Redis.
 
 use bytes::Bytes;
-use tower_mcp_sessions::store::{InnerReplaced, Reconnection, RedisStore, SealedInner, SessionStore};
+use tower_mcp_sessions::store::{EndedBy, InnerReplaced, Reconnection, RedisStore, SealedInner, SessionStore};
 use tower_mcp_sessions::{EndReason, NewSession, SessionKey};
 
-use super::fixture::{LIFETIMES, change, opened, opened_with_inner, patient, session};
+use super::fixture::{change, opened, opened_with_inner, patient, session};
 use crate::harness::redis::RedisServer;
 
 fn name_of(key: &SessionKey) -> String {
@@ -30,9 +30,9 @@ async fn golden_bytes_of_an_inner_session() {
         inner: inner.map(Bytes::from_static),
         ..change(key, generation)
     };
-    store.reconnect(&renewed(0, Some(b"new")), &LIFETIMES).await.unwrap();
+    store.reconnect(&renewed(0, Some(b"new"))).await.unwrap();
     assert_eq!(stored(), "3:new");
-    store.reconnect(&renewed(1, None), &LIFETIMES).await.unwrap();
+    store.reconnect(&renewed(1, None)).await.unwrap();
     assert_eq!(stored(), "3", "the number outlives what was removed");
 
     server.cli_with_bytes(&["SET", &name_of(&key)], b"4294967296:\0:1\r\n\xff");
@@ -54,7 +54,7 @@ async fn a_session_without_an_inner_session_has_no_key_for_it() {
     let key = opened(&store).await;
     for generation in 0..2 {
         let handshake = (generation == 1).then(|| session().handshake);
-        store.reconnect(&Reconnection { handshake, ..change(key, generation) }, &LIFETIMES).await.unwrap();
+        store.reconnect(&Reconnection { handshake, ..change(key, generation) }).await.unwrap();
         store.blueprint(&key).await.unwrap();
         store.replace_inner(&key, 0, Some(1), Bytes::new()).await.unwrap();
     }
@@ -77,9 +77,9 @@ async fn what_is_left_behind_goes_by_itself_or_with_the_key() {
     assert_eq!(store.take_inner(&key).await.unwrap(), None, "nobody came in time");
 
     let again = NewSession { key, inner: Some(Bytes::from_static(b"inner")), ..session() };
-    store.open(&again, &LIFETIMES, None).await.unwrap();
+    store.open(&again, None).await.unwrap();
     store.end(&key, EndedBy::Operator, EndReason::Terminated).await.unwrap();
-    store.open(&NewSession { inner: None, ..again }, &LIFETIMES, None).await.unwrap();
+    store.open(&NewSession { inner: None, ..again }, None).await.unwrap();
     assert!(!of_session().contains(&name_of(&key)), "it goes when the key is opened again");
     store.end(&key, EndedBy::Operator, EndReason::Terminated).await.unwrap();
     assert_eq!(of_session(), [""; 0]);

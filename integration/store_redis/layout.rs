@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tower_mcp_sessions::store::{
-    Bus, Lifetimes, LogLimits, Opening, Reconnected, Reconnection, SealedInner, SessionStore, StoreErrorKind,
+    Bus, EndedBy, Lifetimes, LogLimits, Opening, Reconnected, Reconnection, SealedInner, SessionStore, StoreErrorKind,
     StreamLog, Swept, Touch, TouchOutcome,
 };
-use tower_mcp_sessions::{SessionRecord, SessionStatus};
+use tower_mcp_sessions::{NewSession, SessionRecord, SessionStatus};
 
 use super::fixture::{
-    LIFETIMES, LIMITS, change, kind, opened, opened_with_inner, patient, seen, session, stream, take,
-    write_to_each_other,
+    LIFETIMES, LIMITS, change, kind, opened, opened_for, opened_with_inner, patient, seen, session, stream, sweep_as,
+    take, write_to_each_other,
 };
 use crate::harness::redis::RedisServer;
 
@@ -29,11 +29,11 @@ async fn every_key_has_a_ttl_whatever_happened() {
         let lifetimes = if i % 2 == 0 { LIFETIMES } else { at_once() };
         store.data_put(&key, 0, "name", Bytes::from_static(b"value"), 100).await.unwrap();
         store.append(&key, 0, &stream("a"), &[Bytes::from_static(b"m")], &LIMITS).await.unwrap();
-        store.sweep(&lifetimes, 100).await.unwrap();
-        store.touch(&[seen(key)], &LIFETIMES).await.unwrap();
+        sweep_as(&store, &lifetimes, 100).await;
+        store.touch(&[seen(key)]).await.unwrap();
         store.data_put(&key, 0, "other", Bytes::from_static(b"value"), 100).await.unwrap();
         if i % 3 == 0 {
-            store.revive(&key, 0, "b-2", &LIFETIMES).await.unwrap();
+            store.revive(&key, 0, "b-2").await.unwrap();
             store.data_remove(&key, 0, "name").await.unwrap();
         }
         let window = if i % 4 == 0 { "w" } else { key.as_str() };
@@ -44,7 +44,7 @@ async fn every_key_has_a_ttl_whatever_happened() {
             for generation in 0..3 {
                 let inner = (i % 8 == 0 && generation < 2).then(|| Bytes::from_static(b"inner"));
                 let renewed = Reconnection { handshake: handshake.clone(), inner, nonce, ..change(key, generation) };
-                store.reconnect(&renewed, &LIFETIMES).await.unwrap();
+                store.reconnect(&renewed).await.unwrap();
                 if generation < 2 {
                     write_to_each_other(&store, &key, generation + 1).await.unwrap();
                 }
@@ -89,14 +89,14 @@ async fn use_keeps_all_keys_of_a_session_alive() {
             server.cli(&["PEXPIRE", &key, "100000"]);
         }
         match round {
-            0 => drop(store.touch(&[seen(key)], &LIFETIMES).await.unwrap()),
+            0 => drop(store.touch(&[seen(key)]).await.unwrap()),
             1 | 2 => assert!(matches!(
-                store.reconnect(&change(key, 0), &LIFETIMES).await.unwrap(),
+                store.reconnect(&change(key, 0)).await.unwrap(),
                 Reconnected::Done { again, .. } if again == (round == 2)
             )),
             _ => {
-                store.sweep(&at_once(), 100).await.unwrap();
-                store.revive(&key, 0, "b-2", &LIFETIMES).await.unwrap();
+                sweep_as(&store, &at_once(), 100).await;
+                store.revive(&key, 0, "b-2").await.unwrap();
             }
         }
         for name in server.keys().into_iter().filter(|name| !name.contains(unconfirmed.as_str())) {
@@ -151,16 +151,16 @@ async fn what_a_long_session_remembers_of_its_streams_is_bounded() {
 async fn a_record_of_a_newer_format_is_left_alone() {
     let server = RedisServer::start();
     let store = patient(server.url()).connect().await.unwrap();
-    let (given, other) = (session(), opened(&store).await);
-    store.open(&given, &LIFETIMES, None).await.unwrap();
+    let (given, other) = (NewSession { lifetimes: at_once(), ..session() }, opened(&store).await);
+    store.open(&given, None).await.unwrap();
     let (key, record) = (given.key, format!("mcp:{{00}}:s:{}", given.key));
     server.cli_with_bytes(&["SETRANGE", &record, "0"], &[2]);
     let before = (server.cli(&["--no-raw", "GET", &record]), server.cli(&["ZSCORE", "mcp:{00}:seen", key.as_str()]));
 
     let newer = Some(StoreErrorKind::NewerFormat);
     assert_eq!(kind(&store.find(&key).await), newer);
-    assert_eq!(kind(&store.revive(&key, 0, "b-2", &LIFETIMES).await), newer);
-    assert_eq!(kind(&store.reconnect(&change(key, 0), &LIFETIMES).await), newer);
+    assert_eq!(kind(&store.revive(&key, 0, "b-2").await), newer);
+    assert_eq!(kind(&store.reconnect(&change(key, 0)).await), newer);
     assert_eq!(kind(&store.end(&key, EndedBy::Operator, tower_mcp_sessions::EndReason::Terminated).await), newer);
     assert_eq!(kind(&store.replace_inner(&key, 0, None, Bytes::new()).await), newer);
     assert_eq!(kind(&store.take_inner(&key).await), newer);
@@ -169,15 +169,16 @@ async fn a_record_of_a_newer_format_is_left_alone() {
     assert_eq!(kind(&store.append(&key, 0, &stream("a"), &[Bytes::new()], &LIMITS).await), newer);
     assert_eq!(kind(&store.read(&key, &stream("a"), 0, 1).await), newer);
     let touches = [key, other].map(seen);
-    let touched = store.touch(&touches, &LIFETIMES).await.unwrap();
+    let touched = store.touch(&touches).await.unwrap();
     assert_eq!(touched.outcomes, [TouchOutcome::Active; 2], "it lives, and does not stand in the others' way");
-    let opening = store.open(&given, &LIFETIMES, None).await.unwrap();
+    let opening = store.open(&given, None).await.unwrap();
     assert_eq!(opening, Opening::KeyTaken);
     let zero = Duration::ZERO;
     let everything = Lifetimes { expires_after: zero, max_lifetime: Some(zero), handshake_timeout: zero, ..at_once() };
-    let swept = store.sweep(&everything, 1).await.unwrap();
+    store.apply_lifetimes(&everything).await.unwrap();
+    let swept = store.sweep(zero, 1).await.unwrap();
     assert_eq!(swept.disconnected, [other], "a sweep passes over it, and gets at those behind it");
-    assert_eq!(store.sweep(&everything, 1).await.unwrap(), Swept::default());
+    assert_eq!(store.sweep(zero, 1).await.unwrap(), Swept::default());
 
     let after = (server.cli(&["--no-raw", "GET", &record]), server.cli(&["ZSCORE", "mcp:{00}:seen", key.as_str()]));
     assert_eq!(after, before, "nothing touched it");
@@ -189,7 +190,7 @@ async fn the_status_is_patched_in_place() {
     let store = patient(server.url()).connect().await.unwrap();
     let key = opened(&store).await;
     let before = store.find(&key).await.unwrap().unwrap();
-    store.sweep(&at_once(), 10).await.unwrap();
+    sweep_as(&store, &at_once(), 10).await;
     let after = store.find(&key).await.unwrap().unwrap();
     assert_eq!(after.status, SessionStatus::Disconnected);
     assert_eq!(SessionRecord { status: SessionStatus::Active, ..after }, before);
@@ -197,15 +198,15 @@ async fn the_status_is_patched_in_place() {
 
 #[tokio::test]
 async fn unconfirmed_sessions_of_a_newer_format_do_not_hide_the_others() {
+    let abandoned = Lifetimes { handshake_timeout: Duration::ZERO, ..LIFETIMES };
     let server = RedisServer::start();
     let store = patient(server.url()).connect().await.unwrap();
     for _ in 0..5 {
-        let record = format!("mcp:{{00}}:s:{}", opened(&store).await);
+        let record = format!("mcp:{{00}}:s:{}", opened_for(&store, abandoned).await);
         server.cli_with_bytes(&["SETRANGE", &record, "0"], &[2]);
     }
-    let other = opened(&store).await;
-    let abandoned = Lifetimes { handshake_timeout: Duration::ZERO, ..LIFETIMES };
-    let swept = store.sweep(&abandoned, 2).await.unwrap();
+    let other = opened_for(&store, abandoned).await;
+    let swept = store.sweep(Duration::ZERO, 2).await.unwrap();
     assert_eq!(swept.ended, [(other, tower_mcp_sessions::EndReason::Abandoned)]);
     assert_eq!(server.cli(&["ZCARD", "mcp:{00}:new"]), "5", "they are left to those who know them");
 }
@@ -214,9 +215,9 @@ async fn unconfirmed_sessions_of_a_newer_format_do_not_hide_the_others() {
 async fn an_index_entry_without_a_session_is_swept_away_in_silence() {
     let server = RedisServer::start();
     let store = patient(server.url()).connect().await.unwrap();
-    let key = opened(&store).await;
+    let key = opened_for(&store, at_once()).await;
     server.cli(&["DEL", &format!("mcp:{{00}}:s:{key}")]);
-    assert_eq!(store.sweep(&at_once(), 10).await.unwrap(), Swept::default());
+    assert_eq!(store.sweep(Duration::ZERO, 10).await.unwrap(), Swept::default());
     assert_eq!(store.census().await.unwrap(), tower_mcp_sessions::store::Census::default());
 }
 
@@ -249,7 +250,7 @@ async fn what_a_session_costs() {
     println!("  + an inner session of 250 bytes {}", each(with_data, server.info("used_memory")));
     let with_data = server.info("used_memory");
     let confirmed: Vec<Touch> = keys.iter().map(|key| seen(*key)).collect();
-    store.touch(&confirmed, &LIFETIMES).await.unwrap();
+    store.touch(&confirmed).await.unwrap();
     println!("  - once it is confirmed {}", each(server.info("used_memory"), with_data));
     assert!(each(empty, open) < 3000, "a session takes {} bytes", each(empty, open));
 }

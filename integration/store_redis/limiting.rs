@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tower_mcp_sessions::store::{Limiter, Opening, Rate, SessionStore, WindowName};
 
-use super::fixture::{LIFETIMES, patient, session, take};
+use super::fixture::{patient, session, take};
 use crate::harness::redis::RedisServer;
 
 #[tokio::test]
@@ -13,7 +13,7 @@ async fn a_cap_is_exact_and_shared_out_over_the_shards() {
     for (shards, cap, most) in [(1, 5, 5), (4, 10, 12)] {
         let store = patient(server.url()).prefix(format!("{shards}")).shards(shards).connect().await.unwrap();
         let openings = (0..120).map(|_| session()).collect::<Vec<_>>();
-        let openings = openings.iter().map(|session| store.open(session, &LIFETIMES, Some(cap)));
+        let openings = openings.iter().map(|session| store.open(session, Some(cap)));
         let openings = futures::future::try_join_all(openings).await.unwrap();
         let opened = openings.iter().filter(|opening| matches!(opening, Opening::Opened { .. })).count();
         assert_eq!((opened, store.census().await.unwrap().active), (most, most as u64), "{shards} shards");

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tower_mcp_sessions::SessionRecord;
 use tower_mcp_sessions::store::{Reconnected, Reconnection, SessionStore, StreamLog, Touch, TouchOutcome};
 
-use super::fixture::{LIFETIMES, LIMITS, change, opened, patient, seen, stream};
+use super::fixture::{LIMITS, change, opened, patient, seen, stream};
 use crate::harness::redis::RedisServer;
 
 #[tokio::test]
@@ -17,10 +17,10 @@ async fn generations_of_any_bytes_are_told_apart() {
         server.cli_with_bytes(&["SETRANGE", &format!("mcp:{{00}}:s:{key}"), "2"], &bytes);
         let generation = u32::from_be_bytes(bytes);
         let touch = |generation: u32| Touch { generation, ..seen(key) };
-        let touched = store.touch(&[touch(generation), touch(generation - 1)], &LIFETIMES).await.unwrap();
+        let touched = store.touch(&[touch(generation), touch(generation - 1)]).await.unwrap();
         assert_eq!(touched.outcomes, [TouchOutcome::Active, TouchOutcome::Superseded], "{generation}");
         let renewed = change(key, generation);
-        let reconnected = store.reconnect(&renewed, &LIFETIMES).await.unwrap();
+        let reconnected = store.reconnect(&renewed).await.unwrap();
         let generation = generation + 1;
         assert!(matches!(reconnected, Reconnected::Done { generation: told, .. } if told == generation));
         let Reconnection { digest, origin, .. } = renewed;
@@ -34,7 +34,7 @@ async fn a_winners_time_to_retry_runs_out() {
     let server = RedisServer::start();
     let store = patient(server.url()).connect().await.unwrap();
     let key = opened(&store).await;
-    let won = store.reconnect(&change(key, 0), &LIFETIMES).await.unwrap();
+    let won = store.reconnect(&change(key, 0)).await.unwrap();
     let Reconnected::Done { now, .. } = won else { panic!("reconnecting said {won:?}") };
     let wire = format!("mcp:{{00}}:w:{key}");
     let until = now.0 + 30_000;
@@ -43,7 +43,7 @@ async fn a_winners_time_to_retry_runs_out() {
     let nonce = change(key, 0).nonce.unwrap();
     let over = [format!("0:{}:", now.0).as_bytes(), nonce.as_bytes()].concat();
     server.cli_with_bytes(&["HSET", &wire, "#retry"], &over);
-    assert_eq!(store.reconnect(&change(key, 0), &LIFETIMES).await.unwrap(), Reconnected::Superseded);
+    assert_eq!(store.reconnect(&change(key, 0)).await.unwrap(), Reconnected::Superseded);
 }
 
 #[tokio::test]
@@ -58,13 +58,13 @@ async fn what_a_reconnect_forgets_does_not_lie_around() {
     for i in 0..200 {
         write(0, &format!("s{i}")).await;
     }
-    store.reconnect(&change(key, 0), &LIFETIMES).await.unwrap();
+    store.reconnect(&change(key, 0)).await.unwrap();
     assert_eq!(server.cli(&["EXISTS", &log]), "0", "a log without a message for listeners is dropped");
     assert_eq!(server.cli(&["HLEN", &meta]), "3", "and so is what was known of its streams");
     for name in ["a", "listen", "b"] {
         write(1, name).await;
     }
-    store.reconnect(&change(key, 1), &LIFETIMES).await.unwrap();
+    store.reconnect(&change(key, 1)).await.unwrap();
     assert_eq!(server.cli(&["LLEN", &log]), "3", "one with such a message makes room as it is needed");
     assert_eq!(store.read(&key, &stream("a"), 0, 10).await.unwrap().messages, [], "and shows nothing else");
 }

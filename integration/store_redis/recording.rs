@@ -6,11 +6,12 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::time::timeout;
 use tower_mcp_sessions::store::{
-    AgeLimits, EventHead, EventLog, EventSignal, Lifetimes, RedisStore, Refusal, SessionStore, StoreErrorKind, Survey,
+    AgeLimits, EndedBy, EventHead, EventLog, EventSignal, Lifetimes, RedisStore, Refusal, SessionStore, StoreErrorKind,
+    Survey,
 };
 use tower_mcp_sessions::{Change, ClientInfo, EndReason, NewSession, ReconnectDoor, ReconnectOutcome, SessionOrigin};
 
-use super::fixture::{LIFETIMES, kind, opened, patient, seen, session};
+use super::fixture::{LIFETIMES, kind, opened, opened_for, patient, seen, session, sweep_as};
 use crate::harness::eventually::found_within;
 use crate::harness::redis::RedisServer;
 
@@ -184,7 +185,7 @@ async fn clients_are_told_apart_up_to_a_limit() {
         let NewSession { origin, .. } = session();
         let client = ClientInfo { name: format!("client {i}"), version: "1".into() };
         let given = NewSession { origin: SessionOrigin { client, ..origin }, ..session() };
-        store.open(&given, &LIFETIMES, None).await.unwrap();
+        store.open(&given, None).await.unwrap();
         keys.push(given.key);
     }
     let fields: u64 = server.cli(&["HLEN", "mcp:{00}:cl"]).parse().unwrap();
@@ -201,10 +202,11 @@ async fn clients_are_told_apart_up_to_a_limit() {
 async fn sums_that_went_wrong_are_right_again_when_a_shard_was_empty() {
     let server = RedisServer::start();
     let store = patient(server.url()).connect().await.unwrap();
-    let (lost, other) = (opened(&store).await, opened(&store).await);
+    let idle = Lifetimes { idle_timeout: Duration::ZERO, ..LIFETIMES };
+    let (lost, other) = (opened_for(&store, idle).await, opened(&store).await);
     server.cli(&["DEL", &format!("mcp:{{00}}:s:{lost}")]);
     server.cli(&["HINCRBY", "mcp:{00}:em", "lived", "-5000"]);
-    store.sweep(&Lifetimes { idle_timeout: Duration::ZERO, ..LIFETIMES }, 10).await.unwrap();
+    sweep_as(&store, &Lifetimes { idle_timeout: Duration::ZERO, ..LIFETIMES }, 10).await;
     let vitals = store.vitals(&AgeLimits::default()).await.unwrap();
     assert_eq!(
         (vitals.disconnected, vitals.lived, vitals.clients[0].sessions),
@@ -212,7 +214,7 @@ async fn sums_that_went_wrong_are_right_again_when_a_shard_was_empty() {
         "nobody knows better"
     );
     store.end(&other, EndedBy::Operator, EndReason::Terminated).await.unwrap();
-    store.touch(&[seen(opened(&store).await)], &LIFETIMES).await.unwrap();
+    store.touch(&[seen(opened(&store).await)]).await.unwrap();
     let vitals = store.vitals(&AgeLimits::default()).await.unwrap();
     assert_eq!((vitals.active, vitals.clients[0].sessions), (1, 1));
     assert!(vitals.lived < Duration::from_secs(1), "{:?}", vitals.lived);
@@ -240,9 +242,9 @@ async fn no_digest_is_recorded() {
     let server = RedisServer::start();
     let store = patient(server.url()).connect().await.unwrap();
     let given = session();
-    store.open(&given, &LIFETIMES, None).await.unwrap();
-    store.sweep(&Lifetimes { idle_timeout: Duration::ZERO, ..LIFETIMES }, 10).await.unwrap();
-    store.revive(&given.key, 0, "b-2", &LIFETIMES).await.unwrap();
+    store.open(&given, None).await.unwrap();
+    sweep_as(&store, &Lifetimes { idle_timeout: Duration::ZERO, ..LIFETIMES }, 10).await;
+    store.revive(&given.key, 0, "b-2").await.unwrap();
     store.end(&given.key, EndedBy::Operator, EndReason::Terminated).await.unwrap();
     let escaped: String = given.digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     let raw = server.cli(&["--no-raw", "EVAL", "local t = '' for _, e in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do t = t .. e[2][2] end return (t:gsub('.', function(c) return string.format('%02x', c:byte()) end))", "1", "mcp:{00}:ev"]);

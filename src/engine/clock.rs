@@ -83,7 +83,7 @@ impl Engine {
 
     /// The store's time, asked for now: what all replicas agree on.
     pub(crate) async fn ask_the_time(&self) -> Result<Timestamp, StoreError> {
-        let touched = self.store.touch(&[], &self.config.lifetimes);
+        let touched = self.store.touch(&[]);
         self.clock.timed(touched, |touched| touched.now).await.map(|touched| touched.now)
     }
 }

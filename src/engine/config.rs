@@ -18,16 +18,6 @@ use crate::seal;
 use crate::session::Principal;
 use crate::store::{AgeLimits, Lifetimes, LogLimits};
 
-/// What happens when the client of a disconnected session comes back with its id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum OnReturn {
-    /// The session is active again.
-    #[default]
-    Revive,
-    /// The id answers 404, as if the session had ended.
-    Reject,
-}
-
 /// How fresh the store's word on a session must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Freshness {
@@ -80,7 +70,6 @@ pub(crate) type PeerOf = dyn Fn(&Parts) -> Option<SocketAddr> + Send + Sync;
 
 pub(crate) struct Config {
     pub(crate) lifetimes: Lifetimes,
-    pub(crate) on_return: OnReturn,
     pub(crate) freshness: Freshness,
     pub(crate) origins: OriginPolicy,
     pub(crate) body_limit: usize,
@@ -148,10 +137,5 @@ impl Config {
             Some(label) => label(principal).map(Into::into),
             None => Some(principal.as_str().into()),
         }
-    }
-
-    /// How often a session in use is told to the store while nothing else happens.
-    pub(crate) fn retouch_interval(&self) -> Duration {
-        (self.lifetimes.idle_timeout / 4).min(Duration::from_secs(15))
     }
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::engine::Engine;
-use crate::engine::config::OnReturn;
 use crate::engine::resident::Resident;
 use crate::engine::shared_inner::AFTER_WHO_ENDED;
 use crate::store::{Revival, StoreError, Touch, TouchOutcome};
@@ -26,7 +25,7 @@ pub(crate) async fn run(engine: Weak<Engine>) {
     loop {
         ticks.tick().await;
         let Some(engine) = engine.upgrade() else { return };
-        if retouched.elapsed() >= engine.config.retouch_interval() {
+        if retouched.elapsed() >= engine.residents.retouch_interval() {
             engine.retouch_held();
             engine.release_unused();
             retouched = Instant::now();
@@ -56,8 +55,7 @@ impl Engine {
     }
 
     async fn flush_batch(&self, batch: &[Arc<Resident>], touches: &[Touch]) -> Result<(), StoreError> {
-        let touched =
-            self.clock.timed(self.store.touch(touches, &self.config.lifetimes), |touched| touched.now).await?;
+        let touched = self.clock.timed(self.store.touch(touches), |touched| touched.now).await?;
         for (resident, outcome) in batch.iter().zip(touched.outcomes) {
             match outcome {
                 TouchOutcome::Active => {}
@@ -71,12 +69,11 @@ impl Engine {
     /// The session was swept while this replica, for up to the age of its verdict, still served it.
     async fn used_while_disconnected(&self, resident: &Resident) -> Result<(), StoreError> {
         resident.set_verdict(None);
-        let returning =
-            self.config.on_return == OnReturn::Revive && resident.idle_for() < self.config.lifetimes.idle_timeout;
+        let returning = resident.revives() && resident.idle_for() < resident.idle_timeout();
         // A session in use was never idle, whatever the store thinks: nobody returns who never left.
         if (resident.in_use() || returning)
             && let Revival::Revived { gap } =
-                self.store.revive(&resident.key, resident.generation, &self.config.replica, &self.config.lifetimes).await?
+                self.store.revive(&resident.key, resident.generation, &self.config.replica).await?
         {
             metrics::session_reconnected("return");
             tracing::info!(session = %resident.key, gap_ms = gap.as_millis(), "session_reconnected: it was still in use");
@@ -92,7 +89,7 @@ impl Engine {
 
     /// A request or stream that lasts keeps its session active.
     fn retouch_held(&self) {
-        for resident in self.residents.all().into_iter().filter(|resident| resident.in_use()) {
+        for resident in self.residents.all().into_iter().filter(|resident| resident.is_to_be_retouched()) {
             drop(self.residents.lease(resident));
         }
     }

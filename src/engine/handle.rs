@@ -169,7 +169,9 @@ impl fmt::Display for SessionDataError {
         match &self.0 {
             Kind::TooLarge { limit } => write!(f, "the session's data would grow past its limit of {limit} bytes"),
             Kind::Ended => f.write_str("the session has ended"),
-            Kind::Superseded => f.write_str("the session was reconnected since this request came; its data is its new holder's"),
+            Kind::Superseded => {
+                f.write_str("the session was reconnected since this request came; its data is its new holder's")
+            }
             Kind::Codec(_) => f.write_str("the value kept with the session is of another type"),
             Kind::Store(error) => error.fmt(f),
         }

@@ -14,6 +14,7 @@
 //! | `flush` | how does the store learn that a session is in use? |
 //! | `aside` | what is worth a note, and no operation of its own? |
 //! | `sweep` | how do idle sessions end? |
+//! | `announce` | do all processes mean the same lifetimes? |
 //! | `hear` | how does a change made elsewhere arrive here? |
 //! | `record`, `inner_stream` | how does a call's stream get into the log? |
 //! | `reader`, `hints`, `orphan` | how does a client read its streams, on whichever replica? |
@@ -27,6 +28,7 @@
 //! | `drain` | how does a replica leave? |
 //! | `handle` | what can a handler do with its session? |
 
+mod announce;
 pub(crate) mod aside;
 #[cfg(feature = "reconnect")]
 pub(crate) mod attempt;
@@ -109,6 +111,8 @@ pub(crate) struct Engine {
     pub(crate) replica_id: ReplicaId,
     streams: AtomicU64,
     started: Once,
+    /// Whether a service was made that opens sessions: a process that only watches neither sweeps nor announces anything.
+    serving: tokio::sync::watch::Sender<bool>,
     /// The way to an inner service that all replicas share, once a session was bound to it.
     way: OnceLock<(Ask, InnerHead)>,
     /// Whoever runs this was told that inner sessions are not sealed.
@@ -134,6 +138,7 @@ impl Engine {
             replica_id,
             streams: AtomicU64::new(0),
             started: Once::new(),
+            serving: tokio::sync::watch::Sender::new(false),
             way: OnceLock::new(),
             unsealed: Once::new(),
             tasks: Mutex::new(None),
@@ -149,6 +154,7 @@ impl Engine {
             tasks.spawn(flush::run(weak.clone()));
             tasks.spawn(presence::run(weak.clone()));
             tasks.spawn(inbox::run(weak.clone()));
+            tasks.spawn(announce::run(weak.clone()));
             tasks.spawn(sweep::run(weak));
             *self.tasks.lock().unwrap_or_else(PoisonError::into_inner) = Some(tasks);
         });

@@ -58,9 +58,10 @@ impl Engine {
             let id = new_id()?;
             let (key, digest) = (id.key(), id.digest());
             let (origin, handshake, inner) = (origin.clone(), handshake.clone(), self.sealed_inner(&key, inner));
-            let session = NewSession { key, digest, origin, handshake, inner };
+            let lifetimes = self.config.lifetimes;
+            let session = NewSession { key, digest, lifetimes, origin, handshake, inner };
             let guard = self.watch.guard(&key);
-            let opening = self.store.open(&session, &self.config.lifetimes, self.config.limits.live_sessions).await;
+            let opening = self.store.open(&session, self.config.limits.live_sessions).await;
             match opening.map_err(|error| self.store_failed("open", &key, &error))? {
                 Opening::KeyTaken => {}
                 Opening::Full => return Err(Rejection::TooManySessions),
@@ -68,7 +69,8 @@ impl Engine {
                     metrics::session_opened();
                     let status = SessionStatus::Active;
                     let NewSession { origin, .. } = session;
-                    let record = SessionRecord { key, digest, generation: 0, status, created_at: at, origin };
+                    let record =
+                        SessionRecord { key, digest, generation: 0, status, created_at: at, lifetimes, origin };
                     return Ok(Opened { id, admission: self.settle(guard, Arc::new(record))? });
                 }
             }

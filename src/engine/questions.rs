@@ -100,7 +100,8 @@ mod tests {
         let [mine, foreign] = [(); 2].map(|()| SessionId::generate().unwrap().key());
         let inner_id = RequestId::from_json(b"0").unwrap();
         let stream = StreamName::LISTEN;
-        let question = Question { key: mine, generation: 0, stream, inner_id, progress_token: None, binding: Weak::new() };
+        let question =
+            Question { key: mine, generation: 0, stream, inner_id, progress_token: None, binding: Weak::new() };
         let name = QuestionName::parse("AAAAAAAA.x").unwrap();
         questions.ask(name.clone(), question);
         assert!(questions.take(&name, &foreign).is_none());

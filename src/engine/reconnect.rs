@@ -183,12 +183,12 @@ impl Engine {
     ) -> Result<HandedOver, Rejection> {
         let (key, before) = (proven.record.key, Arc::clone(&proven.record.origin.replica));
         let id = self.id_for(proven, nonce.as_ref())?;
-        let (generation, digest) = (proven.generation, id.digest());
+        let (generation, digest, lifetimes) = (proven.generation, id.digest(), proven.record.lifetimes);
         let (handshake, inner) = handshake.unzip();
         let inner = inner.and_then(|inner| self.sealed_inner(&key, inner));
         let change = Reconnection { key, generation, digest, origin, handshake, inner, nonce };
         let guard = self.watch.guard(&key);
-        let answer = self.store.reconnect(&change, &self.config.lifetimes).await;
+        let answer = self.store.reconnect(&change).await;
         match answer.map_err(|error| self.store_failed("reconnect", &key, &error))? {
             Reconnected::Done { generation, created_at, gap, inbox, again, now: _, inner, replaced } => {
                 self.supersede(&key, generation);
@@ -202,7 +202,7 @@ impl Engine {
                 );
                 let status = SessionStatus::Active;
                 let Reconnection { digest, origin, .. } = change;
-                let record = SessionRecord { key, digest, generation, status, created_at, origin };
+                let record = SessionRecord { key, digest, generation, status, created_at, lifetimes, origin };
                 Ok(HandedOver { id, record: Arc::new(record), inbox, inner, replaced, guard })
             }
             Reconnected::Superseded => Err(refused(ReconnectOutcome::TokenMismatch)),

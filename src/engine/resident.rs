@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::binding::Binding;
 use crate::engine::recovery::Recovery;
 use crate::id::SessionKey;
-use crate::session::SessionRecord;
+use crate::lifetimes::{Lifetimes, OnReturn};
+use crate::session::{SessionRecord, millis};
 use crate::store::Touch;
 
 /// The store's word on a session, and when it was asked for.
@@ -32,6 +33,10 @@ pub(crate) struct Resident {
     pub(crate) key: SessionKey,
     /// The generation of the session it is for: a reconnect makes another one.
     pub(crate) generation: u32,
+    /// After how long without activity the session is idle, in ms, as far as this replica was told.
+    idle_timeout: AtomicU64,
+    /// Whether a client that comes back to the session finds it.
+    revives: AtomicBool,
     /// Cancelled when the session has ended, or has another holder: its streams close.
     pub(crate) ended: CancellationToken,
     /// Rung when something was appended to a stream of the session.
@@ -62,11 +67,18 @@ pub(crate) struct Resident {
 
 const RETIRED: usize = usize::MAX;
 
+/// How often the store hears of a session in use, with this idle timeout, while nothing else happens.
+fn retouch_interval(idle_timeout: Duration) -> Duration {
+    (idle_timeout / 4).min(Duration::from_secs(15))
+}
+
 impl Resident {
     pub(crate) fn new(key: SessionKey, generation: u32) -> Self {
         Self {
             key,
             generation,
+            idle_timeout: AtomicU64::new(u64::MAX),
+            revives: AtomicBool::new(false),
             ended: CancellationToken::new(),
             bell: Notify::new(),
             recording: AtomicUsize::new(0),
@@ -159,6 +171,26 @@ impl Resident {
         self.since.elapsed().saturating_sub(last_active)
     }
 
+    /// The session's idle timeout.
+    pub(crate) fn idle_timeout(&self) -> Duration {
+        Duration::from_millis(self.idle_timeout.load(Ordering::Relaxed))
+    }
+
+    /// Whether a client that comes back to the session finds it.
+    pub(crate) fn revives(&self) -> bool {
+        self.revives.load(Ordering::Relaxed)
+    }
+
+    fn note_lifetimes(&self, lifetimes: &Lifetimes) {
+        self.idle_timeout.store(millis(lifetimes.idle_timeout), Ordering::Relaxed);
+        self.revives.store(lifetimes.on_return == OnReturn::Revive, Ordering::Relaxed);
+    }
+
+    /// Whether the session is in use, and its last activity so long ago that the store has to hear of it again.
+    pub(crate) fn is_to_be_retouched(&self) -> bool {
+        self.in_use() && self.idle_for() >= retouch_interval(self.idle_timeout()) / 2
+    }
+
     /// Whether a request or an open stream uses the session right now.
     pub(crate) fn in_use(&self) -> bool {
         !matches!(self.held.load(Ordering::Acquire), 0 | RETIRED)
@@ -204,12 +236,30 @@ pub(crate) enum Settled {
 #[derive(Default)]
 pub(crate) struct Residents {
     map: papaya::HashMap<SessionKey, Arc<Resident>>,
+    /// The shortest idle timeout of any session there has been here, in ms; 0 before the first.
+    shortest_idle_timeout: AtomicU64,
     pub(crate) untold: Arc<Untold>,
 }
 
 impl Residents {
     pub(crate) fn get(&self, key: &SessionKey) -> Option<Arc<Resident>> {
         self.map.pin().get(key).cloned()
+    }
+
+    /// A session's lifetimes, as the store told them.
+    pub(crate) fn note_lifetimes(&self, resident: &Resident, lifetimes: &Lifetimes) {
+        resident.note_lifetimes(lifetimes);
+        let own = millis(lifetimes.idle_timeout);
+        let shorter = |shortest| (shortest == 0 || own < shortest).then_some(own);
+        let _ = self.shortest_idle_timeout.fetch_update(Ordering::Relaxed, Ordering::Relaxed, shorter);
+    }
+
+    /// How often to look for sessions in use that the store has to hear of.
+    pub(crate) fn retouch_interval(&self) -> Duration {
+        match self.shortest_idle_timeout.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            shortest => retouch_interval(Duration::from_millis(shortest)),
+        }
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Resident>> {

@@ -1,4 +1,5 @@
-//! Noticing what is due. Every replica sweeps; the store sees to it that each transition happens once.
+//! Noticing what is due, by the lifetimes that each session has. Every replica that serves sessions sweeps, nobody who only
+//! watches; the store sees to it that each transition happens once.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -6,15 +7,15 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
 use crate::engine::{Engine, flush};
-use crate::store::{Lifetimes, StoreError, Swept};
+use crate::store::{StoreError, Swept};
 use crate::telemetry::metrics;
 
 /// How often to look.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// A session that was used in time may be told of a flush later: wait for that before calling it idle. Together with
+/// A session that was used in time may be told of a flush later: wait for that before calling anything due. Together with
 /// [`INTERVAL`] this keeps a deadline at most one second late.
 const GRACE: Duration = Duration::from_millis(150).saturating_add(flush::INTERVAL);
-/// Sessions of each kind handled in one operation.
+/// Sessions handled in one operation, about.
 const LIMIT: usize = 256;
 
 pub(crate) async fn run(engine: Weak<Engine>) {
@@ -24,6 +25,9 @@ pub(crate) async fn run(engine: Weak<Engine>) {
     loop {
         ticks.tick().await;
         let Some(engine) = engine.upgrade() else { return };
+        if !engine.serves() {
+            continue;
+        }
         if reachable {
             reachable = engine.sweep().await.is_ok();
         } else {
@@ -37,14 +41,8 @@ pub(crate) async fn run(engine: Weak<Engine>) {
 
 impl Engine {
     async fn sweep(&self) -> Result<(), StoreError> {
-        let configured = self.config.lifetimes;
-        let lifetimes = Lifetimes {
-            idle_timeout: configured.idle_timeout + GRACE,
-            handshake_timeout: configured.handshake_timeout + GRACE,
-            ..configured
-        };
         loop {
-            match self.store.sweep(&lifetimes, LIMIT).await {
+            match self.store.sweep(GRACE, LIMIT).await {
                 Ok(swept) => {
                     self.report(&swept);
                     if !swept.more {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::Engine;
-use crate::engine::config::{Freshness, OnReturn};
+use crate::engine::config::Freshness;
 use crate::engine::resident::{Lease, Settled};
 use crate::engine::shared_inner::AFTER_WHO_ENDED;
 use crate::engine::watch::FillGuard;
 use crate::id::{SecretDigest, SessionId, SessionKey};
+use crate::lifetimes::OnReturn;
 use crate::rejection::Rejection;
 use crate::session::{Principal, SessionRecord, SessionStatus};
 use crate::store::{Revival, Touch, TouchOutcome};
@@ -24,16 +25,11 @@ enum Judgement {
 }
 
 /// The whole decision. A wrong secret, a foreign principal and a session that is no more are all the same to the caller.
-fn judge(
-    record: &SessionRecord,
-    digest: &SecretDigest,
-    principal: Option<&Principal>,
-    on_return: OnReturn,
-) -> Judgement {
+fn judge(record: &SessionRecord, digest: &SecretDigest, principal: Option<&Principal>) -> Judgement {
     if record.digest != *digest || record.origin.principal.as_ref() != principal {
         return Judgement::Unknown;
     }
-    match (record.status, on_return) {
+    match (record.status, record.lifetimes.on_return) {
         (SessionStatus::Active, _) => Judgement::Serve,
         (SessionStatus::Disconnected, OnReturn::Revive) => Judgement::ReviveFirst,
         (SessionStatus::Disconnected, OnReturn::Reject) => Judgement::Unknown,
@@ -100,7 +96,7 @@ impl Engine {
             self.forget(&key);
             return Err(Rejection::SessionNotFound);
         };
-        match judge(&record, &digest, principal, self.config.on_return) {
+        match judge(&record, &digest, principal) {
             Judgement::Unknown => Err(Rejection::SessionNotFound),
             Judgement::Serve | Judgement::ReviveFirst => {
                 Ok(Vouched { record: Arc::new(record), held: Held::Asked(guard) })
@@ -116,7 +112,7 @@ impl Engine {
     ) -> Option<Vouched> {
         let resident = self.residents.get(key)?;
         let verdict = resident.verdict()?;
-        let serve = judge(&verdict.record, digest, principal, self.config.on_return) == Judgement::Serve;
+        let serve = judge(&verdict.record, digest, principal) == Judgement::Serve;
         if !(serve && self.watch.still_holds(&verdict)) {
             return None;
         }
@@ -149,10 +145,12 @@ impl Engine {
     /// though nobody has noticed.
     async fn first_use(&self, record: Arc<SessionRecord>) -> Result<Arc<SessionRecord>, Rejection> {
         let touch = [Touch { key: record.key, generation: record.generation, age: Duration::ZERO, confirms: false }];
-        let touched = self.clock.timed(self.store.touch(&touch, &self.config.lifetimes), |touched| touched.now).await;
+        let touched = self.clock.timed(self.store.touch(&touch), |touched| touched.now).await;
         match touched.map_err(|error| self.store_failed("touch", &record.key, &error))?.outcomes.as_slice() {
             [TouchOutcome::Active] => Ok(record),
-            [TouchOutcome::Disconnected] if self.config.on_return == OnReturn::Revive => self.revive(&record).await,
+            [TouchOutcome::Disconnected] if record.lifetimes.on_return == OnReturn::Revive => {
+                self.revive(&record).await
+            }
             _ => Err(Rejection::SessionNotFound),
         }
     }
@@ -166,6 +164,7 @@ impl Engine {
         loop {
             match self.residents.settle(record.key, record.generation) {
                 Settled::Used(lease) => {
+                    self.residents.note_lifetimes(&lease, &record.lifetimes);
                     lease.set_verdict(guard.fill(&self.watch, &record.key, Arc::clone(&record)));
                     return Ok(Admission { lease, record });
                 }
@@ -177,7 +176,7 @@ impl Engine {
 
     async fn revive(&self, record: &SessionRecord) -> Result<Arc<SessionRecord>, Rejection> {
         let key = &record.key;
-        let revival = self.store.revive(key, record.generation, &self.config.replica, &self.config.lifetimes).await;
+        let revival = self.store.revive(key, record.generation, &self.config.replica).await;
         match revival.map_err(|error| self.store_failed("revive", key, &error))? {
             Revival::Revived { gap } => {
                 let (from, to) = (&record.origin.replica, &self.config.replica);
@@ -194,6 +193,7 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lifetimes::Lifetimes;
     use crate::protocol::version::ProtocolVersion;
     use crate::session::{ClientInfo, SessionOrigin, Timestamp};
 
@@ -205,7 +205,8 @@ mod tests {
             replica: "a".into(),
             inner_has_sessions: false,
         };
-        SessionRecord { key: id.key(), digest: id.digest(), generation: 0, status, created_at: Timestamp(0), origin }
+        let (key, digest, lifetimes) = (id.key(), id.digest(), Lifetimes::default());
+        SessionRecord { key, digest, generation: 0, status, created_at: Timestamp(0), lifetimes, origin }
     }
 
     #[test]
@@ -216,7 +217,7 @@ mod tests {
         let of_alice = record(&id, Some("alice"), SessionStatus::Active);
         let anonymous = record(&id, None, SessionStatus::Active);
         let served = |record: &SessionRecord, id: &SessionId, principal: Option<&Principal>| {
-            judge(record, &id.digest(), principal, OnReturn::Revive) == Judgement::Serve
+            judge(record, &id.digest(), principal) == Judgement::Serve
         };
         assert!(served(&of_alice, &id, Some(&alice)));
         assert!(served(&anonymous, &id, None));
@@ -227,10 +228,11 @@ mod tests {
     }
 
     #[test]
-    fn a_returning_client_is_revived_or_rejected_as_configured() {
+    fn a_returning_client_is_revived_or_rejected_as_its_session_says() {
         let id = SessionId::generate().unwrap();
-        let idle = record(&id, None, SessionStatus::Disconnected);
-        assert_eq!(judge(&idle, &id.digest(), None, OnReturn::Revive), Judgement::ReviveFirst);
-        assert_eq!(judge(&idle, &id.digest(), None, OnReturn::Reject), Judgement::Unknown);
+        let mut idle = record(&id, None, SessionStatus::Disconnected);
+        assert_eq!(judge(&idle, &id.digest(), None), Judgement::ReviveFirst);
+        idle.lifetimes.on_return = OnReturn::Reject;
+        assert_eq!(judge(&idle, &id.digest(), None), Judgement::Unknown);
     }
 }

@@ -99,6 +99,7 @@ impl FillGuard {
 mod tests {
     use super::*;
     use crate::id::SessionId;
+    use crate::lifetimes::Lifetimes;
     use crate::protocol::version::ProtocolVersion;
     use crate::session::{ClientInfo, SessionOrigin, SessionStatus, Timestamp};
 
@@ -111,7 +112,8 @@ mod tests {
             inner_has_sessions: false,
         };
         let (key, digest, status) = (id.key(), id.digest(), SessionStatus::Active);
-        SessionRecord { key, digest, generation: 0, status, created_at: Timestamp(0), origin }
+        let lifetimes = Lifetimes::default();
+        SessionRecord { key, digest, generation: 0, status, created_at: Timestamp(0), lifetimes, origin }
     }
 
     #[test]

@@ -13,7 +13,8 @@ use crate::address::TrustedProxies;
 #[cfg(feature = "reconnect")]
 use crate::audit::ReconnectAttempt;
 use crate::engine::Engine;
-use crate::engine::config::{Config, Freshness, InnerSessions, OnReturn, Resumable};
+use crate::engine::config::{Config, Freshness, InnerSessions, Resumable};
+use crate::lifetimes::OnReturn;
 use crate::limits::RateLimits;
 use crate::origin::OriginPolicy;
 #[cfg(feature = "reconnect")]
@@ -32,13 +33,7 @@ pub struct SessionLayerBuilder {
 impl SessionLayerBuilder {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
         let config = Config {
-            lifetimes: Lifetimes {
-                idle_timeout: Duration::from_secs(5 * 60),
-                expires_after: Duration::from_secs(24 * 60 * 60),
-                max_lifetime: None,
-                handshake_timeout: Duration::from_secs(60),
-            },
-            on_return: OnReturn::default(),
+            lifetimes: Lifetimes::default(),
             freshness: Freshness::default(),
             origins: OriginPolicy::default(),
             body_limit: 4 << 20,
@@ -65,7 +60,8 @@ impl SessionLayerBuilder {
         Self { store, config, problems: Vec::new() }
     }
 
-    /// How long a session may go unused before it is `disconnected`. Default: 5 minutes; at least one second.
+    /// How long a session may go unused before it is `disconnected`. Default: 5 minutes; at least one second. As all lifetimes,
+    /// it holds for the sessions this layer opens, for as long as they live and wherever they are served.
     ///
     /// It is noticed at most one second late, by the store's clock, and never while a request or stream of it is open.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
@@ -94,7 +90,7 @@ impl SessionLayerBuilder {
 
     /// What happens when the client of a disconnected session comes back. Default: [`OnReturn::Revive`].
     pub fn on_return(mut self, on_return: OnReturn) -> Self {
-        self.config.on_return = on_return;
+        self.config.lifetimes.on_return = on_return;
         self
     }
 

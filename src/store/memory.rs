@@ -14,6 +14,7 @@ mod reconnect;
 mod state;
 mod streams;
 mod survey;
+mod sweep;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,10 +28,10 @@ use tokio::time::Instant;
 use self::inbox::Wire;
 use self::inner::Inner;
 use self::log::Log;
-use self::state::{Entry, Own, State, due};
+use self::state::{Entry, Own, State};
 use super::{
-    Blueprint, BusMessage, Census, DataPut, DataRemoved, Ended, EndedBy, InnerReplaced, Lifetimes, Opening, Reconnected, Reconnection, Revival,
-    SessionStore, StoreError, Swept, Touch, TouchOutcome, Touched,
+    Blueprint, BusMessage, Census, DataPut, DataRemoved, Ended, EndedBy, InnerReplaced, Lifetimes, Opening,
+    Reconnected, Reconnection, Revival, SessionStore, StoreError, Swept, Touch, TouchOutcome, Touched,
 };
 use crate::event::{Change, Comeback, SessionEvent};
 use crate::id::SessionKey;
@@ -115,7 +116,7 @@ impl MemoryStore {
 
 #[async_trait]
 impl SessionStore for MemoryStore {
-    async fn open(&self, session: &NewSession, _: &Lifetimes, cap: Option<u64>) -> Result<Opening, StoreError> {
+    async fn open(&self, session: &NewSession, cap: Option<u64>) -> Result<Opening, StoreError> {
         let now = self.now();
         let mut state = self.state();
         if cap.is_some_and(|cap| state.sessions.len() as u64 >= cap) {
@@ -130,12 +131,15 @@ impl SessionStore for MemoryStore {
             generation: 0,
             status: SessionStatus::Active,
             created_at: now,
+            lifetimes: session.lifetimes,
             origin: session.origin.clone(),
         };
         let entry = Entry {
             record,
             handshake: session.handshake.clone(),
             last_seen: now,
+            is_confirmed: false,
+            due: None,
             data: HashMap::new(),
             log: Log::default(),
             wire: Wire::default(),
@@ -144,9 +148,7 @@ impl SessionStore for MemoryStore {
         };
         state.farewells.take(&session.key, now);
         state.sessions.insert(session.key, entry);
-        state.seen.insert((now, session.key));
-        state.born.insert((now, session.key));
-        state.unconfirmed.insert((now, session.key));
+        state.place(&session.key, SessionStatus::Active, now);
         self.record_of(&mut state, now, &session.key, Change::Created);
         self.tell(BusMessage::Opened(session.key));
         Ok(Opening::Opened { at: now })
@@ -161,12 +163,12 @@ impl SessionStore for MemoryStore {
         Ok(self.state().sessions.get(key).map(blueprint))
     }
 
-    async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError> {
+    async fn touch(&self, batch: &[Touch]) -> Result<Touched, StoreError> {
         let now = self.now();
         let mut state = self.state();
         let mut touch = |touch: &Touch| match state.sessions.get(&touch.key) {
             None => TouchOutcome::Gone,
-            Some(entry) if now.since(entry.last_seen) >= lifetimes.expires_after => TouchOutcome::Gone,
+            Some(entry) if entry.is_over(now) => TouchOutcome::Gone,
             Some(entry) if entry.record.generation != touch.generation => TouchOutcome::Superseded,
             Some(entry) => {
                 let (status, seen) = (entry.record.status, entry.last_seen.max(now.before(touch.age)));
@@ -183,13 +185,7 @@ impl SessionStore for MemoryStore {
         Ok(Touched { now, outcomes: batch.iter().map(&mut touch).collect() })
     }
 
-    async fn revive(
-        &self,
-        key: &SessionKey,
-        generation: u32,
-        replica: &str,
-        lifetimes: &Lifetimes,
-    ) -> Result<Revival, StoreError> {
+    async fn revive(&self, key: &SessionKey, generation: u32, replica: &str) -> Result<Revival, StoreError> {
         let now = self.now();
         let mut state = self.state();
         let entry = match state.own(key, generation) {
@@ -200,7 +196,7 @@ impl SessionStore for MemoryStore {
         let gap = now.since(entry.last_seen);
         match entry.record.status {
             SessionStatus::Active => Ok(Revival::AlreadyActive),
-            SessionStatus::Disconnected if gap >= lifetimes.expires_after => Ok(Revival::Gone),
+            SessionStatus::Disconnected if entry.is_over(now) => Ok(Revival::Gone),
             SessionStatus::Disconnected => {
                 let before = entry.view();
                 entry.record.origin.replica = replica.into();
@@ -212,8 +208,8 @@ impl SessionStore for MemoryStore {
         }
     }
 
-    async fn reconnect(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Result<Reconnected, StoreError> {
-        Ok(self.renew(change, lifetimes))
+    async fn reconnect(&self, change: &Reconnection) -> Result<Reconnected, StoreError> {
+        Ok(self.renew(change))
     }
 
     async fn replace_inner(
@@ -254,34 +250,19 @@ impl SessionStore for MemoryStore {
         Ok(Ended::Done { inner })
     }
 
-    async fn sweep(&self, lifetimes: &Lifetimes, limit: usize) -> Result<Swept, StoreError> {
-        let now = self.now();
+    async fn sweep(&self, grace: Duration, limit: usize) -> Result<Swept, StoreError> {
+        Ok(self.sweep_due(grace, limit))
+    }
+
+    async fn apply_lifetimes(&self, lifetimes: &Lifetimes) -> Result<u64, StoreError> {
         let mut state = self.state();
-        let mut swept = Swept::default();
-        let idle = due(&state.seen, now.before(lifetimes.idle_timeout), limit);
-        for (seen, key) in &idle {
-            state.place(key, SessionStatus::Disconnected, *seen);
-            self.record_of(&mut state, now, key, Change::Disconnected);
-            swept.disconnected.push(*key);
-        }
-        let expired = due(&state.gone, now.before(lifetimes.expires_after), limit);
-        let too_old = match lifetimes.max_lifetime {
-            Some(lifetime) => due(&state.born, now.before(lifetime), limit),
-            None => Vec::new(),
-        };
-        let abandoned = due(&state.unconfirmed, now.before(lifetimes.handshake_timeout), limit);
-        swept.more = [&idle, &expired, &too_old, &abandoned].iter().any(|found| found.len() == limit);
-        let expired = expired.into_iter().map(|(_, key)| (key, EndReason::Expired));
-        let too_old = too_old.into_iter().map(|(_, key)| (key, EndReason::MaxLifetime));
-        let abandoned = abandoned.into_iter().map(|(_, key)| (key, EndReason::Abandoned));
-        swept.ended = expired
-            .chain(too_old)
-            .chain(abandoned)
-            .filter(|(key, reason)| self.close(&mut state, now, key, *reason))
-            .collect();
-        swept.disconnected.iter().for_each(|key| self.tell(BusMessage::Disconnected(*key)));
-        swept.ended.iter().for_each(|(key, reason)| self.tell(BusMessage::Ended(*key, *reason)));
-        Ok(swept)
+        let keys: Vec<SessionKey> = state.sessions.keys().copied().collect();
+        keys.iter().for_each(|key| state.give_lifetimes(key, lifetimes));
+        Ok(keys.len() as u64)
+    }
+
+    async fn announce_lifetimes(&self, lifetimes: &Lifetimes) -> Result<Option<Lifetimes>, StoreError> {
+        Ok(self.state().announced.replace(*lifetimes))
     }
 
     async fn data_get(&self, key: &SessionKey, name: &str) -> Result<Option<Bytes>, StoreError> {
@@ -356,17 +337,12 @@ mod tests {
             replica: "a-1".into(),
             inner_has_sessions: true,
         };
-        let lifetimes = Lifetimes {
-            idle_timeout: Duration::from_secs(300),
-            expires_after: Duration::from_secs(3600),
-            max_lifetime: None,
-            handshake_timeout: Duration::from_secs(60),
-        };
-        let session = NewSession { key, digest, origin: origin.clone(), handshake: Bytes::new(), inner: None };
-        store.open(&session, &lifetimes, None).await.unwrap();
+        let (handshake, lifetimes) = (Bytes::new(), Lifetimes::default());
+        let session = NewSession { key, digest, lifetimes, origin: origin.clone(), handshake, inner: None };
+        store.open(&session, None).await.unwrap();
         let nonce = NonceDigest::of(b"nonce");
         let change = Reconnection { key, generation: 0, digest, origin, handshake: None, inner: None, nonce };
-        let again = async || match store.reconnect(&change, &lifetimes).await.unwrap() {
+        let again = async || match store.reconnect(&change).await.unwrap() {
             Reconnected::Done { again, .. } => Some(again),
             Reconnected::Superseded | Reconnected::Gone => None,
         };

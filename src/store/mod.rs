@@ -32,6 +32,7 @@ mod session_store;
 mod stream_log;
 mod survey;
 
+pub use crate::lifetimes::Lifetimes;
 pub use crate::rate::Rate;
 pub use bus::{Bus, BusMessage, BusSignal};
 pub use error::{StoreError, StoreErrorKind};
@@ -40,12 +41,12 @@ pub use inbox::{Asked, Inbox, Letters, Posted, QuestionName, Shaped, Shaping};
 pub use inner_session::{InnerReplaced, SealedInner};
 pub use limiter::{Limiter, Taken, WindowName};
 pub use memory::MemoryStore;
-pub use presence::{Presence, ReplicaId};
+pub use presence::{Believed, Fact, Presence, ReplicaId};
 #[cfg(feature = "redis")]
 pub use redis::{RedisStore, RedisStoreBuilder};
 pub use session_store::{
-    Blueprint, Census, DataPut, DataRemoved, Ended, EndedBy, Lifetimes, Opening, Reconnected, Reconnection, Revival, SessionStore, Swept, Touch,
-    TouchOutcome, Touched,
+    Blueprint, Census, DataPut, DataRemoved, Ended, EndedBy, Opening, Reconnected, Reconnection, Revival, SessionStore,
+    Swept, Touch, TouchOutcome, Touched,
 };
 pub use stream_log::{
     Appended, Heard, ListenCursor, Listening, LogLimits, LogSlice, StreamLog, StreamName, StreamState,

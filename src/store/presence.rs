@@ -1,4 +1,5 @@
-//! [`Presence`]: which replicas run, so that nobody waits for one that has died.
+//! [`Presence`]: which replicas run, so that nobody waits for one that has died; and what they say of themselves, so that one that
+//! is set up differently is noticed.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,6 +21,30 @@ pub trait Presence: Send + Sync + 'static {
 
     /// Whether the replica's word is still good.
     async fn is_present(&self, replica: &ReplicaId) -> Result<bool, StoreError>;
+
+    /// Says facts about the deployment that a process is part of. For each, in order, what had been said before; `None` if
+    /// nobody had. All that was said is remembered for `ttl` at least.
+    async fn declare(&self, facts: &[Fact], ttl: Duration) -> Result<Vec<Option<String>>, StoreError>;
+}
+
+/// A fact about a deployment, as one of its processes knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// What it is about.
+    pub name: String,
+    /// What it is.
+    pub value: String,
+    /// Which of those who say different things is believed.
+    pub believed: Believed,
+}
+
+/// Which of those who say different things is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Believed {
+    /// Who said it first.
+    First,
+    /// Who said it last.
+    Last,
 }
 
 /// One run of one replica: eight characters of base64url, never used again after a restart.

@@ -8,36 +8,15 @@ use bytes::Bytes;
 
 use super::{InnerReplaced, SealedInner, StoreError};
 use crate::id::{NonceDigest, SecretDigest, SessionKey};
+use crate::lifetimes::Lifetimes;
 use crate::session::{EndReason, NewSession, SessionOrigin, SessionRecord, Timestamp};
-
-/// How long sessions live. Expiry is judged against the store's clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lifetimes {
-    /// Without activity for this long a session becomes disconnected.
-    pub idle_timeout: Duration,
-    /// Not seen for this long a session ends.
-    pub expires_after: Duration,
-    /// Older than this a session ends, used or not.
-    pub max_lifetime: Option<Duration>,
-    /// A session whose client has not confirmed its handshake within this time of opening ends.
-    pub handshake_timeout: Duration,
-}
-
-impl Lifetimes {
-    /// How long a key may lie untouched before the store may collect it as garbage. Ending sessions is the sweep's duty;
-    /// this is longer than any of them should last.
-    #[must_use]
-    pub fn key_ttl(&self) -> Duration {
-        self.expires_after.saturating_add(Duration::from_secs(300))
-    }
-}
 
 /// Session records and the data kept with them.
 #[async_trait]
 pub trait SessionStore: Send + Sync + 'static {
     /// Opens a session, active, seen now, its handshake unconfirmed. An existing key is never overwritten. With a `cap`, no
     /// session is opened beyond so many living ones; a store in several parts may share the cap out among them.
-    async fn open(&self, session: &NewSession, lifetimes: &Lifetimes, cap: Option<u64>) -> Result<Opening, StoreError>;
+    async fn open(&self, session: &NewSession, cap: Option<u64>) -> Result<Opening, StoreError>;
 
     /// The session's record, or `None` if no such session lives. Sees every change acknowledged before the call.
     async fn find(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError>;
@@ -51,19 +30,13 @@ pub trait SessionStore: Send + Sync + 'static {
     /// the batch's order.
     ///
     /// The batch need not be atomic as a whole; each session's touch is.
-    async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError>;
+    async fn touch(&self, batch: &[Touch]) -> Result<Touched, StoreError>;
 
     /// Makes a disconnected session of that generation active again, seen now, on this replica. Of several callers at once
     /// exactly one gets [`Revival::Revived`]. A session whose retention has passed is not revived.
-    async fn revive(
-        &self,
-        key: &SessionKey,
-        generation: u32,
-        replica: &str,
-        lifetimes: &Lifetimes,
-    ) -> Result<Revival, StoreError>;
+    async fn revive(&self, key: &SessionKey, generation: u32, replica: &str) -> Result<Revival, StoreError>;
 
-    /// Gives a session a new secret and makes it active, seen now; its generation rises by one. Of several callers that name
+    /// Gives a session a new secret and makes it active, seen now; its generation rises by one, its lifetimes stay. Of several callers that name
     /// the same generation exactly one gets [`Reconnected::Done`], but for its own retries: one that names the same generation
     /// and the same nonce within [`Reconnection::RETRY_WINDOW`] sets the secret once more and gets the same generation again.
     /// One that brings the secret and the handshake that the session has already takes nothing of what its holder did since. A
@@ -72,7 +45,7 @@ pub trait SessionStore: Send + Sync + 'static {
     /// With it the old holder's streams and open questions are forgotten and its listener is superseded; what its listening
     /// stream had not delivered is kept for the next one. With a new handshake, shaping calls are forgotten too, and the inner
     /// session it brings takes the place of the one there was, as one with it; a late try's does not.
-    async fn reconnect(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Result<Reconnected, StoreError>;
+    async fn reconnect(&self, change: &Reconnection) -> Result<Reconnected, StoreError>;
 
     /// Gives a session another inner session, if it is of that generation and its inner session is still of the incarnation
     /// `expected`; `None` if it has none. Of several callers that expect the same exactly one gets
@@ -94,11 +67,21 @@ pub trait SessionStore: Send + Sync + 'static {
     /// [`Ended::Done`] for exactly one caller. For a holder, a session of another generation is left alone.
     async fn end(&self, key: &SessionKey, by: EndedBy, reason: EndReason) -> Result<Ended, StoreError>;
 
-    /// Notices what is due: active sessions idle for `idle_timeout` become disconnected, sessions unseen for
-    /// `expires_after` or older than `max_lifetime` end, and so do those whose handshake is unconfirmed after
-    /// `handshake_timeout`. Handles about `limit` sessions of each kind; `more` says that
-    /// some are left. Over all callers each transition is reported exactly once, and none happens early.
-    async fn sweep(&self, lifetimes: &Lifetimes, limit: usize) -> Result<Swept, StoreError>;
+    /// Notices what is due, by each session's own lifetimes: active sessions idle for `idle_timeout` become disconnected, sessions
+    /// unseen for `expires_after` or older than `max_lifetime` end, and so do those whose handshake is unconfirmed after
+    /// `handshake_timeout`. All that only when it has been due for `grace`: activity may be told late. Handles about `limit`
+    /// sessions; `more` says that some are left. Over all callers each transition is reported exactly once, and none
+    /// happens early.
+    async fn sweep(&self, grace: Duration, limit: usize) -> Result<Swept, StoreError>;
+
+    /// Gives every session that lives these lifetimes, in place of its own; returns how many it gave them to. Each change is
+    /// atomic, all of them together are not: a session that is opened meanwhile keeps what it was opened with.
+    async fn apply_lifetimes(&self, lifetimes: &Lifetimes) -> Result<u64, StoreError>;
+
+    /// A process that opens sessions says which lifetimes it gives them, and is told which were said last before. Nothing is
+    /// changed by it, but for sessions that were written by a version without lifetimes of their own: they have those that
+    /// were announced first.
+    async fn announce_lifetimes(&self, lifetimes: &Lifetimes) -> Result<Option<Lifetimes>, StoreError>;
 
     /// A value of the session's data, or `None` if it has none by this name or does not live.
     async fn data_get(&self, key: &SessionKey, name: &str) -> Result<Option<Bytes>, StoreError>;

@@ -59,6 +59,7 @@ pub async fn nothing_late_brings_an_ended_session_back(store: Arc<dyn Store>) {
         if round % 2 == 1 {
             subject.disconnect_all().await;
         }
+        subject.give(&idle_at_once()).await;
         at_once(MANY, |i| {
             let subject = subject.clone();
             async move {
@@ -67,7 +68,7 @@ pub async fn nothing_late_brings_an_ended_session_back(store: Arc<dyn Store>) {
                     1 => drop(subject.revive(&key).await),
                     2 => drop(subject.put(&key, "name", b"value", 100).await),
                     3 => drop(subject.append_all(&key, "s", &[Bytes::from_static(b"m")], &ROOMY).await),
-                    4 => drop(subject.0.sweep(&idle_at_once(), 1000).await.unwrap()),
+                    4 => drop(subject.0.sweep(Duration::ZERO, 1000).await.unwrap()),
                     5 => drop(subject.remove(&key, "name").await),
                     6 => drop(subject.reconnect(&change(key, 0)).await),
                     _ => drop(subject.end(&key).await),

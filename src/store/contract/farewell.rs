@@ -62,15 +62,17 @@ pub async fn a_replacement_racing_an_end_is_left_or_refused(store: Arc<dyn Store
     let subject = Subject(store);
     for round in 0..20 {
         let key = open_with(&subject, "a").await;
+        if round % 2 == 1 {
+            subject.give(&Lifetimes { handshake_timeout: Duration::ZERO, ..long() }).await;
+        }
         let replacing = at_once(10, |_| {
             let subject = subject.clone();
             async move { replace(&subject, &key, 0, Some(1), "b").await }
         });
-        let everything = Lifetimes { handshake_timeout: Duration::ZERO, ..long() };
         let ending = async {
             match round % 2 {
                 0 => drop(subject.end(&key).await),
-                _ => drop(subject.sweep_until_done(&everything, 10).await),
+                _ => drop(subject.sweep_on(10).await),
             }
             take(&subject, &key).await
         };

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
 use crate::id::{SessionId, SessionKey};
+use crate::lifetimes::OnReturn;
 use crate::protocol::version::ProtocolVersion;
 use crate::session::{ClientInfo, EndReason, NewSession, SessionOrigin, SessionRecord, SessionStatus, Timestamp};
 use crate::store::{
     Appended, DataPut, DataRemoved, Ended, EndedBy, Lifetimes, LogLimits, LogSlice, Opening, QuestionName, Reconnected,
-    Reconnection, ReplicaId, Revival, Store,
-    StreamName, Swept, Touch,
+    Reconnection, ReplicaId, Revival, Store, StreamName, Swept, Touch, TouchOutcome,
 };
 
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
@@ -20,7 +20,13 @@ pub(super) const MANY: usize = 50;
 
 /// Nothing becomes due while a check runs.
 pub(super) fn long() -> Lifetimes {
-    Lifetimes { idle_timeout: HOUR, expires_after: 24 * HOUR, max_lifetime: None, handshake_timeout: 24 * HOUR }
+    Lifetimes {
+        idle_timeout: HOUR,
+        expires_after: 24 * HOUR,
+        max_lifetime: None,
+        handshake_timeout: 24 * HOUR,
+        on_return: OnReturn::Revive,
+    }
 }
 
 /// Idle at once, and nothing else.
@@ -40,7 +46,7 @@ pub(super) fn session() -> NewSession {
         inner_has_sessions: true,
     };
     let handshake = Bytes::from_static(b"{\"method\":\"initialize\"}");
-    NewSession { key: id.key(), digest: id.digest(), origin, handshake, inner: None }
+    NewSession { key: id.key(), digest: id.digest(), lifetimes: long(), origin, handshake, inner: None }
 }
 
 /// Activity of a new session's client, some time ago.
@@ -76,7 +82,7 @@ impl Subject {
     }
 
     pub(super) async fn open_this(&self, session: &NewSession) -> Timestamp {
-        match self.0.open(session, &long(), None).await.expect("open works") {
+        match self.0.open(session, None).await.expect("open works") {
             Opening::Opened { at } => at,
             other => panic!("opening a fresh key said {other:?}"),
         }
@@ -104,12 +110,12 @@ impl Subject {
     }
 
     pub(super) async fn touch(&self, key: &SessionKey, age: Duration) -> Timestamp {
-        self.0.touch(&[touch(*key, age)], &long()).await.expect("touch works").now
+        self.0.touch(&[touch(*key, age)]).await.expect("touch works").now
     }
 
     /// The store's clock.
     pub(super) async fn now(&self) -> Timestamp {
-        self.0.touch(&[], &long()).await.expect("an empty touch works").now
+        self.0.touch(&[]).await.expect("an empty touch works").now
     }
 
     /// Lets the store's clock go on.
@@ -118,8 +124,25 @@ impl Subject {
         eventually("the store's clock goes on", async || (self.now().await.since(start) >= span).then_some(())).await;
     }
 
+    /// Gives all sessions there are these lifetimes.
+    pub(super) async fn give(&self, lifetimes: &Lifetimes) {
+        self.0.apply_lifetimes(lifetimes).await.expect("apply_lifetimes works");
+    }
+
+    /// Sweeps as if all sessions had these lifetimes; afterwards they have long ones.
     pub(super) async fn sweep(&self, lifetimes: &Lifetimes) -> Swept {
-        self.0.sweep(lifetimes, 1000).await.expect("sweep works")
+        self.give(lifetimes).await;
+        let swept = self.0.sweep(Duration::ZERO, 1000).await.expect("sweep works");
+        self.give(&long()).await;
+        swept
+    }
+
+    /// Touches as if all sessions had these lifetimes; afterwards they have long ones.
+    pub(super) async fn touch_as(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Vec<TouchOutcome> {
+        self.give(lifetimes).await;
+        let touched = self.0.touch(batch).await.expect("touch works");
+        self.give(&long()).await;
+        touched.outcomes
     }
 
     /// Makes all active sessions disconnected.
@@ -127,11 +150,19 @@ impl Subject {
         self.sweep_until_done(&idle_at_once(), 1000).await;
     }
 
-    /// Sweeps for as long as more is said to be due.
+    /// Sweeps as if all sessions had these lifetimes, for as long as more is said to be due; afterwards they have long ones.
     pub(super) async fn sweep_until_done(&self, lifetimes: &Lifetimes, limit: usize) -> Swept {
+        self.give(lifetimes).await;
+        let swept = self.sweep_on(limit).await;
+        self.give(&long()).await;
+        swept
+    }
+
+    /// Sweeps for as long as more is said to be due.
+    pub(super) async fn sweep_on(&self, limit: usize) -> Swept {
         let mut all = Swept::default();
         for _ in 0..1000 {
-            let swept = self.0.sweep(lifetimes, limit).await.expect("sweep works");
+            let swept = self.0.sweep(Duration::ZERO, limit).await.expect("sweep works");
             all.disconnected.extend(swept.disconnected);
             all.ended.extend(swept.ended);
             if !swept.more {
@@ -143,11 +174,11 @@ impl Subject {
 
     pub(super) async fn revive(&self, key: &SessionKey) -> Revival {
         let generation = self.find(key).await.map_or(0, |record| record.generation);
-        self.0.revive(key, generation, "b-2", &long()).await.expect("revive works")
+        self.0.revive(key, generation, "b-2").await.expect("revive works")
     }
 
     pub(super) async fn reconnect(&self, change: &Reconnection) -> Reconnected {
-        self.0.reconnect(change, &long()).await.expect("reconnect works")
+        self.0.reconnect(change).await.expect("reconnect works")
     }
 
     /// Gives a session its next holder; returns the generation.

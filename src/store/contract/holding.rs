@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::fixture::{ROOMY, Subject, change, long, replica, session, stream, touch};
+use super::fixture::{ROOMY, Subject, change, replica, session, stream, touch};
 use super::inner_session::inner;
 use super::relaying::{question, shaping, text};
 use crate::event::SessionView;
 use crate::id::SessionKey;
 use crate::session::{EndReason, NewSession};
 use crate::store::{
-    Appended, Asked, Blueprint, Census, DataPut, DataRemoved, Ended, EndedBy, InnerReplaced, Listening, LogSlice, Posted,
-    Reconnected, Revival, Shaped, Store, Touch, TouchOutcome,
+    Appended, Asked, Blueprint, Census, DataPut, DataRemoved, Ended, EndedBy, InnerReplaced, Listening, LogSlice,
+    Posted, Reconnected, Revival, Shaped, Store, Touch, TouchOutcome,
 };
 
 /// All that is done in a holder's name.
@@ -175,13 +175,13 @@ async fn act(subject: &Subject, deed: Deed, key: &SessionKey) -> Outcome {
         }
         Deed::Confirm => {
             let batch = [Touch { confirms: true, ..touch(*key, Duration::ZERO) }];
-            match store.touch(&batch, &long()).await.expect("touch works").outcomes[..] {
+            match store.touch(&batch).await.expect("touch works").outcomes[..] {
                 [TouchOutcome::Superseded] => Outcome::Superseded,
                 [TouchOutcome::Gone] => Outcome::Gone,
                 _ => Outcome::Done,
             }
         }
-        Deed::Revive => match store.revive(key, 0, "late", &long()).await.expect("revive works") {
+        Deed::Revive => match store.revive(key, 0, "late").await.expect("revive works") {
             Revival::Revived { .. } | Revival::AlreadyActive => Outcome::Done,
             Revival::Superseded => Outcome::Superseded,
             Revival::Gone => Outcome::Gone,
@@ -283,7 +283,10 @@ pub async fn a_late_deed_is_done_to_the_holders_own_session_or_to_none(store: Ar
                 assert_eq!(see(&subject, &key).await, before, "{deed:?} after {between:?} changes nothing");
             }
             if between.expected() == Outcome::Superseded {
-                assert!(subject.settle(&key, &question("asked")).await, "{deed:?} leaves the new holder's question open");
+                assert!(
+                    subject.settle(&key, &question("asked")).await,
+                    "{deed:?} leaves the new holder's question open"
+                );
                 let kept = before.blueprint.and_then(|blueprint| blueprint.inner);
                 assert_eq!(kept, Some(inner(1, "inner")), "{deed:?} leaves the inner session");
             }

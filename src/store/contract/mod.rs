@@ -26,6 +26,7 @@ mod farewell;
 mod fixture;
 mod holding;
 mod inner_session;
+mod lifetimes;
 mod limiting;
 mod opening;
 mod paging;
@@ -50,6 +51,7 @@ pub use event_log::*;
 pub use farewell::*;
 pub use holding::*;
 pub use inner_session::*;
+pub use lifetimes::*;
 pub use limiting::*;
 pub use opening::*;
 pub use paging::*;
@@ -125,6 +127,11 @@ macro_rules! __each_store_check {
             sweeps_with_a_limit_get_through
             a_sweep_racing_a_touch_loses_nothing
             a_touch_in_time_keeps_a_session_active
+            each_session_has_lifetimes_of_its_own
+            a_sweep_waits_for_its_grace
+            applied_lifetimes_hold_for_all_that_live
+            applying_lifetimes_disturbs_nobody
+            announced_lifetimes_are_told_to_the_next
             values_are_kept_replaced_and_forgotten
             values_belong_to_their_session
             values_stay_while_the_session_lives
@@ -152,6 +159,7 @@ macro_rules! __each_store_check {
             letters_are_read_in_order
             a_blueprint_knows_how_a_session_was_shaped
             a_replicas_word_is_good_for_a_while
+            what_is_said_of_a_deployment_is_told_to_the_next
             permits_are_given_up_to_the_rate
             refused_attempts_do_not_count
             windows_are_apart

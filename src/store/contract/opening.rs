@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::fixture::{MANY, ROOMY, Subject, at_once, long, session, touch};
+use super::fixture::{MANY, ROOMY, Subject, at_once, session, touch};
 use crate::session::{SessionRecord, SessionStatus};
 use crate::store::{Appended, Census, DataPut, DataRemoved, LogSlice, Opening, Revival, Store, TouchOutcome};
 
@@ -25,6 +25,7 @@ pub async fn an_opened_session_is_found_as_it_was_given(store: Arc<dyn Store>) {
             generation: 0,
             status: SessionStatus::Active,
             created_at,
+            lifetimes: given.lifetimes,
             origin: given.origin,
         };
         assert_eq!(subject.find(&given.key).await, Some(expected), "find returns what was opened");
@@ -40,12 +41,12 @@ pub async fn a_taken_key_is_refused_and_its_session_untouched(store: Arc<dyn Sto
     let mut second = session();
     second.key = first.key;
     second.handshake = Bytes::from_static(b"another");
-    let opening = subject.0.open(&second, &long(), None).await.unwrap();
+    let opening = subject.0.open(&second, None).await.unwrap();
     assert_eq!(opening, Opening::KeyTaken, "a taken key is refused");
     assert_eq!(subject.find(&first.key).await, record, "the session on a taken key stays as it was");
     assert_eq!(subject.handshake(&first.key).await, Some(first.handshake), "and so does its handshake");
     subject.disconnect_all().await;
-    let opening = subject.0.open(&second, &long(), None).await.unwrap();
+    let opening = subject.0.open(&second, None).await.unwrap();
     assert_eq!(opening, Opening::KeyTaken, "the key of a disconnected session is taken too");
     assert_eq!(
         subject.status(&first.key).await,
@@ -61,7 +62,7 @@ pub async fn of_many_openings_of_one_key_one_wins(store: Arc<dyn Store>) {
     let openings = at_once(MANY, |_| {
         let (subject, mut mine) = (subject.clone(), session());
         mine.key = key;
-        async move { (mine.digest, subject.0.open(&mine, &long(), None).await.unwrap()) }
+        async move { (mine.digest, subject.0.open(&mine, None).await.unwrap()) }
     })
     .await;
     let winners: Vec<_> = openings.iter().filter(|(_, opening)| *opening != Opening::KeyTaken).collect();
@@ -76,7 +77,7 @@ pub async fn what_was_never_opened_is_nowhere(store: Arc<dyn Store>) {
     let key = session().key;
     assert_eq!(subject.find(&key).await, None, "find invents no session");
     assert_eq!(subject.handshake(&key).await, None, "blueprint invents no session");
-    let touched = subject.0.touch(&[touch(key, Duration::ZERO)], &long()).await.unwrap();
+    let touched = subject.0.touch(&[touch(key, Duration::ZERO)]).await.unwrap();
     assert_eq!(touched.outcomes, [TouchOutcome::Gone], "a touch makes no session");
     assert_eq!(subject.revive(&key).await, Revival::Gone, "revive makes no session");
     assert_eq!(subject.put(&key, "name", b"value", 100).await, DataPut::Gone, "data_put makes no session");
@@ -121,7 +122,7 @@ pub async fn living_sessions_stay_within_a_cap(store: Arc<dyn Store>) {
     const CAP: Option<u64> = Some(5);
     let subject = Subject(store);
     let sessions: Arc<[_]> = (0..20).map(|_| session()).collect();
-    let open = async |i: usize, cap: Option<u64>| subject.0.open(&sessions[i], &long(), cap).await.expect("open works");
+    let open = async |i: usize, cap: Option<u64>| subject.0.open(&sessions[i], cap).await.expect("open works");
     let lives = |opening: &Opening| matches!(opening, Opening::Opened { .. });
     for i in 0..20 {
         assert_eq!(open(i, Some(0)).await, Opening::Full, "where none may live none is opened");
@@ -136,7 +137,7 @@ pub async fn living_sessions_stay_within_a_cap(store: Arc<dyn Store>) {
     }
     let openings = at_once(20, |i| {
         let (subject, sessions) = (subject.clone(), Arc::clone(&sessions));
-        async move { subject.0.open(&sessions[i], &long(), CAP).await.expect("open works") }
+        async move { subject.0.open(&sessions[i], CAP).await.expect("open works") }
     })
     .await;
     let living = openings.iter().filter(|opening| lives(opening)).count() as u64;
@@ -154,5 +155,5 @@ pub async fn living_sessions_stay_within_a_cap(store: Arc<dyn Store>) {
     assert_eq!(subject.0.census().await.unwrap(), Census { active: 0, disconnected: living }, "and nothing changed");
     subject.end(&sessions[first].key).await;
     assert!(lives(&open(first, CAP).await), "a session that ended leaves room");
-    assert!(lives(&subject.0.open(&session(), &long(), None).await.unwrap()), "without a cap there is always room");
+    assert!(lives(&subject.0.open(&session(), None).await.unwrap()), "without a cap there is always room");
 }

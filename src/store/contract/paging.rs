@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fixture::{Subject, long, session, touch};
+use super::fixture::{Subject, session, touch};
 use crate::event::SessionView;
 use crate::id::SessionKey;
 use crate::session::{SessionStatus, Timestamp};
@@ -41,7 +41,7 @@ pub async fn pages_lead_through_all_sessions_once_and_in_order(store: Arc<dyn St
     let active = subject.open_many(31).await;
     let together: Vec<_> = active[..20].iter().map(|key| touch(*key, Duration::ZERO)).collect();
     subject.pass(Duration::from_millis(5)).await;
-    subject.0.touch(&together, &long()).await.expect("touch works");
+    subject.0.touch(&together).await.expect("touch works");
     let place = |view: &SessionView| (view.last_seen, view.key);
     for size in [1, 7, 27, 54, 100] {
         for (status, expected) in [

@@ -124,7 +124,7 @@ pub async fn the_winner_may_retry(store: Arc<dyn Store>) {
         assert_eq!(subject.handshake(&key).await, Some(text("again")), "and what else it brought");
     }
     let touch = Touch { key, generation: 1, age: Duration::ZERO, confirms: false };
-    let touched = subject.0.touch(&[touch], &long()).await.unwrap();
+    let touched = subject.0.touch(&[touch]).await.unwrap();
     assert_eq!(touched.outcomes, [TouchOutcome::Active], "the session is used meanwhile");
     assert!(matches!(subject.reconnect(&with(nonce("mine"), 1)).await, Reconnected::Done { generation: 2, .. }));
     let outcome = subject.reconnect(&with(nonce("mine"), 0)).await;
@@ -154,10 +154,11 @@ pub async fn what_is_over_is_not_reconnected(store: Arc<dyn Store>) {
     let active = subject.open().await;
     subject.pass(Duration::from_millis(150)).await;
     let short = Lifetimes { expires_after: Duration::from_millis(150), ..long() };
+    subject.give(&short).await;
     for key in [disconnected, active] {
         let before = subject.find(&key).await;
         for generation in [0, 1] {
-            let outcome = subject.0.reconnect(&change(key, generation), &short).await.unwrap();
+            let outcome = subject.reconnect(&change(key, generation)).await;
             assert_eq!(outcome, Reconnected::Gone, "a session past its retention is not reconnected");
         }
         assert_eq!(subject.find(&key).await, before, "and stays what it was");

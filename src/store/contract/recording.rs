@@ -8,6 +8,7 @@ use super::fixture::{MANY, Subject, at_once, idle_at_once, long, session, touch}
 use crate::audit::ReconnectDoor;
 use crate::event::{Change, Comeback, SessionEvent, SessionView};
 use crate::id::{NonceDigest, SessionKey};
+use crate::lifetimes::OnReturn;
 use crate::outcome::ReconnectOutcome;
 use crate::session::{ClientInfo, EndReason, SessionOrigin, SessionStatus};
 use crate::store::{Ended, EndedBy, Lifetimes, Opening, Reconnected, Reconnection, Refusal, Revival, Store};
@@ -26,6 +27,7 @@ const AT_ONCE: Lifetimes = Lifetimes {
     expires_after: Duration::ZERO,
     max_lifetime: Some(Duration::ZERO),
     handshake_timeout: Duration::ZERO,
+    on_return: OnReturn::Revive,
 };
 
 /// Each event says what happened, when, and what the session is then; an end, what it was.
@@ -65,7 +67,7 @@ pub async fn an_event_tells_what_happened_and_to_whom(store: Arc<dyn Store>) {
     assert_eq!(origin, view.origin, "the record of a session that returned differs by its replica alone");
 
     let change = successor(key, 0);
-    let reconnected = subject.0.reconnect(&change, &long()).await.expect("reconnect works");
+    let reconnected = subject.0.reconnect(&change).await.expect("reconnect works");
     let Reconnected::Done { gap, now, .. } = reconnected else { panic!("a reconnect with the generation is done") };
     let event = subject.last(&key).await;
     let told = Change::Reconnected { how: Comeback::Token, gap, from_replica: "b-2".into() };
@@ -134,17 +136,17 @@ pub async fn what_changes_nothing_is_not_recorded(store: Arc<dyn Store>) {
     let given = session();
     subject.open_this(&given).await;
     let key = given.key;
-    assert_eq!(subject.0.open(&given, &long(), None).await.unwrap(), Opening::KeyTaken);
-    assert_eq!(subject.0.open(&session(), &long(), Some(0)).await.unwrap(), Opening::Full);
+    assert_eq!(subject.0.open(&given, None).await.unwrap(), Opening::KeyTaken);
+    assert_eq!(subject.0.open(&session(), Some(0)).await.unwrap(), Opening::Full);
     subject.touch(&key, Duration::ZERO).await;
     assert_eq!(subject.revive(&key).await, Revival::AlreadyActive);
     assert!(!subject.end(&session().key).await);
     let change = Reconnection { nonce: NonceDigest::of(b"nonce"), ..successor(key, 0) };
     for retry in [false, true, true] {
-        let reconnected = subject.0.reconnect(&change, &long()).await.unwrap();
+        let reconnected = subject.0.reconnect(&change).await.unwrap();
         assert!(matches!(reconnected, Reconnected::Done { again, .. } if again == retry), "{reconnected:?}");
     }
-    assert_eq!(subject.0.reconnect(&successor(key, 0), &long()).await.unwrap(), Reconnected::Superseded);
+    assert_eq!(subject.0.reconnect(&successor(key, 0)).await.unwrap(), Reconnected::Superseded);
     subject.sweep(&long()).await;
     let life: Vec<&str> = subject.lives().await[&key].iter().map(|event| event.change.name()).collect();
     assert_eq!(life, ["session_created", "session_reconnected"], "what changes nothing is not recorded");
@@ -157,7 +159,7 @@ pub async fn of_many_who_try_one_is_recorded(store: Arc<dyn Store>) {
     let key = given.key;
     at_once(MANY, |_| {
         let (subject, given) = (subject.clone(), Arc::clone(&given));
-        async move { subject.0.open(&given, &long(), None).await.expect("open works") }
+        async move { subject.0.open(&given, None).await.expect("open works") }
     })
     .await;
     let others = subject.open_many(40).await;
@@ -169,7 +171,7 @@ pub async fn of_many_who_try_one_is_recorded(store: Arc<dyn Store>) {
     .await;
     at_once(MANY, |_| {
         let subject = subject.clone();
-        async move { subject.0.reconnect(&successor(key, 0), &long()).await.expect("reconnect works") }
+        async move { subject.0.reconnect(&successor(key, 0)).await.expect("reconnect works") }
     })
     .await;
     at_once(MANY, |_| {
@@ -191,11 +193,13 @@ pub async fn of_many_who_try_one_is_recorded(store: Arc<dyn Store>) {
 }
 
 async fn sweep_by_many(subject: &Subject, lifetimes: Lifetimes) {
+    subject.give(&lifetimes).await;
     at_once(20, |_| {
         let subject = subject.clone();
-        async move { subject.sweep_until_done(&lifetimes, 10).await }
+        async move { subject.sweep_on(10).await }
     })
     .await;
+    subject.give(&long()).await;
 }
 
 /// Whatever happens at once, each session's events tell a life in order.
@@ -208,9 +212,9 @@ pub async fn the_events_of_a_session_are_in_order(store: Arc<dyn Store>) {
             for round in 0..(i % 4) {
                 subject.disconnect_all().await;
                 let generation = u32::try_from(round).expect("rounds are few");
-                subject.0.reconnect(&successor(key, generation), &long()).await.expect("reconnect works");
+                subject.0.reconnect(&successor(key, generation)).await.expect("reconnect works");
                 let later = touch(key, Duration::ZERO);
-                subject.0.touch(&[later], &long()).await.expect("touch works");
+                subject.0.touch(&[later]).await.expect("touch works");
             }
             subject.end(&key).await;
             (key, i % 4)

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::fixture::{HOUR, MANY, ROOMY, Subject, at_once, eventually, replica, stream};
 use crate::id::SessionKey;
 use crate::store::{
-    Appended, Asked, Heard, ListenCursor, Listening, LogLimits, Posted, QuestionName, ReplicaId, Shaped, Shaping,
-    Store, StreamName, StreamState,
+    Appended, Asked, Believed, Fact, Heard, ListenCursor, Listening, LogLimits, Posted, QuestionName, ReplicaId,
+    Shaped, Shaping, Store, StreamName, StreamState,
 };
 
 pub(super) fn question(name: &str) -> QuestionName {
@@ -266,4 +266,26 @@ pub async fn a_replicas_word_is_good_for_a_while(store: Arc<dyn Store>) {
     assert!(present(&a).await, "another's does not");
     store.withdraw(&a).await.unwrap();
     assert!(!present(&a).await, "who leaves is gone at once");
+}
+
+/// Who says a fact is told what was said before; of those who differ the first is believed, or the last.
+pub async fn what_is_said_of_a_deployment_is_told_to_the_next(store: Arc<dyn Store>) {
+    let fact = |name: &str, value: &str, believed| Fact { name: name.into(), value: value.into(), believed };
+    let declare = async |facts: &[Fact]| store.declare(facts, HOUR).await.expect("declare works");
+    let first = |value| fact("a name", value, Believed::First);
+    let last = |value| fact("another", value, Believed::Last);
+    let said = |text: &str| Some(text.to_owned());
+    assert_eq!(declare(&[]).await, []);
+    assert_eq!(declare(&[first("1"), last("")]).await, [None, None], "nothing was said before");
+    assert_eq!(declare(&[last("2"), first("2")]).await, [said(""), said("1")], "in the order of the facts");
+    assert_eq!(declare(&[first("3"), last("ü = 3")]).await, [said("1"), said("2")], "first and last are believed");
+    assert_eq!(declare(&[last("4")]).await, [said("ü = 3")]);
+    let declared = at_once(MANY, |i| {
+        let (store, fact) = (Arc::clone(&store), fact("a race", &i.to_string(), Believed::First));
+        async move { store.declare(&[fact], HOUR).await.expect("declare works").remove(0) }
+    })
+    .await;
+    let winner = declared.iter().position(Option::is_none).expect("one was first");
+    let others = declared.iter().enumerate().filter(|(i, _)| *i != winner);
+    assert!(others.into_iter().all(|(_, told)| *told == Some(winner.to_string())), "all others are told of it");
 }

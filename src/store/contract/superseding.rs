@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::fixture::{ROOMY, Subject, change, long, replica, stream, touch};
+use super::fixture::{ROOMY, Subject, change, replica, stream, touch};
 use super::relaying::{granted, heard, question, shaping, text};
 use crate::id::NonceDigest;
 use crate::store::{
@@ -53,7 +53,7 @@ pub async fn an_old_holders_touch_keeps_nothing_alive(store: Arc<dyn Store>) {
     let new = subject.hand_over(&key).await;
     let touched_as = async |generation: u32| {
         let touch = Touch { generation, ..touch(key, Duration::ZERO) };
-        subject.0.touch(&[touch], &long()).await.expect("touch works").outcomes
+        subject.0.touch(&[touch]).await.expect("touch works").outcomes
     };
     let seen = subject.now().await;
     subject.pass(Duration::from_millis(100)).await;

@@ -62,10 +62,10 @@ pub async fn vitals_count_what_was_done(store: Arc<dyn Store>) {
     subject.disconnect_all().await;
     subject.revive(&returned).await;
     let disconnected = subject.open_by(0).await;
-    subject.0.sweep(&idle_at_once(), 1000).await.expect("sweep works");
+    subject.sweep(&idle_at_once()).await;
     subject.revive(&returned).await;
     let ended = [subject.open_by(1).await, disconnected];
-    subject.0.reconnect(&successor(returned, 0), &long()).await.expect("reconnect works");
+    subject.0.reconnect(&successor(returned, 0)).await.expect("reconnect works");
     let refusal = Refusal { session: None, outcome: ReconnectOutcome::InvalidToken, door: ReconnectDoor::Tool };
     subject.0.record_refusal(&refusal).await.expect("record_refusal works");
     let named = |name: &str, version: &str| ClientInfo { name: name.to_owned(), version: version.to_owned() };
@@ -180,7 +180,7 @@ async fn live_at_random(subject: &Subject, mut dice: Dice) {
             0 | 1 => keys.push(subject.open_by(dice.roll(6)).await),
             2..=5 => {
                 let ages = [0, 5, 50].map(|age| touch(key, Duration::from_millis(age)));
-                subject.0.touch(&ages[dice.roll(3)..], &long()).await.expect("touch works");
+                subject.0.touch(&ages[dice.roll(3)..]).await.expect("touch works");
             }
             6 => drop(subject.sweep(&Lifetimes { idle_timeout: PASS / 4, ..long() }).await),
             7 => drop(subject.revive(&key).await),
@@ -188,7 +188,7 @@ async fn live_at_random(subject: &Subject, mut dice: Dice) {
                 let Some(record) = subject.find(&key).await else { continue };
                 let mut change = successor(key, record.generation);
                 change.origin.client = of_client(dice.roll(6)).origin.client;
-                subject.0.reconnect(&change, &long()).await.expect("reconnect works");
+                subject.0.reconnect(&change).await.expect("reconnect works");
             }
             9 => drop(subject.end(&key).await),
             10 => sleep(Duration::from_millis(3)).await,

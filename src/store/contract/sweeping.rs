@@ -97,9 +97,10 @@ pub async fn an_unconfirmed_session_ends_and_not_early(store: Arc<dyn Store>) {
     assert_eq!(ended, expected, "both ended once, because nobody confirmed them");
     assert_eq!(subject.find(&given.key).await, None, "an abandoned session is gone");
     let keys = subject.open_many(50).await;
+    subject.give(&Lifetimes { handshake_timeout: Duration::ZERO, ..long() }).await;
     let at_once = at_once(10, |_| {
-        let (subject, now) = (subject.clone(), Lifetimes { handshake_timeout: Duration::ZERO, ..long() });
-        async move { subject.sweep_until_done(&now, 20).await.ended }
+        let subject = subject.clone();
+        async move { subject.sweep_on(20).await.ended }
     })
     .await;
     let mut ended: Vec<SessionKey> = at_once.concat().into_iter().map(|(key, _)| key).collect();
@@ -113,7 +114,7 @@ pub async fn a_confirmed_session_stays(store: Arc<dyn Store>) {
     let over = Lifetimes { handshake_timeout: Duration::ZERO, ..long() };
     let confirm = async |key: &SessionKey| {
         let confirmed = Touch { confirms: true, ..touch(*key, Duration::ZERO) };
-        subject.0.touch(&[touch(*key, Duration::ZERO), confirmed], &long()).await.expect("touch works").outcomes
+        subject.0.touch(&[touch(*key, Duration::ZERO), confirmed]).await.expect("touch works").outcomes
     };
     let disconnected = subject.open().await;
     subject.disconnect_all().await;
@@ -146,19 +147,20 @@ pub async fn a_sweep_leaves_alone_what_is_not_due(store: Arc<dyn Store>) {
 pub async fn several_sweepers_report_each_transition_once(store: Arc<dyn Store>) {
     let subject = Subject(store);
     let keys = subject.open_many(200).await;
-    let all_at_once = |lifetimes: Lifetimes, limit: usize| {
-        let subject = subject.clone();
-        at_once(10, move |_| {
+    let all_at_once = async |lifetimes: Lifetimes| {
+        subject.give(&lifetimes).await;
+        let sweep = |_| {
             let subject = subject.clone();
-            async move { subject.sweep_until_done(&lifetimes, limit).await }
-        })
+            async move { subject.sweep_on(30).await }
+        };
+        at_once(10, sweep).await
     };
-    let idle: Vec<Swept> = all_at_once(idle_at_once(), 30).await;
+    let idle: Vec<Swept> = all_at_once(idle_at_once()).await;
     let mut disconnected: Vec<SessionKey> = idle.iter().flat_map(|swept| swept.disconnected.clone()).collect();
     disconnected.sort();
     assert_eq!(disconnected, keys, "each idle session is reported by exactly one of several sweepers");
     let expired = Lifetimes { expires_after: Duration::ZERO, max_lifetime: Some(Duration::ZERO), ..long() };
-    let ends: Vec<Swept> = all_at_once(expired, 30).await;
+    let ends: Vec<Swept> = all_at_once(expired).await;
     let mut ended: Vec<SessionKey> = ends.iter().flat_map(|swept| swept.ended.iter().map(|(key, _)| *key)).collect();
     ended.sort();
     assert_eq!(ended, keys, "each end is reported by exactly one of several sweepers");
@@ -168,10 +170,11 @@ pub async fn several_sweepers_report_each_transition_once(store: Arc<dyn Store>)
 pub async fn sweeps_with_a_limit_get_through(store: Arc<dyn Store>) {
     let subject = Subject(store);
     let keys = subject.open_many(25).await;
-    let first = subject.0.sweep(&idle_at_once(), 10).await.unwrap();
+    subject.give(&idle_at_once()).await;
+    let first = subject.0.sweep(Duration::ZERO, 10).await.unwrap();
     assert!((1..25).contains(&first.disconnected.len()), "a sweep stays near its limit of 10: {first:?}");
     assert!(first.more, "a sweep that leaves some says so");
-    let rest = subject.sweep_until_done(&idle_at_once(), 10).await;
+    let rest = subject.sweep_on(10).await;
     let mut all = [first.disconnected, rest.disconnected].concat();
     all.sort();
     assert_eq!(all, keys, "sweeping on gets through all of them");
@@ -181,11 +184,12 @@ pub async fn sweeps_with_a_limit_get_through(store: Arc<dyn Store>) {
 pub async fn a_sweep_racing_a_touch_loses_nothing(store: Arc<dyn Store>) {
     let subject = Subject(store);
     let keys = subject.open_many(20).await;
+    subject.give(&idle_at_once()).await;
     let reported: usize = at_once(20, |i| {
         let (subject, key) = (subject.clone(), keys[i]);
         async move {
             subject.touch(&key, Duration::ZERO).await;
-            let reported = subject.sweep(&idle_at_once()).await.disconnected.len();
+            let reported = subject.sweep_on(1000).await.disconnected.len();
             subject.touch(&key, Duration::ZERO).await;
             reported
         }
@@ -203,15 +207,16 @@ pub async fn a_touch_in_time_keeps_a_session_active(store: Arc<dyn Store>) {
     let subject = Subject(store);
     let lifetimes = Lifetimes { idle_timeout: 3 * SOON, ..long() };
     let keys = Arc::new(subject.open_many(200).await);
+    subject.give(&lifetimes).await;
     subject.pass(lifetimes.idle_timeout).await;
     let touched = at_once(204, |i| {
         let (subject, keys) = (subject.clone(), Arc::clone(&keys));
         async move {
             let Some(key) = keys.get(i) else {
-                subject.sweep_until_done(&lifetimes, 20).await;
+                subject.sweep_on(20).await;
                 return None;
             };
-            let touched = subject.0.touch(&[touch(*key, Duration::ZERO)], &long()).await.expect("touch works");
+            let touched = subject.0.touch(&[touch(*key, Duration::ZERO)]).await.expect("touch works");
             (touched.outcomes == [TouchOutcome::Active]).then_some((*key, touched.now))
         }
     })

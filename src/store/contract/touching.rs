@@ -24,12 +24,12 @@ pub async fn touches_are_answered_in_order(store: Arc<dyn Store>) {
     let (active, unknown) = (subject.open().await, session().key);
     let keys = [unknown, active, disconnected, active, unknown];
     let batch = keys.map(|key| touch(key, Duration::ZERO));
-    let touched = subject.0.touch(&batch, &long()).await.unwrap();
+    let touched = subject.0.touch(&batch).await.unwrap();
     use TouchOutcome::{Active, Disconnected, Gone};
     assert_eq!(touched.outcomes, [Gone, Active, Disconnected, Active, Gone], "outcomes come in the batch's order");
     assert!(touched.now <= subject.now().await, "a touch tells the store's clock");
     let many: Vec<_> = subject.open_many(700).await.into_iter().map(|key| touch(key, HOUR)).collect();
-    let touched = subject.0.touch(&many, &long()).await.unwrap();
+    let touched = subject.0.touch(&many).await.unwrap();
     assert_eq!(touched.outcomes, vec![Active; 700], "a large batch is answered in full");
 }
 
@@ -85,10 +85,10 @@ pub async fn a_touch_finds_nothing_past_the_retention(store: Arc<dyn Store>) {
     subject.pass(Duration::from_millis(150)).await;
     let short = Lifetimes { expires_after: Duration::from_millis(150), ..long() };
     let batch = [active, disconnected].map(|key| touch(key, Duration::ZERO));
-    let touched = subject.0.touch(&batch, &short).await.unwrap();
-    assert_eq!(touched.outcomes, [TouchOutcome::Gone; 2], "a touch comes too late for a session past its retention");
-    let again = subject.0.touch(&batch, &short).await.unwrap();
-    assert_eq!(again.outcomes, [TouchOutcome::Gone; 2], "and does not count as having seen it");
+    let outcomes = subject.touch_as(&batch, &short).await;
+    assert_eq!(outcomes, [TouchOutcome::Gone; 2], "a touch comes too late for a session past its retention");
+    let again = subject.touch_as(&batch, &short).await;
+    assert_eq!(again, [TouchOutcome::Gone; 2], "and does not count as having seen it");
 }
 
 /// Whoever is not the session's holder does not keep it alive.
@@ -98,15 +98,15 @@ pub async fn a_touch_of_another_generation_changes_nothing(store: Arc<dyn Store>
     let opened = subject.open_this(&given).await;
     subject.pass(Duration::from_millis(50)).await;
     let other = |generation: u32| Touch { generation, confirms: true, ..touch(given.key, Duration::ZERO) };
-    let touched = subject.0.touch(&[other(1), other(u32::MAX)], &long()).await.unwrap();
+    let touched = subject.0.touch(&[other(1), other(u32::MAX)]).await.unwrap();
     assert_eq!(touched.outcomes, [TouchOutcome::Superseded; 2], "another generation is told that it is one");
     let known = last_seen(&subject, &given.key).await;
     assert!(known.contains(&opened), "its activity does not count: {opened:?}, not {known:?}");
     subject.disconnect_all().await;
     let over = Lifetimes { expires_after: Duration::ZERO, ..long() };
     for (lifetimes, outcome) in [(long(), TouchOutcome::Superseded), (over, TouchOutcome::Gone)] {
-        let touched = subject.0.touch(&[other(1)], &lifetimes).await.unwrap();
-        assert_eq!(touched.outcomes, [outcome], "whatever the status, until the session is gone for everybody");
+        let outcomes = subject.touch_as(&[other(1)], &lifetimes).await;
+        assert_eq!(outcomes, [outcome], "whatever the status, until the session is gone for everybody");
     }
     let swept = subject.sweep(&Lifetimes { handshake_timeout: Duration::ZERO, ..long() }).await;
     assert_eq!(swept.ended, [(given.key, EndReason::Abandoned)], "and does not confirm a handshake");
@@ -149,7 +149,8 @@ pub async fn a_session_past_its_retention_is_not_revived(store: Arc<dyn Store>) 
     subject.disconnect_all().await;
     subject.pass(Duration::from_millis(150)).await;
     let short = Lifetimes { expires_after: Duration::from_millis(150), ..long() };
-    let revival = subject.0.revive(&key, 0, "b-2", &short).await.unwrap();
+    subject.give(&short).await;
+    let revival = subject.revive(&key).await;
     assert_eq!(revival, Revival::Gone, "a session past its retention is not revived");
     assert_eq!(subject.status(&key).await, Some(SessionStatus::Disconnected), "and stays what it was");
 }

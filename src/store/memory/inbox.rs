@@ -11,8 +11,8 @@ use super::{MemoryStore, Own};
 use crate::id::SessionKey;
 use crate::session::{Timestamp, millis};
 use crate::store::{
-    Asked, Blueprint, BusMessage, Inbox, Letters, LogLimits, Posted, Presence, QuestionName, ReplicaId, SealedInner,
-    Shaped, Shaping, StoreError, StreamName,
+    Asked, Believed, Blueprint, BusMessage, Fact, Inbox, Letters, LogLimits, Posted, Presence, QuestionName, ReplicaId,
+    SealedInner, Shaped, Shaping, StoreError, StreamName,
 };
 
 /// The inbox as a stream of a log of its own.
@@ -174,5 +174,15 @@ impl Presence for MemoryStore {
     async fn is_present(&self, replica: &ReplicaId) -> Result<bool, StoreError> {
         let now = self.now();
         Ok(self.state().present.get(replica).is_some_and(|until| *until > now))
+    }
+
+    /// For as long as there are sessions: in memory, both end together.
+    async fn declare(&self, facts: &[Fact], _: Duration) -> Result<Vec<Option<String>>, StoreError> {
+        let said = &mut self.state().facts;
+        let mut declare = |fact: &Fact| match (said.get(&fact.name), fact.believed) {
+            (Some(before), Believed::First) => Some(before.clone()),
+            _ => said.insert(fact.name.clone(), fact.value.clone()),
+        };
+        Ok(facts.iter().map(&mut declare).collect())
     }
 }

@@ -4,7 +4,7 @@ use super::MemoryStore;
 use crate::event::Comeback;
 use crate::id::NonceDigest;
 use crate::session::{SessionStatus, Timestamp};
-use crate::store::{BusMessage, Lifetimes, Reconnected, Reconnection};
+use crate::store::{BusMessage, Reconnected, Reconnection};
 
 /// What a winner shows to be given a secret again.
 pub(super) struct Retry {
@@ -21,12 +21,12 @@ impl Retry {
 }
 
 impl MemoryStore {
-    pub(super) fn renew(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Reconnected {
+    pub(super) fn renew(&self, change: &Reconnection) -> Reconnected {
         let now = self.now();
         let mut state = self.state();
         let Some(entry) = state.sessions.get_mut(&change.key) else { return Reconnected::Gone };
         let gap = now.since(entry.last_seen);
-        if gap >= lifetimes.expires_after {
+        if entry.is_over(now) {
             return Reconnected::Gone;
         }
         let first = entry.record.generation == change.generation;

@@ -78,8 +78,10 @@ impl Keys {
         self.in_shard(shard, "ev") // stream: what happened, "offset-microseconds" -> "e": see `entry.rs`; capped
     }
 
-    fn head(&self, shard: u16) -> String {
-        self.in_shard(shard, "em") // hash: "epoch" and "last" id of the events, "lived" in ms by all live sessions
+    pub(super) fn head(&self, shard: u16) -> String {
+        // hash: "epoch" and "last" id of the events, "lived" in ms by all live sessions, "lifetimes" that were announced first and
+        // those "announced" last, see `Lifetimes::to_text`; "unindexed", while some are: up to which session "due" is complete
+        self.in_shard(shard, "em")
     }
 
     fn counts(&self, shard: u16) -> String {
@@ -89,6 +91,10 @@ impl Keys {
 
     fn clients(&self, shard: u16) -> String {
         self.in_shard(shard, "cl") // hash: name and version as JSON -> live sessions; "others" -> those of further clients
+    }
+
+    fn due(&self, shard: u16) -> String {
+        self.in_shard(shard, "due") // zset: all sessions by when the sweep has to look at them, in ms; never too late
     }
 
     pub(super) fn record(&self, key: &SessionKey) -> String {
@@ -132,6 +138,11 @@ impl Keys {
         self.in_shard(0, &format!("r:{replica}")) // string: 1
     }
 
+    /// What was said about the deployment.
+    pub(super) fn facts(&self) -> String {
+        self.in_shard(0, "facts") // hash: the fact's name -> what it is
+    }
+
     /// What happened lately, of one kind.
     pub(super) fn window(&self, name: &WindowName) -> String {
         // list: when permits were given, in ms, the oldest first
@@ -160,7 +171,7 @@ impl Keys {
     }
 
     /// All keys of a shard that are no session's, in the order of the scripts' KEYS.
-    pub(super) fn of_shard(&self, shard: u16) -> [String; 8] {
+    pub(super) fn of_shard(&self, shard: u16) -> [String; 9] {
         [
             self.seen(shard),
             self.gone(shard),
@@ -170,6 +181,7 @@ impl Keys {
             self.head(shard),
             self.counts(shard),
             self.clients(shard),
+            self.due(shard),
         ]
     }
 
@@ -201,7 +213,7 @@ mod tests {
         let keys = Keys::new("mcp".into(), 1);
         assert_eq!(keys.seen(0), "mcp:{00}:seen");
         assert_eq!(keys.unconfirmed(0), "mcp:{00}:new");
-        assert_eq!(keys.of_shard(0)[4..], ["mcp:{00}:ev", "mcp:{00}:em", "mcp:{00}:ec", "mcp:{00}:cl"]);
+        assert_eq!(keys.of_shard(0)[4..], ["mcp:{00}:ev", "mcp:{00}:em", "mcp:{00}:ec", "mcp:{00}:cl", "mcp:{00}:due"]);
         assert_eq!((keys.channel(), keys.event_channel()), ("mcp:bus".into(), "mcp:bus:events".into()));
         assert_eq!(keys.deployment(), "mcp:bus 10000");
         assert_eq!(Keys::new("mcp".into(), 16).deployment(), "mcp:bus 1000");

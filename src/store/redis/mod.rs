@@ -36,6 +36,7 @@ mod gather;
 mod inbox;
 mod inner;
 mod keys;
+mod lifetimes;
 mod limiter;
 mod link;
 mod news;

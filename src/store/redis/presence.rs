@@ -1,4 +1,4 @@
-//! [`Presence`] on Redis: a key that expires.
+//! [`Presence`] on Redis: a key that expires for each replica, and a hash of what they say.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use deadpool_redis::redis::{self, Cmd};
 
 use super::RedisStore;
-use super::scripts::span;
-use crate::store::{Presence, ReplicaId, StoreError};
+use super::scripts::{self, Call, span};
+use crate::store::{Believed, Fact, Presence, ReplicaId, StoreError};
 
 #[async_trait]
 impl Presence for RedisStore {
@@ -23,5 +23,15 @@ impl Presence for RedisStore {
 
     async fn is_present(&self, replica: &ReplicaId) -> Result<bool, StoreError> {
         self.link().ask(&Cmd::exists(self.keys().presence(replica))).await
+    }
+
+    async fn declare(&self, facts: &[Fact], ttl: Duration) -> Result<Vec<Option<String>>, StoreError> {
+        let call = Call::alone(&scripts::DECLARE, self.keys(), self.keys().facts()).number(span(ttl).max(1));
+        let call = facts.iter().fold(call, |call, fact| {
+            let is_first = u64::from(fact.believed == Believed::First);
+            call.arg(&fact.name).arg(&fact.value).number(is_first)
+        });
+        let told: Vec<String> = self.lease().await?.ask(&call).await?;
+        Ok(told.into_iter().map(|said| said.strip_prefix('=').map(str::to_owned)).collect())
     }
 }

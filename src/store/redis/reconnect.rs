@@ -10,15 +10,13 @@ use super::answer::Answer;
 use super::scripts::{self, Call, span};
 use super::{RedisStore, record};
 use crate::session::Timestamp;
-use crate::store::{Lifetimes, Reconnected, Reconnection, StoreError, StoreErrorKind};
+use crate::store::{Reconnected, Reconnection, StoreError, StoreErrorKind};
 
 impl RedisStore {
-    pub(super) async fn renew(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Result<Reconnected, StoreError> {
+    pub(super) async fn renew(&self, change: &Reconnection) -> Result<Reconnected, StoreError> {
         let nonce = change.nonce.as_ref().map_or(&[][..], |nonce| nonce.as_bytes());
         let call = Call::on(&scripts::RECONNECT, self.keys(), &change.key)
             .arg(change.key.as_str())
-            .number(span(lifetimes.key_ttl()))
-            .number(span(lifetimes.expires_after))
             .number(change.generation.into())
             .owned(record::tail(&change.digest, &change.origin)?)
             .arg(nonce)

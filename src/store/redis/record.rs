@@ -7,33 +7,57 @@
 //! | 2..6 | generation, big-endian; one more with each reconnect |
 //! | 6..14 | created at, ms since the epoch, big-endian |
 //! | 14..46 | digest of the secret; a reconnect replaces it and what follows |
-//! | 46.. | [`SessionOrigin`] as JSON |
+//! | 46.. | [`SessionOrigin`] as JSON; the member `l` beside it holds the session's [`Lifetimes`], if it has any of its own |
 //!
 //! A revival on another replica rewrites the JSON in Lua, which keeps unknown fields of strings, booleans and objects.
 //!
 //! A value whose first byte is greater was written by a newer version: it is neither read nor written here.
 
+use memchr::memmem;
+
 use crate::event::SessionView;
 use crate::id::{SecretDigest, SessionKey};
 use crate::session::{SessionOrigin, SessionRecord, SessionStatus, Timestamp};
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{Lifetimes, StoreError, StoreErrorKind};
 
 const FORMAT: u8 = 1;
 const HEAD: usize = 14;
 const DIGEST: usize = 32;
+const OF_LIFETIMES: &str = "\"l\":\"";
 
 /// What stands before created-at in a new session's record. The store's clock is put in by the script.
 pub(super) const NEW_HEAD: [u8; 6] = [FORMAT, b'A', 0, 0, 0, 0];
 
-/// What stands after created-at.
+/// What stands after created-at in a new session's record.
+pub(super) fn new_tail(
+    digest: &SecretDigest,
+    origin: &SessionOrigin,
+    lifetimes: &Lifetimes,
+) -> Result<Vec<u8>, StoreError> {
+    let mut tail = tail(digest, origin)?;
+    tail.pop();
+    tail.extend_from_slice(format!(",{OF_LIFETIMES}{}\"}}", lifetimes.to_text()).as_bytes());
+    Ok(tail)
+}
+
+/// The lifetimes that stand in a record; `None` where a version wrote it that knew none.
+pub(super) fn lifetimes(value: &[u8]) -> Option<Lifetimes> {
+    // Nothing else can look like the member: within a string its quotes would be escaped.
+    let json = value.get(HEAD + DIGEST..)?;
+    let start = memmem::find(json, OF_LIFETIMES.as_bytes())? + OF_LIFETIMES.len();
+    let end = start + json[start..].iter().position(|byte| *byte == b'"')?;
+    Lifetimes::parse(std::str::from_utf8(&json[start..end]).ok()?)
+}
+
+/// What stands after created-at, without lifetimes: a reconnect leaves those as they are.
 pub(super) fn tail(digest: &SecretDigest, origin: &SessionOrigin) -> Result<Vec<u8>, StoreError> {
     let mut tail = digest.as_bytes().to_vec();
     serde_json::to_writer(&mut tail, origin).map_err(|e| StoreError::new(StoreErrorKind::Misconfigured, e))?;
     Ok(tail)
 }
 
-/// Reads a record.
-pub(super) fn decode(key: SessionKey, value: &[u8]) -> Result<SessionRecord, StoreError> {
+/// Reads a record; its [`lifetimes`] are the caller's to find.
+pub(super) fn decode(key: SessionKey, value: &[u8], lifetimes: Lifetimes) -> Result<SessionRecord, StoreError> {
     let (head, rest) = Head::split_from(value)?;
     let (digest, origin) = rest.split_first_chunk::<DIGEST>().ok_or_else(cut_short)?;
     Ok(SessionRecord {
@@ -42,6 +66,7 @@ pub(super) fn decode(key: SessionKey, value: &[u8]) -> Result<SessionRecord, Sto
         generation: head.generation,
         status: head.status,
         created_at: head.created_at,
+        lifetimes,
         origin: read_origin(origin)?,
     })
 }
@@ -120,6 +145,7 @@ mod tests {
             generation: 258,
             status: SessionStatus::Disconnected,
             created_at: Timestamp(0x0199_1f2e_3d4c),
+            lifetimes: Lifetimes::default(),
             origin: SessionOrigin {
                 protocol_version: ProtocolVersion::V2025_11_25,
                 client: ClientInfo { name: "cursor".into(), version: "1.2".into() },
@@ -132,7 +158,32 @@ mod tests {
 
     #[test]
     fn golden_bytes_of_format_1_decode() {
-        assert_eq!(decode(key(), &golden()).unwrap(), expected());
+        assert_eq!(decode(key(), &golden(), Lifetimes::default()).unwrap(), expected());
+        assert_eq!(lifetimes(&golden()), None);
+    }
+
+    /// What later ones write: the same, with lifetimes.
+    fn golden_with_lifetimes() -> Vec<u8> {
+        let mut bytes = golden();
+        bytes.pop();
+        bytes.extend(br#","l":"300000 86400000 - 60000 revive"}"#);
+        bytes
+    }
+
+    #[test]
+    fn lifetimes_are_found_wherever_they_stand() {
+        assert_eq!(decode(key(), &golden_with_lifetimes(), Lifetimes::default()).unwrap(), expected());
+        assert_eq!(lifetimes(&golden_with_lifetimes()), Some(Lifetimes::default()));
+        let mut first = golden()[..46].to_vec();
+        first.extend(
+            br#"{"l":"1000 2000 3000 4000 reject","c":{"name":"\"l\":\"x"},"v":"2025-11-25","r":"a","i":true}"#,
+        );
+        let own = lifetimes(&first).expect("they stand there");
+        assert_eq!(own.to_text(), "1000 2000 3000 4000 reject");
+        assert_eq!(decode(key(), &first, own).unwrap().lifetimes, own);
+        let mut claimed = golden()[..46].to_vec();
+        claimed.extend(br#"{"v":"2025-11-25","c":{"name":"\"l\":\"1 1 - 1 reject"},"r":"a","i":true}"#);
+        assert_eq!(lifetimes(&claimed), None, "a client's name is no lifetime");
     }
 
     #[test]
@@ -140,11 +191,13 @@ mod tests {
         let SessionRecord { digest, origin, .. } = expected();
         assert_eq!(NEW_HEAD, [1, b'A', 0, 0, 0, 0]);
         assert_eq!(tail(&digest, &origin).unwrap(), golden()[14..]);
+        let new = new_tail(&digest, &origin, &Lifetimes::default()).unwrap();
+        assert_eq!(new, golden_with_lifetimes()[14..]);
     }
 
     #[test]
     fn a_newer_format_is_told_from_rubbish() {
-        let kind = |value: &[u8]| decode(key(), value).unwrap_err().kind();
+        let kind = |value: &[u8]| decode(key(), value, Lifetimes::default()).unwrap_err().kind();
         assert_eq!(kind(&[2]), StoreErrorKind::NewerFormat);
         assert_eq!(kind(b""), StoreErrorKind::Corrupt);
         assert_eq!(kind(&[0; 60]), StoreErrorKind::Corrupt);

@@ -50,6 +50,8 @@ scripts! {
     END: "lua/end.lua",
     DUE: "lua/due.lua",
     SWEEP: "lua/sweep.lua",
+    APPLY_LIFETIMES: "lua/apply_lifetimes.lua",
+    ANNOUNCE_LIFETIMES: "lua/announce_lifetimes.lua",
     DATA_PUT: "lua/data_put.lua",
     DATA_REMOVE: "lua/data_remove.lua",
     BLUEPRINT: "lua/blueprint.lua",
@@ -72,6 +74,7 @@ scripts! {
     VIEW: "lua/view.lua",
     PAGE: "lua/page.lua",
     MODERN: "lua/modern.lua",
+    DECLARE: "lua/declare.lua",
 }
 
 /// A script with its keys and arguments.

@@ -15,8 +15,8 @@ use super::{RedisStore, record, sweep};
 use crate::id::SessionKey;
 use crate::session::{EndReason, NewSession, SessionRecord, Timestamp};
 use crate::store::{
-    Blueprint, Census, DataPut, DataRemoved, Ended, EndedBy, InnerReplaced, Lifetimes, Opening, Reconnected, Reconnection,
-    Revival, SessionStore, StoreError, StoreErrorKind, Swept, Touch, TouchOutcome, Touched,
+    Blueprint, Census, DataPut, DataRemoved, Ended, EndedBy, InnerReplaced, Lifetimes, Opening, Reconnected,
+    Reconnection, Revival, SessionStore, StoreError, StoreErrorKind, Swept, Touch, TouchOutcome, Touched,
 };
 
 /// Touches that go into one call of the script; it runs for about a millisecond then.
@@ -24,14 +24,13 @@ const TOUCHES_AT_ONCE: usize = 200;
 
 #[async_trait]
 impl SessionStore for RedisStore {
-    async fn open(&self, session: &NewSession, lifetimes: &Lifetimes, cap: Option<u64>) -> Result<Opening, StoreError> {
+    async fn open(&self, session: &NewSession, cap: Option<u64>) -> Result<Opening, StoreError> {
         let shards = self.keys().shards().len() as u64;
         let cap = cap.map_or_else(|| "-1".to_owned(), |cap| cap.div_ceil(shards).to_string());
         let call = Call::on(&scripts::OPEN, self.keys(), &session.key)
             .arg(session.key.as_str())
-            .number(span(lifetimes.key_ttl()))
             .arg(&record::NEW_HEAD)
-            .owned(record::tail(&session.digest, &session.origin)?)
+            .owned(record::new_tail(&session.digest, &session.origin, &session.lifetimes)?)
             .arg(&session.handshake)
             .owned(cap.into_bytes());
         let call = session.inner.iter().fold(call, |call, inner| call.arg(inner));
@@ -43,8 +42,12 @@ impl SessionStore for RedisStore {
     }
 
     async fn find(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
-        let value = self.inner.reads.get(self.link(), self.keys().record(key)).await?;
-        value.map(|value| record::decode(*key, &value)).transpose()
+        let Some(value) = self.inner.reads.get(self.link(), self.keys().record(key)).await? else { return Ok(None) };
+        let lifetimes = match record::lifetimes(&value) {
+            Some(own) => own,
+            None => self.first_lifetimes(key).await?,
+        };
+        record::decode(*key, &value, lifetimes).map(Some)
     }
 
     async fn blueprint(&self, key: &SessionKey) -> Result<Option<Blueprint>, StoreError> {
@@ -62,35 +65,25 @@ impl SessionStore for RedisStore {
         Ok(Some(Blueprint { handshake, shapings, inbox, listened: listener > 0, inner }))
     }
 
-    async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError> {
+    async fn touch(&self, batch: &[Touch]) -> Result<Touched, StoreError> {
         let mut lease = self.lease().await?;
         let mut touched = Touched { now: Timestamp(0), outcomes: vec![TouchOutcome::Gone; batch.len()] };
         for shard in self.keys().shards() {
             let here = |place: &usize| self.keys().shard_of(&batch[*place].key) == shard;
             let places: Vec<usize> = (0..batch.len()).filter(here).collect();
             for places in places.chunks(TOUCHES_AT_ONCE) {
-                self.touch_some(&mut lease, shard, batch, places, lifetimes, &mut touched).await?;
+                self.touch_some(&mut lease, shard, batch, places, &mut touched).await?;
             }
         }
         if batch.is_empty() {
-            self.touch_some(&mut lease, 0, batch, &[], lifetimes, &mut touched).await?;
+            self.touch_some(&mut lease, 0, batch, &[], &mut touched).await?;
         }
         Ok(touched)
     }
 
-    async fn revive(
-        &self,
-        key: &SessionKey,
-        generation: u32,
-        replica: &str,
-        lifetimes: &Lifetimes,
-    ) -> Result<Revival, StoreError> {
-        let call = Call::on(&scripts::REVIVE, self.keys(), key)
-            .arg(key.as_str())
-            .number(span(lifetimes.key_ttl()))
-            .number(span(lifetimes.expires_after))
-            .arg(replica)
-            .number(generation.into());
+    async fn revive(&self, key: &SessionKey, generation: u32, replica: &str) -> Result<Revival, StoreError> {
+        let call =
+            Call::on(&scripts::REVIVE, self.keys(), key).arg(key.as_str()).arg(replica).number(generation.into());
         Ok(match self.lease().await?.ask::<i64>(&call).await? {
             -1 => Revival::Superseded,
             -3 => Revival::AlreadyActive,
@@ -98,8 +91,8 @@ impl SessionStore for RedisStore {
         })
     }
 
-    async fn reconnect(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Result<Reconnected, StoreError> {
-        self.renew(change, lifetimes).await
+    async fn reconnect(&self, change: &Reconnection) -> Result<Reconnected, StoreError> {
+        self.renew(change).await
     }
 
     async fn replace_inner(
@@ -121,10 +114,8 @@ impl SessionStore for RedisStore {
             EndedBy::Holder(generation) => generation.to_string(),
             EndedBy::Operator => String::new(),
         };
-        let call = Call::on(&scripts::END, self.keys(), key)
-            .arg(key.as_str())
-            .arg(reason.as_str())
-            .owned(holder.into_bytes());
+        let call =
+            Call::on(&scripts::END, self.keys(), key).arg(key.as_str()).arg(reason.as_str()).owned(holder.into_bytes());
         let mut answer = Answer::of(self.lease().await?.ask(&call).await?);
         Ok(match answer.signed()? {
             -1 => Ended::Superseded,
@@ -134,8 +125,16 @@ impl SessionStore for RedisStore {
         })
     }
 
-    async fn sweep(&self, lifetimes: &Lifetimes, limit: usize) -> Result<Swept, StoreError> {
-        sweep::sweep(self, lifetimes, limit).await
+    async fn sweep(&self, grace: Duration, limit: usize) -> Result<Swept, StoreError> {
+        sweep::sweep(self, grace, limit).await
+    }
+
+    async fn apply_lifetimes(&self, lifetimes: &Lifetimes) -> Result<u64, StoreError> {
+        self.apply_to_all(lifetimes).await
+    }
+
+    async fn announce_lifetimes(&self, lifetimes: &Lifetimes) -> Result<Option<Lifetimes>, StoreError> {
+        self.announce_to_all_shards(lifetimes).await
     }
 
     async fn data_get(&self, key: &SessionKey, name: &str) -> Result<Option<Bytes>, StoreError> {
@@ -193,13 +192,10 @@ impl RedisStore {
         shard: u16,
         batch: &[Touch],
         places: &[usize],
-        lifetimes: &Lifetimes,
         touched: &mut Touched,
     ) -> Result<(), StoreError> {
         let sessions: Vec<SessionKey> = places.iter().map(|place| batch[*place].key).collect();
-        let call = Call::new(&scripts::TOUCH, self.keys(), shard, &sessions)
-            .number(span(lifetimes.key_ttl()))
-            .number(span(lifetimes.expires_after));
+        let call = Call::new(&scripts::TOUCH, self.keys(), shard, &sessions);
         let call = places.iter().fold(call, |call, place| {
             let Touch { key, generation, age, confirms } = &batch[*place];
             call.arg(key.as_str()).number(u64::from(*generation)).number(span(*age)).number(u64::from(*confirms))

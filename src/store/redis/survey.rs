@@ -25,7 +25,7 @@ use super::{RedisStore, record};
 use crate::event::SessionView;
 use crate::id::SessionKey;
 use crate::session::{ClientInfo, SessionStatus, Timestamp, millis};
-use crate::store::{AgeLimits, Ages, Bucket, ClientUse, Place, StoreError, StoreErrorKind, Survey, Vitals};
+use crate::store::{AgeLimits, Ages, Bucket, ClientUse, Lifetimes, Place, StoreError, StoreErrorKind, Survey, Vitals};
 
 /// What one shard counts: clock, active, disconnected, healthy, stale, lived, clients, counters.
 type Count = (u64, u64, u64, u64, u64, i64, HashMap<String, u64>, HashMap<String, u64>);
@@ -46,7 +46,7 @@ impl Survey for RedisStore {
         if answer.is_empty() {
             return Ok(None);
         }
-        let record = record::decode(*key, &answer.bytes()?)?;
+        let record = record::decode(*key, &answer.bytes()?, Lifetimes::default())?;
         let last_seen = Timestamp(answer.number()?).max(record.created_at);
         Ok(Some(SessionView::of(&record, last_seen)))
     }
@@ -138,7 +138,7 @@ impl RedisStore {
         let values: Vec<Option<Vec<u8>>> = self.link().ask(&reads).await?;
         let mut views = Vec::with_capacity(places.len());
         for ((place, status), value) in places.into_iter().zip(values) {
-            match value.map(|value| record::decode(place.key, &value)) {
+            match value.map(|value| record::decode(place.key, &value, Lifetimes::default())) {
                 None => {}
                 Some(Err(error)) if error.kind() == StoreErrorKind::NewerFormat => {}
                 Some(record) => views.push(SessionView { status, ..SessionView::of(&record?, place.last_seen) }),

@@ -1,29 +1,28 @@
 //! The sweep: one script finds who may be due, another judges them again and acts.
 //!
 //! A script may only touch keys it was given, and which sessions are due is not known before. So the first script names
-//! candidates from the indexes, and the second gets their keys and decides for each, atomically, by what it is then: of
+//! candidates from the index, and the second gets their keys and decides for each, atomically, by what it is then: of
 //! several sweepers one does it and reports it. If Redis fails half-way, what was done is still reported.
+
+use std::time::Duration;
 
 use super::RedisStore;
 use super::pool::Lease;
 use super::scripts::{self, Call, span};
 use crate::id::SessionKey;
 use crate::session::EndReason;
-use crate::store::{Lifetimes, StoreError, StoreErrorKind, Swept};
+use crate::store::{StoreError, StoreErrorKind, Swept};
 use crate::telemetry::text::escaped;
 
 /// Sessions that one call of the script judges; it runs for about a millisecond then.
 const JUDGED_AT_ONCE: usize = 50;
 
-/// What sessions may be due for: they are idle, expired, too old, unconfirmed.
-const INDEXES: usize = 4;
-
-pub(super) async fn sweep(store: &RedisStore, lifetimes: &Lifetimes, limit: usize) -> Result<Swept, StoreError> {
+pub(super) async fn sweep(store: &RedisStore, grace: Duration, limit: usize) -> Result<Swept, StoreError> {
     let mut lease = store.lease().await?;
     let limit = limit.div_ceil(store.keys().shards().len()).max(1);
     let mut swept = Swept::default();
     for shard in store.keys().shards() {
-        let mut round = Round { store, shard, lifetimes, limit, lease: &mut lease, swept: &mut swept };
+        let mut round = Round { store, shard, grace, limit, lease: &mut lease, swept: &mut swept };
         match round.run().await {
             Ok(()) => {}
             Err(error) if swept.disconnected.is_empty() && swept.ended.is_empty() => return Err(error),
@@ -42,7 +41,7 @@ pub(super) async fn sweep(store: &RedisStore, lifetimes: &Lifetimes, limit: usiz
 struct Round<'a, 'p> {
     store: &'a RedisStore,
     shard: u16,
-    lifetimes: &'a Lifetimes,
+    grace: Duration,
     limit: usize,
     lease: &'a mut Lease<'p>,
     swept: &'a mut Swept,
@@ -51,45 +50,32 @@ struct Round<'a, 'p> {
 impl Round<'_, '_> {
     /// Sessions of a newer format stay due for ever, as far as this version can tell; they must not hide the others.
     async fn run(&mut self) -> Result<(), StoreError> {
-        let mut skip = [0; INDEXES];
+        let mut skip = 0;
         loop {
             let due = self.due(skip).await?;
             let newer = self.judge(&due).await?;
-            if newer.is_empty() {
-                self.swept.more |= due.iter().any(|index| index.len() >= self.limit);
+            if newer == 0 {
+                self.swept.more |= due.len() >= self.limit;
                 return Ok(());
             }
-            for (skip, index) in skip.iter_mut().zip(&due) {
-                *skip += index.iter().filter(|key| newer.contains(key)).count();
-            }
+            skip += newer;
         }
     }
 
-    /// As the scripts take it: -1 for none.
-    fn max_lifetime(&self) -> String {
-        self.lifetimes.max_lifetime.map_or_else(|| "-1".to_owned(), |max| span(max).to_string())
-    }
-
     /// Who may be due.
-    async fn due(&mut self, skip: [usize; INDEXES]) -> Result<[Vec<SessionKey>; INDEXES], StoreError> {
+    async fn due(&mut self, skip: usize) -> Result<Vec<SessionKey>, StoreError> {
         let call = Call::new(&scripts::DUE, self.store.keys(), self.shard, &[])
-            .number(span(self.lifetimes.idle_timeout))
-            .number(span(self.lifetimes.expires_after))
-            .owned(self.max_lifetime().into_bytes())
-            .number(span(self.lifetimes.handshake_timeout))
-            .number(self.limit as u64);
-        let call = skip.iter().fold(call, |call, skip| call.number(*skip as u64));
-        let [idle, expired, too_old, unconfirmed]: [Vec<String>; INDEXES] = self.lease.ask(&call).await?;
-        Ok([keys(&idle)?, keys(&expired)?, keys(&too_old)?, keys(&unconfirmed)?])
+            .number(span(self.grace))
+            .number(self.limit as u64)
+            .number(skip as u64);
+        let found: Vec<String> = self.lease.ask(&call).await?;
+        keys(&found)
     }
 
-    /// Does what is due, and returns the sessions that a newer version wrote.
-    async fn judge(&mut self, due: &[Vec<SessionKey>; INDEXES]) -> Result<Vec<SessionKey>, StoreError> {
-        let mut candidates = due.concat();
-        candidates.sort_unstable();
-        candidates.dedup();
-        let mut newer = Vec::new();
-        for some in candidates.chunks(JUDGED_AT_ONCE) {
+    /// Does what is due, and returns how many sessions a newer version wrote.
+    async fn judge(&mut self, due: &[SessionKey]) -> Result<usize, StoreError> {
+        let mut newer = 0;
+        for some in due.chunks(JUDGED_AT_ONCE) {
             let verdicts = self.judge_some(some).await?;
             for (key, letter) in some.iter().zip(&verdicts).flat_map(|(key, word)| word.chars().map(move |c| (*key, c)))
             {
@@ -98,7 +84,7 @@ impl Round<'_, '_> {
                     'e' => self.swept.ended.push((key, EndReason::Expired)),
                     'm' => self.swept.ended.push((key, EndReason::MaxLifetime)),
                     'b' => self.swept.ended.push((key, EndReason::Abandoned)),
-                    _ => newer.push(key),
+                    _ => newer += 1,
                 }
             }
         }
@@ -106,18 +92,14 @@ impl Round<'_, '_> {
     }
 
     async fn judge_some(&mut self, sessions: &[SessionKey]) -> Result<Vec<String>, StoreError> {
-        let call = Call::new(&scripts::SWEEP, self.store.keys(), self.shard, sessions)
-            .number(span(self.lifetimes.key_ttl()))
-            .number(span(self.lifetimes.idle_timeout))
-            .number(span(self.lifetimes.expires_after))
-            .owned(self.max_lifetime().into_bytes())
-            .number(span(self.lifetimes.handshake_timeout));
+        let call = Call::new(&scripts::SWEEP, self.store.keys(), self.shard, sessions).number(span(self.grace));
         let call = sessions.iter().fold(call, |call, key| call.arg(key.as_str()));
         self.lease.ask(&call).await
     }
 }
 
-fn keys(members: &[String]) -> Result<Vec<SessionKey>, StoreError> {
+/// The sessions an index names.
+pub(super) fn keys(members: &[String]) -> Result<Vec<SessionKey>, StoreError> {
     let parse = |member: &String| {
         SessionKey::parse(member).ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, "an index names no session"))
     };

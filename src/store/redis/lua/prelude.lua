@@ -1,10 +1,10 @@
 -- Shared by all scripts; stands between a script's first line and the rest of it.
 --
--- KEYS of every script about sessions: 1 seen, 2 gone, 3 born, 4 unconfirmed, 5 events, 6 head, 7 counts, 8 clients, then for
+-- KEYS of every script about sessions: 1 seen, 2 gone, 3 born, 4 unconfirmed, 5 events, 6 head, 7 counts, 8 clients, 9 due, then for
 -- each session record, handshake, data, log, meta, wire, inbox, inner. ARGV[1] is always the bus channel and, after a blank, how many
 -- events a shard keeps. Everything a script touches lies in one shard, so in one slot.
 local SEEN, GONE, BORN, UNCONFIRMED = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local EVENTS, HEAD, COUNTS, CLIENTS = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local EVENTS, HEAD, COUNTS, CLIENTS, DUE = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local BUS, KEPT = ARGV[1]:match('^(%S+) (%d+)$')
 local FORMAT, SLACK, A_DAY, FAREWELL = 1, 60000, 86400000, 60000
 
@@ -17,20 +17,21 @@ end
 
 -- The keys of the session at a place in KEYS.
 local function session(place)
-  local at = 8 + (place - 1) * 8
+  local at = 9 + (place - 1) * 8
   return {record = KEYS[at + 1], handshake = KEYS[at + 2], data = KEYS[at + 3], log = KEYS[at + 4], meta = KEYS[at + 5],
     wire = KEYS[at + 6], inbox = KEYS[at + 7], inner = KEYS[at + 8]}
 end
 
--- nil without a record, 'A' active, 'D' disconnected, 'N' a format this version does not know: hands off. Then the session's
--- generation.
-local function status(s)
-  local head = redis.call('GETRANGE', s.record, 0, 5)
-  if head == '' then return nil end
-  local letter = #head == 6 and head:byte(1) == FORMAT and head:match('^[AD]', 2)
+-- Of a record or its beginning: nil without one, 'A' active, 'D' disconnected, 'N' a format this version does not know: hands
+-- off. Then the session's generation.
+local function head_of(value)
+  if not value or value == '' then return nil end
+  local letter = #value >= 6 and value:byte(1) == FORMAT and value:match('^[AD]', 2)
   if not letter then return 'N' end
-  return letter, struct.unpack('>I4', head, 3)
+  return letter, (struct.unpack('>I4', value, 3))
 end
+
+local function status(s) return head_of(redis.call('GETRANGE', s.record, 0, 5)) end
 
 -- The same for scripts about a single session: they fail on a format this version does not know.
 local function known(s)
@@ -46,9 +47,31 @@ local function refusal(s, generation)
   if own ~= tonumber(generation) then return -1 end
 end
 
+-- How long a session lives, from its record: spans in ms (most: nil for any), how long its keys are kept, and the text that says
+-- so. A record without has the lifetimes that were announced first; nil if none were.
+local announced
+local function lifetimes(value)
+  local text = value:match('"l":"([^"]*)"', 47)
+  if not text then
+    if announced == nil then announced = redis.call('HGET', HEAD, 'lifetimes') end
+    text = announced or ''
+  end
+  local idle, expires, most, handshake = text:match('^(%d+) (%d+) (%S+) (%d+) ')
+  if not idle then return nil end
+  return {idle = tonumber(idle), expires = tonumber(expires), most = tonumber(most), handshake = tonumber(handshake),
+    ttl = expires + 300000, text = text}
+end
+
+-- Puts lifetimes into what stands after a record's digest, in place of those there.
+local function with_lifetimes(json, text)
+  local bare, removed = json:gsub(',"l":"[^"]*"', '', 1)
+  if removed == 0 then bare = json:gsub('"l":"[^"]*",', '', 1) end
+  return bare:sub(1, -2) .. ',"l":"' .. text .. '"}'
+end
+
 -- Renews what a session lives on. Only once a minute has passed: touches are frequent.
 local function keep(s, ttl)
-  if redis.call('PTTL', s.record) >= ttl - SLACK then return end
+  if not ttl or redis.call('PTTL', s.record) >= ttl - SLACK then return end
   for _, key in ipairs({s.record, s.handshake, s.data, s.meta, s.wire, s.inner}) do redis.call('PEXPIRE', key, ttl) end
 end
 
@@ -82,7 +105,7 @@ local function keep_shard(ttl)
       if redis.call('PTTL', key) < life - SLACK then redis.call('PEXPIRE', key, life) end
     end
   end
-  renew({SEEN, GONE, BORN, UNCONFIRMED}, ttl)
+  renew({SEEN, GONE, BORN, UNCONFIRMED, DUE}, ttl)
   renew({EVENTS, HEAD, COUNTS, CLIENTS}, math.max(ttl, A_DAY))
 end
 
@@ -158,12 +181,25 @@ end
 -- When a session was opened.
 local function created(s) return (struct.unpack('>I8', redis.call('GETRANGE', s.record, 6, 13))) end
 
+-- When the next thing is due of a session: it is idle, its retention is over, it is too old, or was never confirmed.
+local function deadline(key, value, seen, l)
+  local at, opened = seen + (value:byte(2) == 65 and l.idle or l.expires), redis.call('ZSCORE', UNCONFIRMED, key)
+  if l.most then at = math.min(at, struct.unpack('>I8', value, 7) + l.most) end
+  return opened and math.min(at, opened + l.handshake) or at
+end
+
+-- Has the sweep look at a session when something is due of it. Activity moves a deadline, not its place in the index: the
+-- sweep looks then, and puts it where it belongs.
+local function schedule(key, value, seen, l)
+  if l then redis.call('ZADD', DUE, deadline(key, value, seen, l), key) end
+end
+
 -- Takes a session out of the indexes. Returns when it was last seen.
 local function forget(key, born)
   local seen = redis.call('ZSCORE', SEEN, key) or redis.call('ZSCORE', GONE, key)
   born = born or redis.call('ZSCORE', BORN, key)
   if seen and born then lived = lived + born - seen end
-  for _, index in ipairs({SEEN, GONE, BORN, UNCONFIRMED}) do redis.call('ZREM', index, key) end
+  for _, index in ipairs({SEEN, GONE, BORN, UNCONFIRMED, DUE}) do redis.call('ZREM', index, key) end
   return tonumber(seen)
 end
 

@@ -1,27 +1,29 @@
 #!lua flags=allow-oom
 -- Tells of activity some time ago. Never moves last-seen back, never changes a status.
--- ARGV: channel, ttl, expires-after, then for each session its key, the generation that was active, the age of the activity
--- and 1 if it confirms the handshake.
+-- ARGV: channel, then for each session its key, the generation that was active, the age of the activity and 1 if it confirms
+-- the handshake.
 -- Returns the clock and for each session a letter: A active, D disconnected, S superseded, G gone, N left alone (newer
 -- format).
-local ttl, expires_after, at, outcomes = tonumber(ARGV[2]), tonumber(ARGV[3]), now(), {}
-for place = 1, (#ARGV - 3) / 4 do
-  local s, arg = session(place), place * 4
-  local key, found, generation = ARGV[arg], status(s)
-  local seen = tonumber(redis.call('ZSCORE', found == 'A' and SEEN or GONE, key))
-  if not found or found ~= 'N' and at - (seen or at) >= expires_after then
-    found = 'G'
-  elseif found ~= 'N' and generation ~= tonumber(ARGV[arg + 1]) then
-    found = 'S'
-  elseif found ~= 'N' and ARGV[arg + 3] == '1' then
-    redis.call('ZREM', UNCONFIRMED, key)
-  end
-  if found == 'A' then
-    local active = math.max(at - ARGV[arg + 2], 0)
-    if not seen or active > seen then move(key, SEEN, seen or created(s), SEEN, active) end
-    keep(s, ttl)
-  end
-  outcomes[place] = found
+local at, longest, outcomes = now(), 0, {}
+
+local function touch(s, key, generation, age, confirms)
+  local value = redis.call('GET', s.record)
+  local found, own = head_of(value)
+  if not found then return 'G' end
+  if found == 'N' then return 'N' end
+  local seen, l = tonumber(redis.call('ZSCORE', found == 'A' and SEEN or GONE, key)), lifetimes(value)
+  if l and at - (seen or at) >= l.expires then return 'G' end
+  if own ~= tonumber(generation) then return 'S' end
+  if confirms == '1' then redis.call('ZREM', UNCONFIRMED, key) end
+  if found == 'D' then return 'D' end
+  local active = math.max(at - age, 0)
+  if not seen or active > seen then move(key, SEEN, seen or created(s), SEEN, active) end
+  if l then longest = math.max(longest, l.ttl) keep(s, l.ttl) end
+  return 'A'
 end
-keep_shard(ttl)
+
+for place = 1, (#ARGV - 1) / 4 do
+  outcomes[place] = touch(session(place), unpack(ARGV, place * 4 - 2, place * 4 + 1))
+end
+keep_shard(longest)
 return {at, table.concat(outcomes)}
