@@ -5,6 +5,7 @@ mod faults;
 mod fixture;
 mod inner_session;
 mod layout;
+mod lifetimes;
 mod limiting;
 mod opening;
 mod reconnecting;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tower::Layer;
 
 use crate::engine::Engine;
+use crate::engine::deployment::StartError;
 #[cfg(feature = "monitor")]
 use crate::monitor::{MonitorBuilder, feed::hub::Hub};
 use crate::service::SessionService;
@@ -53,6 +54,28 @@ impl SessionLayer {
     /// Starts building a layer whose sessions live in `store`.
     pub fn builder(store: impl Store) -> SessionLayerBuilder {
         SessionLayerBuilder::new(Arc::new(store))
+    }
+
+    /// Begins the background tasks and says what this process is, before the first request does so. Call it at start, to be
+    /// told whether the store is there and is the right one:
+    ///
+    /// ```
+    /// # use tower_mcp_sessions::{SessionLayer, store::MemoryStore};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sessions = SessionLayer::builder(MemoryStore::new()).deployment("billing").build();
+    /// sessions.start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the sessions in the store are those of a deployment with another [name](SessionLayerBuilder::deployment), or the store
+    /// cannot be reached. Without this call such a process answers every request 503, and logs why.
+    pub async fn start(&self) -> Result<(), StartError> {
+        self.engine.begin_serving();
+        self.engine.start();
+        self.engine.announce().await
     }
 
     /// Watches sessions that others serve: a process that mounts nothing but the [`monitor`](Self::monitor) of what lives in

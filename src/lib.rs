@@ -36,6 +36,7 @@ mod telemetry;
 
 pub use audit::{ReconnectAttempt, ReconnectDoor};
 pub use engine::config::{Freshness, InnerSessions, PeerAddr, Resumable};
+pub use engine::deployment::StartError;
 pub use engine::handle::{McpSession, Replayed, SessionDataError};
 pub use event::{Change, Comeback, SessionEvent, SessionView};
 pub use future::ResponseFuture;

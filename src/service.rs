@@ -84,6 +84,9 @@ where
     B::Error: Into<BoxError>,
 {
     exchange.engine.start();
+    if exchange.engine.is_elsewhere() {
+        return Ok(Rejection::StoreUnavailable.answer(None));
+    }
     let mut timer = RequestTimer::start();
     let head = exchange.engine.config.origins.check(&parts).and_then(|()| classify::head(&parts));
     let answered = match head {

@@ -58,6 +58,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let sessions =
         options.sessions.builder(replica).await?.inner_sessions(options.inner_sessions.into()).try_build()?;
     let proxy = Proxy::to(upstream, options.upstream_timeout);
+    options.sessions.start(&sessions).await?;
     let code = OneTimeCode::generate()?;
     let app = Router::new()
         .route_service("/mcp", sessions.layer(proxy))

@@ -44,6 +44,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let server = serve::Server::bind(options.listen).await?;
     let replica = options.sessions.replica(server.address()?);
     let sessions = options.sessions.builder(Arc::clone(&replica)).await?.try_build()?;
+    options.sessions.start(&sessions).await?;
     let code = OneTimeCode::generate()?;
     let app = Router::new()
         .route_service("/mcp", sessions.layer(mcp(&options, replica)))

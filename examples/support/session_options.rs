@@ -40,6 +40,16 @@ pub struct SessionOptions {
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
     expires_after: Duration,
 
+    /// Give every session that lives this process's --idle-timeout, --expires-after and --on-return, in place of those it was
+    /// opened with. Without it they hold for the sessions this process opens.
+    #[arg(long)]
+    apply_lifetimes: bool,
+
+    /// The name of the deployment: of all processes that share their sessions. A process that finds the sessions of another name
+    /// in its Redis does not start.
+    #[arg(long, value_name = "NAME")]
+    deployment: Option<String>,
+
     /// What happens when the client of a disconnected session comes back.
     #[arg(long, value_enum, default_value_t = Return::Revive)]
     on_return: Return,
@@ -100,6 +110,16 @@ impl SessionOptions {
         Ok(self.configure(builder).reconnect(self.keys()?).replica(replica))
     }
 
+    /// Makes sure that this process may serve the sessions in its store, and gives them its lifetimes if it is to.
+    pub async fn start(&self, sessions: &SessionLayer) -> Result<(), Box<dyn Error>> {
+        sessions.start().await?;
+        if self.apply_lifetimes {
+            let changed = sessions.apply_lifetimes().await?;
+            tracing::info!(sessions = changed, "the lifetimes of all sessions are those of this process now");
+        }
+        Ok(())
+    }
+
     fn keys(&self) -> Result<ReconnectKeys, ReconnectKeysError> {
         let keys = match &self.secret_file {
             Some(file) => ReconnectKeys::from_file(file)?,
@@ -126,6 +146,9 @@ impl SessionOptions {
         if let Some(name) = self.principal_header.clone() {
             let subject = move |parts: &http::request::Parts| Some(parts.headers.get(&name)?.to_str().ok()?.to_owned());
             builder = builder.principal(subject);
+        }
+        if let Some(name) = &self.deployment {
+            builder = builder.deployment(name);
         }
         for network in &self.trusted_proxy {
             builder = builder.trusted_proxy(network);

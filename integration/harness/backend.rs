@@ -123,6 +123,8 @@ struct Ledger {
     departures: AtomicU64,
     /// Sessions change hands only while this is false.
     hands_are_tied: watch::Sender<bool>,
+    /// What is done in a holder's name, once judged, reaches the store only while this is false.
+    deeds_are_held: watch::Sender<bool>,
     waiting: AtomicU64,
     /// By how many milliseconds the clock has gone back.
     clock_went_back: AtomicU64,
@@ -178,7 +180,21 @@ impl SharedStore {
         self.ledger.hands_are_tied.send_replace(tied);
     }
 
-    /// How many changes of holder have waited or wait.
+    /// From now on what holders do waits on its way to the store, or goes on: ending, reviving, writing data, closing a question.
+    pub(crate) fn hold_deeds(&self, held: bool) {
+        self.ledger.deeds_are_held.send_replace(held);
+    }
+
+    async fn deed(&self) -> Result<&dyn Store, StoreError> {
+        let store = self.asked()?;
+        if *self.ledger.deeds_are_held.borrow() {
+            self.ledger.waiting.fetch_add(1, Ordering::SeqCst);
+            let _ = self.ledger.deeds_are_held.subscribe().wait_for(|held| !held).await;
+        }
+        Ok(store)
+    }
+
+    /// How many changes of holder, and deeds of holders, have waited or wait.
     pub(crate) fn waited(&self) -> u64 {
         self.ledger.waiting.load(Ordering::SeqCst)
     }
@@ -238,7 +254,7 @@ impl SessionStore for SharedStore {
     }
 
     async fn revive(&self, key: &SessionKey, generation: u32, replica: &str) -> Result<Revival, StoreError> {
-        self.asked()?.revive(key, generation, replica).await
+        self.deed().await?.revive(key, generation, replica).await
     }
 
     async fn reconnect(&self, change: &Reconnection) -> Result<Reconnected, StoreError> {
@@ -265,7 +281,7 @@ impl SessionStore for SharedStore {
     }
 
     async fn end(&self, key: &SessionKey, by: EndedBy, reason: EndReason) -> Result<Ended, StoreError> {
-        let ended = self.asked()?.end(key, by, reason).await?;
+        let ended = self.deed().await?.end(key, by, reason).await?;
         if let Ended::Done { .. } = ended {
             self.ledger.ended.lock().unwrap().push((*key, reason));
         }
@@ -299,11 +315,11 @@ impl SessionStore for SharedStore {
         value: Bytes,
         limit: usize,
     ) -> Result<DataPut, StoreError> {
-        self.asked()?.data_put(key, generation, name, value, limit).await
+        self.deed().await?.data_put(key, generation, name, value, limit).await
     }
 
     async fn data_remove(&self, key: &SessionKey, generation: u32, name: &str) -> Result<DataRemoved, StoreError> {
-        self.asked()?.data_remove(key, generation, name).await
+        self.deed().await?.data_remove(key, generation, name).await
     }
 
     async fn census(&self) -> Result<Census, StoreError> {
@@ -389,7 +405,7 @@ impl Inbox for SharedStore {
     }
 
     async fn settle(&self, key: &SessionKey, generation: u32, question: &QuestionName) -> Result<bool, StoreError> {
-        self.asked()?.settle(key, generation, question).await
+        self.deed().await?.settle(key, generation, question).await
     }
 
     async fn post(

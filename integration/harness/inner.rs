@@ -84,6 +84,8 @@ pub(crate) struct Script {
     pub(crate) sets_cookies: bool,
     /// Every answer names a session that was minted for it.
     pub(crate) answers_with_another_id: bool,
+    /// What it calls itself, instead of `scripted`.
+    pub(crate) name: Option<&'static str>,
 }
 
 /// A request as the inner service saw it.
@@ -152,6 +154,7 @@ impl Scripted {
             streams_for_notifications: false,
             sets_cookies: false,
             answers_with_another_id: false,
+            name: None,
         };
         let shared = Shared {
             has_sessions,
@@ -319,8 +322,8 @@ impl Service<Request<RequestBody>> for Scripted {
 }
 
 /// The result of an `initialize` that asked for `version`.
-fn accepted(id: &Value, version: &Value) -> Value {
-    let server = json!({ "name": "scripted", "version": "1" });
+fn accepted(id: &Value, version: &Value, name: Option<&str>) -> Value {
+    let server = json!({ "name": name.unwrap_or("scripted"), "version": "1" });
     json!({ "jsonrpc": "2.0", "id": id, "result": {
         "protocolVersion": version, "capabilities": { "tools": {} }, "serverInfo": server,
     }})

@@ -75,6 +75,6 @@ async fn data_outlives_idleness_and_ends_with_its_session(backend: Backend) {
     assert_eq!(session.at(&there).delete().await.status, StatusCode::NO_CONTENT);
     assert_eq!(handle.get::<String>("note").await.unwrap(), None);
     assert!(handle.insert("note", "late").await.unwrap_err().is_ended());
-    assert!(!handle.remove("note").await.unwrap());
+    assert!(handle.remove("note").await.unwrap_err().is_ended());
     assert_eq!(store.counts().await, (0, 0), "a late write brings nothing back");
 }

@@ -5,6 +5,7 @@ mod data;
 mod ending;
 mod idle;
 mod leaving;
+mod lifetimes;
 mod usage;
 
 use std::time::Duration;

@@ -10,6 +10,7 @@ mod faults;
 mod first_wins;
 mod forge;
 mod handshakes;
+mod late;
 mod limits;
 mod lives;
 mod old_holder;

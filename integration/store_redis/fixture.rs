@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tower_mcp_sessions::store::{
-    AgeLimits, Appended, Asked, Believed, Ended, EndedBy, EventLog, Fact, Inbox, InnerReplaced, Lifetimes, Limiter, Listening,
-    LogLimits, Opening, Posted, Presence, QuestionName, Rate, Reconnected, Reconnection, RedisStore, RedisStoreBuilder, Refusal,
-    ReplicaId, SessionStore, Shaped, Shaping, StoreError, StoreErrorKind, StreamLog, StreamName, Survey, Swept, Taken,
-    Touch, TouchOutcome, WindowName,
+    AgeLimits, Appended, Asked, Believed, Ended, EndedBy, EventLog, Fact, Inbox, InnerReplaced, Lifetimes, Limiter,
+    Listening, LogLimits, Opening, Posted, Presence, QuestionName, Rate, Reconnected, Reconnection, RedisStore,
+    RedisStoreBuilder, Refusal, ReplicaId, SessionStore, Shaped, Shaping, StoreError, StoreErrorKind, StreamLog,
+    StreamName, Survey, Swept, Taken, Touch, TouchOutcome, WindowName,
 };
 use tower_mcp_sessions::{
     ClientInfo, EndReason, NewSession, NonceDigest, OnReturn, ProtocolVersion, ReconnectDoor, ReconnectOutcome,

@@ -83,6 +83,8 @@ pub(crate) struct Config {
     pub(crate) inner_sessions: InnerSessions,
     pub(crate) stream_log: LogLimits,
     pub(crate) replica: Arc<str>,
+    /// The name that all processes with the same sessions have.
+    pub(crate) deployment: Option<Arc<str>>,
     pub(crate) principal: Option<Box<PrincipalOf>>,
     pub(crate) principal_label: Option<Box<LabelOf>>,
     pub(crate) trusted_proxies: TrustedProxies,

@@ -14,7 +14,7 @@
 //! | `flush` | how does the store learn that a session is in use? |
 //! | `aside` | what is worth a note, and no operation of its own? |
 //! | `sweep` | how do idle sessions end? |
-//! | `announce` | do all processes mean the same lifetimes? |
+//! | `deployment` | do all processes on this store belong together, and mean the same? |
 //! | `hear` | how does a change made elsewhere arrive here? |
 //! | `record`, `inner_stream` | how does a call's stream get into the log? |
 //! | `reader`, `hints`, `orphan` | how does a client read its streams, on whichever replica? |
@@ -28,7 +28,6 @@
 //! | `drain` | how does a replica leave? |
 //! | `handle` | what can a handler do with its session? |
 
-mod announce;
 pub(crate) mod aside;
 #[cfg(feature = "reconnect")]
 pub(crate) mod attempt;
@@ -36,6 +35,7 @@ mod backoff;
 pub(crate) mod binding;
 mod clock;
 pub(crate) mod config;
+pub(crate) mod deployment;
 pub(crate) mod drain;
 mod ear;
 pub(crate) mod ear_signal;
@@ -69,7 +69,7 @@ mod undelivered;
 pub(crate) mod verdict;
 mod watch;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -113,6 +113,12 @@ pub(crate) struct Engine {
     started: Once,
     /// Whether a service was made that opens sessions: a process that only watches neither sweeps nor announces anything.
     serving: tokio::sync::watch::Sender<bool>,
+    /// Whether the sessions in the store are another deployment's.
+    elsewhere: AtomicBool,
+    /// What the inner service calls itself, once it has said so.
+    server_name: OnceLock<Arc<str>>,
+    /// When somebody was last warned that another server keeps its sessions here.
+    warned_of_server: Mutex<Option<tokio::time::Instant>>,
     /// The way to an inner service that all replicas share, once a session was bound to it.
     way: OnceLock<(Ask, InnerHead)>,
     /// Whoever runs this was told that inner sessions are not sealed.
@@ -139,6 +145,9 @@ impl Engine {
             streams: AtomicU64::new(0),
             started: Once::new(),
             serving: tokio::sync::watch::Sender::new(false),
+            elsewhere: AtomicBool::new(false),
+            server_name: OnceLock::new(),
+            warned_of_server: Mutex::new(None),
             way: OnceLock::new(),
             unsealed: Once::new(),
             tasks: Mutex::new(None),
@@ -154,7 +163,7 @@ impl Engine {
             tasks.spawn(flush::run(weak.clone()));
             tasks.spawn(presence::run(weak.clone()));
             tasks.spawn(inbox::run(weak.clone()));
-            tasks.spawn(announce::run(weak.clone()));
+            tasks.spawn(deployment::run(weak.clone()));
             tasks.spawn(sweep::run(weak));
             *self.tasks.lock().unwrap_or_else(PoisonError::into_inner) = Some(tasks);
         });

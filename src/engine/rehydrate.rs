@@ -157,7 +157,8 @@ impl Engine {
     ) -> Result<Binding, Failure<S::Failure>> {
         let (binding, response) = self.replay_handshake(inner, admission, parts, blueprint.handshake.clone()).await?;
         let answer = initialize::read(accepted(response)?, &blueprint.handshake).await?;
-        let Some(version) = answer.version else { return Err(Rejection::InnerLostSession.into()) };
+        let version = answer.accepted.as_ref().map(|accepted| accepted.protocol_version);
+        let Some(version) = version else { return Err(Rejection::InnerLostSession.into()) };
         let binding = binding.speaking(version);
         if binding.inner_id().is_some() {
             accepted(binding.replay(introduction()).await.ok_or(Rejection::InnerLostSession)?)?;

@@ -57,8 +57,10 @@ impl<S: InnerService> Exchange<S> {
         let mut response = self.inner.call(inner::whole(*parts, body.clone())).await.map_err(Failure::Inner)?;
         let binding = bound_by(&mut response, self.inner.later(), head);
         let answer = initialize::read(response, &body).await?;
-        match answer.version {
-            Some(version) if !version.is_modern() => {
+        match &answer.accepted {
+            Some(accepted) if !accepted.protocol_version.is_modern() => {
+                self.engine.note_server(accepted);
+                let version = accepted.protocol_version;
                 let origin = SessionOrigin {
                     protocol_version: version,
                     client: introduction::client_info(&body),

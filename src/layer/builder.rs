@@ -46,6 +46,7 @@ impl SessionLayerBuilder {
             inner_sessions: InnerSessions::default(),
             stream_log: LogLimits { messages: 1000, bytes: 1 << 20, ttl: Duration::from_secs(15 * 60) },
             replica: default_replica(),
+            deployment: None,
             principal: None,
             principal_label: None,
             peer: None,
@@ -268,6 +269,17 @@ impl SessionLayerBuilder {
     /// This replica's name in records and events. Default: the host's name and the process id.
     pub fn replica(mut self, name: impl Into<Arc<str>>) -> Self {
         self.config.replica = name.into();
+        self
+    }
+
+    /// The name of the deployment: of all processes that are to share their sessions. A process whose store holds the sessions of
+    /// another name refuses to serve them: see [`SessionLayer::start`]. 1 to 64 visible ASCII characters. Default: none; then
+    /// the name of the MCP server is compared, and a difference is warned of.
+    pub fn deployment(mut self, name: &str) -> Self {
+        if !(1..=64).contains(&name.len()) || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+            self.problems.push("deployment must be 1 to 64 visible ASCII characters".to_owned());
+        }
+        self.config.deployment = Some(name.into());
         self
     }
 

@@ -41,18 +41,29 @@ pub(crate) fn modern_client_info(request: &[u8]) -> Option<&str> {
     serde_json::from_slice::<Request<'_>>(request).ok().map(|request| request.params.meta.client_info.get())
 }
 
-/// The protocol version an `initialize` answer settles on; `None` if it is no successful answer.
-pub(crate) fn negotiated_version(answer: &[u8]) -> Option<ProtocolVersion> {
-    #[derive(Deserialize)]
-    struct Answer {
-        result: InitializeResult,
+/// What a successful `initialize` answer says; `None` if it is none, or names no version.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Accepted {
+    /// The version it settles on.
+    pub(crate) protocol_version: ProtocolVersion,
+    /// Who the server says it is, as it wrote it.
+    server_info: Option<Box<RawValue>>,
+}
+
+impl Accepted {
+    pub(crate) fn read(answer: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Answer {
+            result: Accepted,
+        }
+        serde_json::from_slice::<Answer>(answer).ok().map(|answer| answer.result)
     }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct InitializeResult {
-        protocol_version: ProtocolVersion,
+
+    /// `serverInfo.name`, bounded; empty if the server does not say.
+    pub(crate) fn server_name(&self) -> String {
+        self.server_info.as_ref().map(|info| ClientInfo::from_json(info.get()).name).unwrap_or_default()
     }
-    serde_json::from_slice::<Answer>(answer).ok().map(|answer| answer.result.protocol_version)
 }
 
 #[cfg(test)]
@@ -61,11 +72,23 @@ mod tests {
 
     #[test]
     fn an_initialize_answer_names_its_version() {
-        let version = |answer: &str| negotiated_version(answer.as_bytes());
+        let version = |answer: &str| Accepted::read(answer.as_bytes()).map(|accepted| accepted.protocol_version);
         let accepted = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{}}}"#;
         assert_eq!(version(accepted), Some(ProtocolVersion::V2025_11_25));
         assert_eq!(version(r#"{"id":0,"error":{"code":-32602,"message":"no"}}"#), None);
         assert_eq!(version(r#"{"id":0,"result":{"protocolVersion":"draft"}}"#), None);
+    }
+
+    #[test]
+    fn a_server_that_says_its_name_is_known_by_it() {
+        let name = |info: &str| {
+            let answer = format!(r#"{{"id":0,"result":{{"protocolVersion":"2025-11-25"{info}}}}}"#);
+            Accepted::read(answer.as_bytes()).expect("it is accepted").server_name()
+        };
+        assert_eq!(name(r#","serverInfo":{"name":"billing","version":"1"}"#), "billing");
+        for silent in ["", r#","serverInfo":7"#, r#","serverInfo":{"name":7}"#, r#","serverInfo":null"#] {
+            assert_eq!(name(silent), "", "{silent}");
+        }
     }
 
     #[test]

@@ -185,6 +185,14 @@ impl ReconnectKeys {
         Ok(keys)
     }
 
+    /// The ids of the keys that others have too, each with 8 bytes, in hex, that follow from its secret and tell nothing of it.
+    pub(crate) fn fingerprints(&self) -> impl Iterator<Item = (&str, String)> {
+        let configured = self.accepted.iter().filter(|key| !key.made_at_start);
+        configured.map(|key| {
+            (&*key.kid, key.sign(b"tower-mcp-sessions key id")[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+        })
+    }
+
     /// Who signs (`iss`). Tokens that name another issuer are refused. Default: `tower-mcp-sessions`.
     ///
     /// ```

@@ -8,11 +8,11 @@ use http::{Response, StatusCode, header, response};
 use http_body_util::BodyExt;
 
 use crate::body::{ResponseBody, read_whole};
+use crate::protocol::introduction::Accepted;
 use crate::protocol::message::{self, RequestId};
 use crate::protocol::response::in_body;
 use crate::protocol::sse::{self, Splitter};
-use crate::protocol::version::ProtocolVersion;
-use crate::protocol::{headers, introduction, rewrite};
+use crate::protocol::{headers, rewrite};
 use crate::rejection::Rejection;
 
 /// Longest answer to `initialize` that is read.
@@ -24,7 +24,7 @@ pub(crate) struct Answer {
     pub(crate) parts: response::Parts,
     pub(crate) body: ResponseBody,
     /// What was settled on; `None` if the inner service refused.
-    pub(crate) version: Option<ProtocolVersion>,
+    pub(crate) accepted: Option<Accepted>,
 }
 
 /// Reads an answer until the JSON-RPC response to this `initialize` is known.
@@ -35,7 +35,7 @@ pub(crate) struct Answer {
 pub(crate) async fn read(response: Response<ResponseBody>, initialize: &[u8]) -> Result<Answer, Rejection> {
     let (mut parts, body) = response.into_parts();
     if !parts.status.is_success() {
-        return Ok(Answer { parts, body, version: None });
+        return Ok(Answer { parts, body, accepted: None });
     }
     if headers::is_encoded(&parts.headers) {
         return Err(Rejection::InnerAnswerCompressed);
@@ -46,8 +46,8 @@ pub(crate) async fn read(response: Response<ResponseBody>, initialize: &[u8]) ->
         true => read_events(body, &id).await?,
         false => read_json(body, &id).await?,
     };
-    let version = introduction::negotiated_version(&found.response);
-    if version.is_none() && message::is_result(&found.response) {
+    let accepted = Accepted::read(&found.response);
+    if accepted.is_none() && message::is_result(&found.response) {
         tracing::warn!("the inner service's answer to initialize names no protocol version");
         return Err(Rejection::InnerAnswerUnreadable);
     }
@@ -62,7 +62,7 @@ pub(crate) async fn read(response: Response<ResponseBody>, initialize: &[u8]) ->
             ResponseBody::whole([found.said_before, sse::message(&found.response)].concat())
         }
     };
-    Ok(Answer { parts, body, version })
+    Ok(Answer { parts, body, accepted })
 }
 
 /// The JSON-RPC response in an answer.
@@ -114,6 +114,7 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+    use crate::protocol::version::ProtocolVersion;
 
     const INITIALIZE: &[u8] = br#"{"jsonrpc":"2.0","id":0,"method":"initialize"}"#;
     const OLD: &str = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25"}}"#;
@@ -130,7 +131,7 @@ mod tests {
         let answer = answered(status, media, body).await.unwrap_or_else(|refused| panic!("{refused:?}: {body}"));
         let media = answer.parts.headers[header::CONTENT_TYPE].to_str().unwrap().to_owned();
         let body = answer.body.collect().await.unwrap().to_bytes();
-        (answer.version, media, String::from_utf8(body.into()).unwrap())
+        (answer.accepted.map(|accepted| accepted.protocol_version), media, String::from_utf8(body.into()).unwrap())
     }
 
     #[tokio::test]

@@ -21,13 +21,14 @@ impl Scripted {
             OnInitialize::Panic => panic!("told to, at initialize"),
             _ => {}
         }
-        let result = accepted(&message["id"], &message["params"]["protocolVersion"]);
+        let name = self.shared.script.lock().unwrap().name;
+        let result = accepted(&message["id"], &message["params"]["protocolVersion"], name);
         let response = match how {
             OnInitialize::Sse => events(vec![Ok(event(&result))]),
             OnInitialize::SseWithLength => with_length(event(&result)),
             OnInitialize::SseAfterNotification => events(vec![Ok(event(&log("starting"))), Ok(event(&result))]),
             OnInitialize::Error => error(StatusCode::OK, &message["id"], "not today"),
-            OnInitialize::Modern => json_body(&accepted(&message["id"], &json!("2026-07-28"))),
+            OnInitialize::Modern => json_body(&accepted(&message["id"], &json!("2026-07-28"), name)),
             OnInitialize::BrokenOff => {
                 let mut response = events(vec![Ok(Bytes::from_static(b"data: {")), Err("cut".into())]);
                 response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

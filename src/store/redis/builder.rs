@@ -16,6 +16,7 @@ use super::pool::Connections;
 use super::scripts::{self, Call};
 use super::witness::Witness;
 use super::{Inner, RedisStore, StoreError, StoreErrorKind};
+use crate::store::Presence;
 use crate::telemetry::text::escaped;
 
 /// Options of a [`RedisStore`].
@@ -96,7 +97,8 @@ impl RedisStoreBuilder {
     /// # Errors
     ///
     /// [`Misconfigured`](StoreErrorKind::Misconfigured) if the address or an option makes no sense, the credentials are
-    /// wrong or allow too little, or the server is older than Redis 7.0; [`Unavailable`](StoreErrorKind::Unavailable) if it
+    /// wrong or allow too little, the sessions under the prefix lie in another number of shards, or the server is older than
+    /// Redis 7.0; [`Unavailable`](StoreErrorKind::Unavailable) if it
     /// cannot be reached; [`Refused`](StoreErrorKind::Refused) if it does not take writes.
     pub async fn connect(self) -> Result<RedisStore, StoreError> {
         self.check()?;
@@ -104,6 +106,7 @@ impl RedisStoreBuilder {
         store.link().ready(self.connect_timeout + self.response_timeout).await?;
         store.probe(self.connect_timeout + self.response_timeout).await?;
         store.warn_if_evicting().await;
+        store.refuse_other_shards().await?;
         Ok(store)
     }
 
@@ -168,6 +171,15 @@ impl RedisStore {
         let call = Call::new(&scripts::PROBE, self.keys(), 0, &[]);
         let mut lease = self.inner.connections.lease_for(patience).await?;
         lease.ask::<u64>(&call).await.map(|_| ())
+    }
+
+    /// Whatever else is wrong shows itself when it matters.
+    async fn refuse_other_shards(&self) -> Result<(), StoreError> {
+        const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        match self.declare(&[], A_DAY).await {
+            Err(error) if error.kind() == StoreErrorKind::Misconfigured => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     async fn warn_if_evicting(&self) {

@@ -1,0 +1,214 @@
+//! *Do all processes on this store belong together, and mean the same?* One that serves sessions says what it is when it starts
+//! and every hour, and compares that with what was said before: its deployment's name, its server's, its keys, and the
+//! lifetimes it gives to sessions. Only another deployment's name is a reason to refuse; everything else is worth a warning.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::engine::Engine;
+use crate::protocol::introduction::Accepted;
+use crate::store::{Believed, Fact, StoreError};
+use crate::telemetry::text::escaped;
+
+const EVERY: Duration = Duration::from_secs(60 * 60);
+/// How long to wait before saying it again to a store that did not hear.
+const PAUSE: Duration = Duration::from_secs(1);
+/// What was said is remembered longer than the pause between two of our words, even where sessions are short-lived.
+const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
+
+const DEPLOYMENT: &str = "deployment";
+const SERVER: &str = "server";
+
+/// Why a process must not serve the sessions in its store.
+#[derive(Debug)]
+pub struct StartError(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Store(StoreError),
+    OtherDeployment { own: Arc<str>, other: String },
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self(Kind::Store(error))
+    }
+}
+
+impl StartError {
+    /// The sessions in the store are those of a deployment with another name.
+    #[must_use]
+    pub fn is_other_deployment(&self) -> bool {
+        matches!(self.0, Kind::OtherDeployment { .. })
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Store(error) => error.fmt(f),
+            Kind::OtherDeployment { own, other } => write!(
+                f,
+                "this process is of the deployment {own:?}, and the sessions in its store are of {other:?}: give it the same name, or \
+                 a store of its own (in one Redis, another prefix)"
+            ),
+        }
+    }
+}
+
+impl Error for StartError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0 {
+            Kind::Store(error) => error.source(),
+            Kind::OtherDeployment { .. } => None,
+        }
+    }
+}
+
+pub(crate) async fn run(engine: Weak<Engine>) {
+    loop {
+        let Some(strong) = engine.upgrade() else { return };
+        let mut serving = strong.serving.subscribe();
+        let is_serving = *serving.borrow();
+        let announced = match is_serving {
+            true => Some(strong.announce().await),
+            false => None,
+        };
+        drop(strong);
+        match announced {
+            Some(Ok(())) => tokio::time::sleep(EVERY).await,
+            Some(Err(error)) if error.is_other_deployment() => {
+                tracing::error!(%error, "no session is served: every request is answered 503");
+                tokio::time::sleep(PAUSE * 60).await;
+            }
+            Some(Err(error)) => {
+                tracing::debug!(%error, "the store did not hear what this process is; trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+            // An error says that the engine is gone, which the next round finds.
+            None => drop(serving.wait_for(|serves| *serves).await),
+        }
+    }
+}
+
+impl Engine {
+    /// A service has been made that opens sessions.
+    pub(crate) fn begin_serving(&self) {
+        self.serving.send_if_modified(|serves| !std::mem::replace(serves, true));
+    }
+
+    /// Whether this process serves sessions, or only watches those of others.
+    pub(crate) fn serves(&self) -> bool {
+        *self.serving.borrow()
+    }
+
+    /// Whether the sessions in the store are another deployment's: none of them is served, and none opened.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.elsewhere.load(Ordering::Relaxed)
+    }
+
+    /// Says what this process is, and compares.
+    pub(crate) async fn announce(&self) -> Result<(), StartError> {
+        self.compare_deployments().await?;
+        self.compare_lifetimes().await?;
+        Ok(())
+    }
+
+    async fn compare_deployments(&self) -> Result<(), StartError> {
+        let name = self.config.deployment.iter().map(|name| fact(DEPLOYMENT, name, Believed::First));
+        let server = self.server_name.get().map(|name| fact(SERVER, name, Believed::First));
+        let facts: Vec<Fact> = name.chain(server).chain(self.key_facts()).collect();
+        let told = self.store.declare(&facts, self.remembered()).await?;
+        let others =
+            facts.iter().zip(told).filter_map(|(fact, told)| Some((fact, told.filter(|told| *told != fact.value)?)));
+        let mut elsewhere = None;
+        for (fact, other) in others {
+            match (fact.name.as_str(), &self.config.deployment) {
+                (DEPLOYMENT, Some(own)) => elsewhere = Some(Kind::OtherDeployment { own: Arc::clone(own), other }),
+                (SERVER, None) => self.warn_of_another_server(&fact.value, &other),
+                (SERVER | DEPLOYMENT, _) => {}
+                (key, _) => tracing::warn!(
+                    key = &*escaped(key.strip_prefix("key:").unwrap_or(key)),
+                    "another process signs reconnect tokens with another secret under this key's id: each refuses the other's tokens; \
+                     give all replicas the same secret, and a new one an id of its own"
+                ),
+            }
+        }
+        self.elsewhere.store(elsewhere.is_some(), Ordering::Relaxed);
+        elsewhere.map_or(Ok(()), |kind| Err(StartError(kind)))
+    }
+
+    async fn compare_lifetimes(&self) -> Result<(), StoreError> {
+        let own = self.config.lifetimes;
+        let before = self.store.announce_lifetimes(&own).await?;
+        let differences = before.map(|before| own.differences(&before)).unwrap_or_default();
+        if !differences.is_empty() {
+            tracing::warn!(
+                differences = differences.join(", "),
+                "another process on this store gives its sessions other lifetimes; each session keeps those it was opened with, \
+                 until a process applies its own to all of them (SessionLayer::apply_lifetimes, --apply-lifetimes)"
+            );
+        }
+        Ok(())
+    }
+
+    /// The inner service has accepted an `initialize` and said its name. The first name said on a store is kept.
+    pub(crate) fn note_server(&self, accepted: &Accepted) {
+        let Some(engine) = self.itself.upgrade().filter(|_| self.server_name.get().is_none()) else { return };
+        let name = accepted.server_name();
+        if name.is_empty() || self.server_name.set(name.into()).is_err() {
+            return;
+        }
+        tokio::spawn(async move {
+            // If the store does not hear, it is said again with everything else.
+            let said = fact(SERVER, engine.server_name.get().map_or("", |name| name), Believed::First);
+            let told = engine.store.declare(std::slice::from_ref(&said), engine.remembered()).await;
+            if let Ok([Some(other)]) = told.as_deref()
+                && *other != said.value
+                && engine.config.deployment.is_none()
+            {
+                engine.warn_of_another_server(&said.value, other);
+            }
+        });
+    }
+
+    /// Once in a round, whichever of the two ways it was found out by.
+    fn warn_of_another_server(&self, own: &str, other: &str) {
+        let mut warned = self.warned_of_server.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_some_and(|before| before.elapsed() < EVERY / 2) {
+            return;
+        }
+        *warned = Some(Instant::now());
+        tracing::warn!(
+            own = &*escaped(own),
+            other = &*escaped(other),
+            "two MCP servers with different names keep their sessions in one store, and accept each other's; if that is not meant, \
+             give each a store of its own (in one Redis, another prefix), and a name (SessionLayer::builder(…).deployment(…), --deployment)"
+        );
+    }
+
+    fn remembered(&self) -> Duration {
+        self.config.lifetimes.key_ttl().max(REMEMBERED)
+    }
+
+    /// By each configured key's id, what tells its secret from another without telling anything of it.
+    #[cfg(feature = "reconnect")]
+    fn key_facts(&self) -> impl Iterator<Item = Fact> {
+        let keys = self.config.reconnect.iter().flat_map(crate::reconnect::ReconnectKeys::fingerprints);
+        keys.map(|(kid, fingerprint)| fact(&format!("key:{kid}"), &fingerprint, Believed::Last))
+    }
+
+    #[cfg(not(feature = "reconnect"))]
+    fn key_facts(&self) -> impl Iterator<Item = Fact> {
+        std::iter::empty()
+    }
+}
+
+fn fact(name: &str, value: &str, believed: Believed) -> Fact {
+    Fact { name: name.to_owned(), value: value.to_owned(), believed }
+}
