@@ -22,8 +22,12 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    pub(crate) fn begin(engine: &Arc<Engine>, door: ReconnectDoor, parts: &Parts) -> Self {
-        let principal = engine.config.principal_of(parts);
+    pub(crate) fn begin(
+        engine: &Arc<Engine>,
+        door: ReconnectDoor,
+        principal: Option<Principal>,
+        parts: &Parts,
+    ) -> Self {
         let told = ReconnectAttempt {
             outcome: ReconnectOutcome::Unavailable,
             door,

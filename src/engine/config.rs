@@ -1,6 +1,7 @@
 //! What can be chosen about a layer, frozen when it is built.
 
 use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use crate::limits::RateLimits;
 use crate::origin::OriginPolicy;
 #[cfg(feature = "reconnect")]
 use crate::reconnect::ReconnectKeys;
+use crate::refusal::Refusal;
+use crate::rejection::Rejection;
 use crate::seal;
 use crate::session::Principal;
 use crate::store::{AgeLimits, Lifetimes, LogLimits};
@@ -73,7 +76,7 @@ pub enum InnerSessions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PeerAddr(pub SocketAddr);
 
-pub(crate) type PrincipalOf = dyn Fn(&Parts) -> Option<Principal> + Send + Sync;
+pub(crate) type PrincipalOf = dyn Fn(&Parts) -> Result<Option<Principal>, Refusal> + Send + Sync;
 pub(crate) type LabelOf = dyn Fn(&Principal) -> Option<String> + Send + Sync;
 pub(crate) type Audience = dyn Fn(&ReconnectAttempt) + Send + Sync;
 pub(crate) type PeerOf = dyn Fn(&Parts) -> Option<SocketAddr> + Send + Sync;
@@ -95,6 +98,7 @@ pub(crate) struct Config {
     pub(crate) stream_log: LogLimits,
     pub(crate) replica: Arc<str>,
     pub(crate) principal: Option<Box<PrincipalOf>>,
+    pub(crate) principal_required: bool,
     pub(crate) principal_label: Option<Box<LabelOf>>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) on_reconnect: Option<Box<Audience>>,
@@ -106,8 +110,22 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    pub(crate) fn principal_of(&self, parts: &Parts) -> Option<Principal> {
-        self.principal.as_ref().and_then(|find| find(parts))
+    /// Who a client's request acts for, if it is let in.
+    pub(crate) fn principal_of(&self, parts: &Parts) -> Result<Option<Principal>, Box<Refusal>> {
+        match self.principal_if_any(parts) {
+            Ok(None) if self.principal_required => Err(Refusal::of(Rejection::PrincipalRequired)),
+            found => found,
+        }
+    }
+
+    /// The same, where being nobody is no reason to be refused: an operator is known by other means.
+    pub(crate) fn principal_if_any(&self, parts: &Parts) -> Result<Option<Principal>, Box<Refusal>> {
+        let Some(find) = &self.principal else { return Ok(None) };
+        // The hook is the host's code; what it leaves half done is its own.
+        match catch_unwind(AssertUnwindSafe(|| find(parts))) {
+            Ok(found) => found.map_err(Box::new),
+            Err(_) => Err(Refusal::of(Rejection::PrincipalHookPanicked)),
+        }
     }
 
     pub(crate) fn peer_of(&self, parts: &Parts) -> Option<SocketAddr> {

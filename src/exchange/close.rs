@@ -26,8 +26,7 @@ impl<S: InnerService> Exchange<S> {
 
     async fn end_session(&self, parts: &Parts, declared: Declared) -> Result<(), Rejection> {
         let id = classify::session_id(parts)?;
-        let principal = self.engine.config.principal_of(parts);
-        let vouched = self.engine.vouch(&id, principal.as_ref(), Freshness::Strict).await?;
+        let vouched = self.engine.vouch(&id, self.principal.as_ref(), Freshness::Strict).await?;
         classify::fits(vouched.record.origin.protocol_version, declared, false)?;
         let (engine, key) = (&self.engine, &vouched.record.key);
         engine.note_head(key, parts);

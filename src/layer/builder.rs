@@ -18,6 +18,7 @@ use crate::limits::RateLimits;
 use crate::origin::OriginPolicy;
 #[cfg(feature = "reconnect")]
 use crate::reconnect::ReconnectKeys;
+use crate::refusal::Refusal;
 use crate::session::Principal;
 use crate::store::{AgeLimits, Lifetimes, LogLimits, ReplicaId, Store};
 
@@ -52,6 +53,7 @@ impl SessionLayerBuilder {
             stream_log: LogLimits { messages: 1000, bytes: 1 << 20, ttl: Duration::from_secs(15 * 60) },
             replica: default_replica(),
             principal: None,
+            principal_required: false,
             principal_label: None,
             peer: None,
             trusted_proxies: TrustedProxies::default(),
@@ -107,15 +109,42 @@ impl SessionLayerBuilder {
     /// Who a request acts for: usually what an authentication layer outside left in the extensions. Default: nobody; then a
     /// session belongs to whoever holds its id.
     ///
+    /// `Ok(None)` says that the request is anonymous on purpose. `Err(refusal)` closes the door: a request whose caller cannot be
+    /// told must not be taken for an anonymous one. The hook is asked once for each request of either era, before anything of it
+    /// is looked at but `Host` and `Origin`; not for OPTIONS, because browsers send preflights without credentials. If it panics,
+    /// the answer is 500.
+    ///
+    /// ```
+    /// # use tower_mcp_sessions::{Refusal, SessionLayer, store::MemoryStore};
+    /// # #[derive(Clone)] struct User { subject: String, is_banned: bool }
+    /// let sessions = SessionLayer::builder(MemoryStore::new())
+    ///     .principal(|parts| match parts.extensions.get::<User>() {
+    ///         Some(user) if user.is_banned => Err(Refusal::forbidden("This account is closed; ask support@example.com")),
+    ///         user => Ok(user.map(|user| user.subject.clone())),
+    ///     })
+    ///     .build();
+    /// ```
+    pub fn principal<P: Into<Principal>>(
+        mut self,
+        find: impl Fn(&Parts) -> Result<Option<P>, Refusal> + Send + Sync + 'static,
+    ) -> Self {
+        self.config.principal = Some(Box::new(move |parts| Ok(find(parts)?.map(Into::into))));
+        self
+    }
+
+    /// Refuses requests for which [`principal`](Self::principal) says `Ok(None)`: 401. Default: they are anonymous. Operators
+    /// who act through the monitor are known to its [`Access`](crate::monitor::Access), and need not be a principal too.
+    ///
     /// ```
     /// # use tower_mcp_sessions::{SessionLayer, store::MemoryStore};
     /// # #[derive(Clone)] struct User { subject: String }
     /// let sessions = SessionLayer::builder(MemoryStore::new())
-    ///     .principal(|parts| parts.extensions.get::<User>().map(|user| user.subject.clone()))
+    ///     .principal(|parts| Ok(parts.extensions.get::<User>().map(|user| user.subject.clone())))
+    ///     .require_principal()
     ///     .build();
     /// ```
-    pub fn principal<P: Into<Principal>>(mut self, find: impl Fn(&Parts) -> Option<P> + Send + Sync + 'static) -> Self {
-        self.config.principal = Some(Box::new(move |parts| find(parts).map(Into::into)));
+    pub fn require_principal(mut self) -> Self {
+        self.config.principal_required = true;
         self
     }
 
@@ -312,6 +341,9 @@ impl SessionLayerBuilder {
         if self.config.ages.healthy > self.config.ages.stale {
             self.problems.push("age_limits: a session cannot be stale before it is no longer healthy".to_owned());
         }
+        if self.config.principal_required && self.config.principal.is_none() {
+            self.problems.push("require_principal needs principal(…), or nobody is let in".to_owned());
+        }
         self.problems.extend(self.config.limits.problems());
         #[cfg(feature = "reconnect")]
         if self.config.reconnect_tool && self.config.reconnect.is_none() {
@@ -368,10 +400,16 @@ mod tests {
             .idle_timeout(Duration::ZERO)
             .allow_host("https://x")
             .allow_origin("x")
+            .require_principal()
             .try_build()
             .unwrap_err()
             .to_string();
-        for part in ["idle_timeout", "allow_host: \"https://x\"", "allow_origin: \"x\" is no origin"] {
+        for part in [
+            "idle_timeout",
+            "allow_host: \"https://x\"",
+            "allow_origin: \"x\" is no origin",
+            "require_principal needs principal",
+        ] {
             assert!(error.contains(part), "{error}");
         }
     }

@@ -34,13 +34,13 @@ pub(crate) async fn respond(
     let record = match (classify::session_id(parts), role) {
         (Err(Rejection::SessionIdMissing), Some(Role::Admin)) => {
             let deed = Deed { action: "give_token", session: key, role, engine, parts };
-            deed.conclude(for_operator(engine, &key).await)?
+            deed.conclude(for_operator(engine, &key)).await?
         }
         (Err(Rejection::SessionIdMissing | Rejection::SessionIdAmbiguous), _) => {
             return Err(Refusal::no_access(NEEDS_ID));
         }
         (Ok(id), _) if id.key() == key => {
-            let principal = engine.config.principal_of(parts);
+            let principal = engine.config.principal_of(parts)?;
             let vouched = engine.vouch(&id, principal.as_ref(), Freshness::Strict).await.map_err(not_found)?;
             SessionRecord::clone(&vouched.record)
         }
