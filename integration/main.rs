@@ -3,6 +3,7 @@
 mod backends;
 mod conformance;
 mod dashboard;
+mod doors;
 mod edge;
 mod examples;
 mod gateway;

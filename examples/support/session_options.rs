@@ -148,7 +148,9 @@ fn subject(headers: &HeaderMap, name: &HeaderName) -> Result<String, Refusal> {
     let subject = one.and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).map(str::trim);
     let subject = subject.filter(|subject| !subject.is_empty()).map(str::to_owned);
     subject.ok_or_else(|| {
-        Refusal::unauthorized(format!("Who are you? The header {name} has to name you, once, in UTF-8; a proxy in front sets it"))
+        Refusal::unauthorized(format!(
+            "Who are you? The header {name} has to name you, once, in UTF-8; a proxy in front sets it"
+        ))
     })
 }
 

@@ -99,6 +99,7 @@ pub(crate) struct Config {
     pub(crate) replica: Arc<str>,
     pub(crate) principal: Option<Box<PrincipalOf>>,
     pub(crate) principal_required: bool,
+    pub(crate) adopt_anonymous: bool,
     pub(crate) principal_label: Option<Box<LabelOf>>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) on_reconnect: Option<Box<Audience>>,

@@ -59,7 +59,6 @@ impl Engine {
         let ear = Ear {
             engine: Arc::downgrade(self),
             key: *key,
-            generation: binding.generation(),
             binding: Arc::downgrade(binding),
             signal: Arc::clone(&binding.ear_signal),
         };
@@ -78,7 +77,6 @@ impl Engine {
 struct Ear {
     engine: Weak<Engine>,
     key: SessionKey,
-    generation: u32,
     binding: Weak<Binding>,
     signal: Arc<EarSignal>,
 }
@@ -172,7 +170,7 @@ impl Ear {
             let (Some(engine), Some(binding)) = (self.engine.upgrade(), self.binding.upgrade()) else {
                 return Err(Stop);
             };
-            let (key, generation, stream) = (self.key, self.generation, StreamName::LISTEN);
+            let (key, generation, stream) = (self.key, binding.generation(), StreamName::LISTEN);
             let speaker = Speaker { key, generation, stream, call: None, binding };
             let (message, question) = match engine.translate(&speaker, said) {
                 Said::Notification(message) => (message, None),

@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::engine::Engine;
 use crate::engine::config::{Freshness, OnReturn};
 use crate::engine::resident::{Lease, Settled};
-use crate::engine::shared_inner::AFTER_WHO_ENDED;
 use crate::engine::watch::FillGuard;
 use crate::id::{SecretDigest, SessionId, SessionKey};
 use crate::rejection::Rejection;
@@ -20,23 +19,29 @@ use crate::telemetry::text::escaped;
 enum Judgement {
     Serve,
     ReviveFirst,
+    AdoptFirst,
     Unknown,
 }
 
-/// The whole decision. A wrong secret, a foreign principal and a session that is no more are all the same to the caller.
-fn judge(
-    record: &SessionRecord,
-    digest: &SecretDigest,
-    principal: Option<&Principal>,
+/// What is configured of the judgement.
+#[derive(Clone, Copy)]
+struct Rules {
     on_return: OnReturn,
-) -> Judgement {
-    if record.digest != *digest || record.origin.principal.as_ref() != principal {
+    adopts: bool,
+}
+
+/// The whole decision. A wrong secret, a foreign principal and a session that is no more are all the same to the caller.
+fn judge(record: &SessionRecord, digest: &SecretDigest, principal: Option<&Principal>, rules: Rules) -> Judgement {
+    let owner = record.origin.principal.as_ref();
+    let (is_own, may_adopt) = (owner == principal, rules.adopts && owner.is_none());
+    if record.digest != *digest || !(is_own || may_adopt) {
         return Judgement::Unknown;
     }
-    match (record.status, on_return) {
+    match (record.status, rules.on_return) {
+        (SessionStatus::Disconnected, OnReturn::Reject) => Judgement::Unknown,
+        (SessionStatus::Active | SessionStatus::Disconnected, _) if !is_own => Judgement::AdoptFirst,
         (SessionStatus::Active, _) => Judgement::Serve,
         (SessionStatus::Disconnected, OnReturn::Revive) => Judgement::ReviveFirst,
-        (SessionStatus::Disconnected, OnReturn::Reject) => Judgement::Unknown,
     }
 }
 
@@ -51,6 +56,23 @@ enum Held {
     Cached(Lease),
     /// The store was asked.
     Asked(FillGuard),
+    /// The same; the session is anonymous, and this principal's from its first use on.
+    Anonymous(Box<(FillGuard, Principal)>),
+}
+
+impl Vouched {
+    /// The session as its holder sees it.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::SessionNotFound`] for a principal that would have to use an anonymous session first.
+    #[cfg(feature = "reconnect")]
+    pub(crate) fn of_holder(self) -> Result<Arc<SessionRecord>, Rejection> {
+        match self.held {
+            Held::Cached(_) | Held::Asked(_) => Ok(self.record),
+            Held::Anonymous(_) => Err(Rejection::SessionNotFound),
+        }
+    }
 }
 
 /// A request that uses a session.
@@ -100,12 +122,16 @@ impl Engine {
             self.forget(&key);
             return Err(Rejection::SessionNotFound);
         };
-        match judge(&record, &digest, principal, self.config.on_return) {
-            Judgement::Unknown => Err(Rejection::SessionNotFound),
-            Judgement::Serve | Judgement::ReviveFirst => {
-                Ok(Vouched { record: Arc::new(record), held: Held::Asked(guard) })
-            }
-        }
+        let held = match (judge(&record, &digest, principal, self.rules()), principal) {
+            (Judgement::Serve | Judgement::ReviveFirst, _) => Held::Asked(guard),
+            (Judgement::AdoptFirst, Some(principal)) => Held::Anonymous(Box::new((guard, principal.clone()))),
+            (Judgement::AdoptFirst, None) | (Judgement::Unknown, _) => return Err(Rejection::SessionNotFound),
+        };
+        Ok(Vouched { record: Arc::new(record), held })
+    }
+
+    fn rules(&self) -> Rules {
+        Rules { on_return: self.config.on_return, adopts: self.config.adopt_anonymous }
     }
 
     fn vouch_from_cache(
@@ -116,7 +142,7 @@ impl Engine {
     ) -> Option<Vouched> {
         let resident = self.residents.get(key)?;
         let verdict = resident.verdict()?;
-        let serve = judge(&verdict.record, digest, principal, self.config.on_return) == Judgement::Serve;
+        let serve = judge(&verdict.record, digest, principal, self.rules()) == Judgement::Serve;
         if !(serve && self.watch.still_holds(&verdict)) {
             return None;
         }
@@ -131,9 +157,13 @@ impl Engine {
     /// As [`vouch`](Self::vouch), if the session's time is over by now.
     pub(crate) async fn enter(&self, vouched: Vouched) -> Result<Admission, Rejection> {
         let Vouched { record, held } = vouched;
-        let guard = match held {
+        let (guard, record) = match held {
             Held::Cached(lease) => return Ok(Admission { lease, record }),
-            Held::Asked(guard) => guard,
+            Held::Asked(guard) => (guard, record),
+            Held::Anonymous(adoption) => {
+                let (guard, principal) = *adoption;
+                (guard, Box::pin(self.adopt(&record, principal)).await?)
+            }
         };
         let record = match record.status {
             SessionStatus::Disconnected => Box::pin(self.revive(&record)).await?,
@@ -143,6 +173,18 @@ impl Engine {
             SessionStatus::Active => record,
         };
         self.settle(guard, record)
+    }
+
+    /// Makes sure that a session is its caller's, without using it: an anonymous one is adopted.
+    ///
+    /// # Errors
+    ///
+    /// As [`enter`](Self::enter).
+    pub(crate) async fn own(&self, vouched: Vouched) -> Result<Arc<SessionRecord>, Rejection> {
+        match vouched.held {
+            Held::Cached(_) | Held::Asked(_) => Ok(vouched.record),
+            Held::Anonymous(adoption) => self.adopt(&vouched.record, adoption.1).await,
+        }
     }
 
     /// The first use on this replica asks the store's clock: if no replica ran for a while, the session's time may be over
@@ -169,7 +211,7 @@ impl Engine {
                     lease.set_verdict(guard.fill(&self.watch, &record.key, Arc::clone(&record)));
                     return Ok(Admission { lease, record });
                 }
-                Settled::After(before) => self.forget_resident(&before, AFTER_WHO_ENDED),
+                Settled::After(before) => self.make_way(&before, &record),
                 Settled::TooLate => return Err(Rejection::SessionNotFound),
             }
         }
@@ -203,6 +245,7 @@ mod tests {
             client: ClientInfo::default(),
             principal: principal.map(Principal::from),
             replica: "a".into(),
+            adopted: None,
             inner_has_sessions: false,
         };
         SessionRecord { key: id.key(), digest: id.digest(), generation: 0, status, created_at: Timestamp(0), origin }
@@ -216,7 +259,7 @@ mod tests {
         let of_alice = record(&id, Some("alice"), SessionStatus::Active);
         let anonymous = record(&id, None, SessionStatus::Active);
         let served = |record: &SessionRecord, id: &SessionId, principal: Option<&Principal>| {
-            judge(record, &id.digest(), principal, OnReturn::Revive) == Judgement::Serve
+            judge(record, &id.digest(), principal, rules(OnReturn::Revive)) == Judgement::Serve
         };
         assert!(served(&of_alice, &id, Some(&alice)));
         assert!(served(&anonymous, &id, None));
@@ -227,10 +270,34 @@ mod tests {
     }
 
     #[test]
+    fn an_anonymous_session_is_adopted_by_whoever_has_its_id_and_is_somebody() {
+        let (id, other) = (SessionId::generate().unwrap(), SessionId::generate().unwrap());
+        let alice = Principal::from("alice");
+        for (status, on_return, expected) in [
+            (SessionStatus::Active, OnReturn::Revive, Judgement::AdoptFirst),
+            (SessionStatus::Active, OnReturn::Reject, Judgement::AdoptFirst),
+            (SessionStatus::Disconnected, OnReturn::Revive, Judgement::AdoptFirst),
+            (SessionStatus::Disconnected, OnReturn::Reject, Judgement::Unknown),
+        ] {
+            let (anonymous, of_bob) = (record(&id, None, status), record(&id, Some("bob"), status));
+            let rules = rules(on_return);
+            assert_eq!(judge(&anonymous, &id.digest(), Some(&alice), rules), expected);
+            assert_eq!(judge(&anonymous, &other.digest(), Some(&alice), rules), Judgement::Unknown);
+            assert_eq!(judge(&of_bob, &id.digest(), Some(&alice), rules), Judgement::Unknown);
+            let never = Rules { adopts: false, ..rules };
+            assert_eq!(judge(&anonymous, &id.digest(), Some(&alice), never), Judgement::Unknown);
+        }
+    }
+
+    fn rules(on_return: OnReturn) -> Rules {
+        Rules { on_return, adopts: true }
+    }
+
+    #[test]
     fn a_returning_client_is_revived_or_rejected_as_configured() {
         let id = SessionId::generate().unwrap();
         let idle = record(&id, None, SessionStatus::Disconnected);
-        assert_eq!(judge(&idle, &id.digest(), None, OnReturn::Revive), Judgement::ReviveFirst);
-        assert_eq!(judge(&idle, &id.digest(), None, OnReturn::Reject), Judgement::Unknown);
+        assert_eq!(judge(&idle, &id.digest(), None, rules(OnReturn::Revive)), Judgement::ReviveFirst);
+        assert_eq!(judge(&idle, &id.digest(), None, rules(OnReturn::Reject)), Judgement::Unknown);
     }
 }

@@ -28,7 +28,8 @@ impl<S: InnerService> Exchange<S> {
         let id = classify::session_id(parts)?;
         let vouched = self.engine.vouch(&id, self.principal.as_ref(), Freshness::Strict).await?;
         classify::fits(vouched.record.origin.protocol_version, declared, false)?;
-        let (engine, key) = (&self.engine, &vouched.record.key);
+        let engine = &self.engine;
+        let key = &engine.own(vouched).await?.key;
         engine.note_head(key, parts);
         let is_bound_here = engine.residents.get(key).is_some_and(|resident| resident.binding().is_some());
         if !engine.end(key, EndReason::ClosedByClient).await? {

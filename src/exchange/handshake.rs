@@ -63,6 +63,7 @@ impl<S: InnerService> Exchange<S> {
                     client: introduction::client_info(&body),
                     principal: self.principal.clone(),
                     replica: Arc::clone(&self.engine.config.replica),
+                    adopted: None,
                     inner_has_sessions: binding.inner_id().is_some(),
                 };
                 let binding = binding.speaking(version);

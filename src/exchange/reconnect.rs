@@ -57,6 +57,7 @@ impl<S: InnerService> Exchange<S> {
         answer: initialize::Answer,
     ) -> Introduced<S> {
         let Returning { attempt, proven, nonce } = returning;
+        let origin = SessionOrigin { adopted: proven.record().origin.adopted, ..origin };
         let handed = self.engine.hand_over(&proven, origin, Some((handshake, binding.inner())), nonce).await;
         let handed = attempt.conclude(handed)?;
         let (id, inbox) = (handed.id.header_value(), handed.inbox);

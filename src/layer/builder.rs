@@ -54,6 +54,7 @@ impl SessionLayerBuilder {
             replica: default_replica(),
             principal: None,
             principal_required: false,
+            adopt_anonymous: true,
             principal_label: None,
             peer: None,
             trusted_proxies: TrustedProxies::default(),
@@ -145,6 +146,21 @@ impl SessionLayerBuilder {
     /// ```
     pub fn require_principal(mut self) -> Self {
         self.config.principal_required = true;
+        self
+    }
+
+    /// Whether the first principal that uses an anonymous session has it from then on. Default: yes. Servers that answer
+    /// `initialize` openly and ask for a login later need it: clients log in, and go on with the id they have. The session is adopted
+    /// once, by a POST, a GET or a DELETE that carries its id; to everybody else, the anonymous included, it does not exist any more, on
+    /// any replica. What its anonymous holder had open ends; a reconnect token it was given is its adopter's. With `false` an
+    /// anonymous session answers a principal 404.
+    ///
+    /// ```
+    /// # use tower_mcp_sessions::{SessionLayer, store::MemoryStore};
+    /// let sessions = SessionLayer::builder(MemoryStore::new()).adopt_anonymous(false).build();
+    /// ```
+    pub fn adopt_anonymous(mut self, on: bool) -> Self {
+        self.config.adopt_anonymous = on;
         self
     }
 

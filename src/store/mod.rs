@@ -44,8 +44,8 @@ pub use presence::{Presence, ReplicaId};
 #[cfg(feature = "redis")]
 pub use redis::{RedisStore, RedisStoreBuilder};
 pub use session_store::{
-    Blueprint, Census, DataPut, Lifetimes, Opening, Reconnected, Reconnection, Revival, SessionStore, Swept, Touch,
-    TouchOutcome, Touched,
+    Adoption, Blueprint, Census, DataPut, Lifetimes, Opening, Reconnected, Reconnection, Revival, SessionStore, Swept,
+    Touch, TouchOutcome, Touched,
 };
 pub use stream_log::{
     Appended, Heard, ListenCursor, Listening, LogLimits, LogSlice, StreamLog, StreamName, StreamState,

@@ -9,6 +9,7 @@ use crate::body::ResponseBody;
 use crate::classify;
 use crate::engine::Engine;
 use crate::engine::config::Freshness;
+use crate::engine::verdict::Vouched;
 use crate::id::SessionKey;
 use crate::monitor::access::Role;
 use crate::monitor::answer::{Refusal, json};
@@ -41,8 +42,8 @@ pub(crate) async fn respond(
         }
         (Ok(id), _) if id.key() == key => {
             let principal = engine.config.principal_of(parts)?;
-            let vouched = engine.vouch(&id, principal.as_ref(), Freshness::Strict).await.map_err(not_found)?;
-            SessionRecord::clone(&vouched.record)
+            let vouched = engine.vouch(&id, principal.as_ref(), Freshness::Strict).await;
+            SessionRecord::clone(&*vouched.and_then(Vouched::of_holder).map_err(not_found)?)
         }
         (Ok(_) | Err(_), _) => return Err(Refusal::no_such_session()),
     };

@@ -10,8 +10,8 @@ use crate::id::{SessionId, SessionKey};
 use crate::protocol::version::ProtocolVersion;
 use crate::session::{ClientInfo, EndReason, NewSession, SessionOrigin, SessionRecord, SessionStatus, Timestamp};
 use crate::store::{
-    Appended, DataPut, Lifetimes, LogLimits, LogSlice, Opening, Reconnected, Reconnection, ReplicaId, Revival, Store,
-    StreamName, Swept, Touch,
+    Adoption, Appended, DataPut, Lifetimes, LogLimits, LogSlice, Opening, Reconnected, Reconnection, ReplicaId,
+    Revival, Store, StreamName, Swept, Touch,
 };
 
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
@@ -36,10 +36,18 @@ pub(super) fn session() -> NewSession {
         client: ClientInfo { name: "contract \"quoted\" ü".into(), version: "1.0".into() },
         principal: Some("alice".into()),
         replica: "a-1".into(),
+        adopted: None,
         inner_has_sessions: true,
     };
     let handshake = Bytes::from_static(b"{\"method\":\"initialize\"}");
     NewSession { key: id.key(), digest: id.digest(), origin, handshake, inner: None }
+}
+
+/// The same without a principal.
+pub(super) fn anonymous() -> NewSession {
+    let mut session = session();
+    session.origin.principal = None;
+    session
 }
 
 /// Activity of a new session's client, some time ago.
@@ -146,6 +154,10 @@ impl Subject {
 
     pub(super) async fn reconnect(&self, change: &Reconnection) -> Reconnected {
         self.0.reconnect(change, &long()).await.expect("reconnect works")
+    }
+
+    pub(super) async fn adopt(&self, key: &SessionKey, generation: u32, by: &str) -> Adoption {
+        self.0.adopt(key, generation, &by.into()).await.expect("adopt works")
     }
 
     /// Gives a session its next holder; returns the generation.

@@ -4,12 +4,13 @@
 //! |---|---|
 //! | 0 | format version: 1 |
 //! | 1 | status: `A` active, `D` disconnected; patched in place by the scripts |
-//! | 2..6 | generation, big-endian; one more with each reconnect |
+//! | 2..6 | generation, big-endian; one more with each reconnect, and with the adoption |
 //! | 6..14 | created at, ms since the epoch, big-endian |
 //! | 14..46 | digest of the secret; a reconnect replaces it and what follows |
 //! | 46.. | [`SessionOrigin`] as JSON |
 //!
-//! A revival on another replica rewrites the JSON in Lua, which keeps unknown fields of strings, booleans and objects.
+//! A revival on another replica, and an adoption, rewrite the JSON in Lua, which keeps unknown fields of strings, booleans, objects
+//! and numbers of 14 digits.
 //!
 //! A value whose first byte is greater was written by a newer version: it is neither read nor written here.
 
@@ -50,7 +51,8 @@ pub(super) fn decode(key: SessionKey, value: &[u8]) -> Result<SessionRecord, Sto
 pub(super) fn decode_shown(key: SessionKey, value: &[u8], last_seen: Timestamp) -> Result<SessionView, StoreError> {
     let (Head { status, generation, created_at }, origin) = Head::split_from(value)?;
     let origin = read_origin(origin)?;
-    Ok(SessionView { key, status, reconnect_count: generation, created_at, last_seen, origin })
+    let reconnect_count = origin.reconnects_until(generation);
+    Ok(SessionView { key, status, reconnect_count, created_at, last_seen, origin })
 }
 
 /// What stands before the digest.
@@ -125,6 +127,7 @@ mod tests {
                 client: ClientInfo { name: "cursor".into(), version: "1.2".into() },
                 principal: Some("alice".into()),
                 replica: "a-1".into(),
+                adopted: None,
                 inner_has_sessions: true,
             },
         }

@@ -13,10 +13,10 @@ use super::pool::Lease;
 use super::scripts::{self, Call, span};
 use super::{RedisStore, record, sweep};
 use crate::id::SessionKey;
-use crate::session::{EndReason, NewSession, SessionRecord, Timestamp};
+use crate::session::{EndReason, NewSession, Principal, SessionRecord, Timestamp};
 use crate::store::{
-    Blueprint, Census, DataPut, InnerReplaced, Lifetimes, Opening, Reconnected, Reconnection, Revival, SessionStore,
-    StoreError, StoreErrorKind, Swept, Touch, TouchOutcome, Touched,
+    Adoption, Blueprint, Census, DataPut, InnerReplaced, Lifetimes, Opening, Reconnected, Reconnection, Revival,
+    SessionStore, StoreError, StoreErrorKind, Swept, Touch, TouchOutcome, Touched,
 };
 
 /// Touches that go into one call of the script; it runs for about a millisecond then.
@@ -94,6 +94,10 @@ impl SessionStore for RedisStore {
 
     async fn reconnect(&self, change: &Reconnection, lifetimes: &Lifetimes) -> Result<Reconnected, StoreError> {
         self.renew(change, lifetimes).await
+    }
+
+    async fn adopt(&self, key: &SessionKey, generation: u32, principal: &Principal) -> Result<Adoption, StoreError> {
+        self.give_to(key, generation, principal).await
     }
 
     async fn replace_inner(
