@@ -1,5 +1,6 @@
 //! The tests, by subject. `integration/run` installs what they need and runs them all.
 
+mod adoption;
 mod backends;
 mod conformance;
 mod dashboard;

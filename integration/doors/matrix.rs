@@ -29,6 +29,9 @@ struct Who {
 #[derive(Clone, Copy)]
 enum Owner {
     Alice,
+    Nobody,
+    /// Alice, since it was nobody's.
+    Adopter,
 }
 
 /// A session, and the token that its client was given.
@@ -61,11 +64,19 @@ const ROUTES: [(&str, Route); 9] = [
 fn everybody(stage: &Stage) -> Vec<Who> {
     let user = |replica: &Replica, name: &str| Client::of(replica).with(USER, name);
     let who = |name, client| Who { name, client, owner: Owner::Alice };
+    let of_nobody = |name, client| Who { name, client, owner: Owner::Nobody };
+    let of_adopter = |name, client| Who { name, client, owner: Owner::Adopter };
     vec![
         who("its principal", user(&stage.open, "alice")),
         who("its principal, where one is required", user(&stage.strict, "alice")),
         who("another principal", user(&stage.open, "mallory")),
         who("nobody", Client::of(&stage.open)),
+        of_nobody("nobody, in an anonymous session", Client::of(&stage.open)),
+        of_nobody("a principal, in an anonymous session", user(&stage.open, "alice")),
+        of_nobody("a principal, in an anonymous session that may not be adopted", user(&stage.aloof, "alice")),
+        of_adopter("its adopter, in one that was anonymous", user(&stage.open, "alice")),
+        of_adopter("nobody, in one that was anonymous", Client::of(&stage.open)),
+        of_adopter("another principal, in one that was anonymous", user(&stage.open, "mallory")),
         who("nobody, where a principal is required", Client::of(&stage.strict)),
         who("whom the hook refuses with 403", user(&stage.open, BANNED)),
         who("on whom the hook panics", user(&stage.open, PANIC)),
@@ -82,9 +93,15 @@ impl Owner {
         let client = Client::of(&stage.open);
         let client = match self {
             Self::Alice => client.with(USER, "alice"),
+            Self::Nobody | Self::Adopter => client,
         };
         let opened = client.post(&initialize("2025-11-25")).await.whole().await;
-        Held { id: opened.session_id().expect("an id"), token: opened.reconnect_token().expect("a token") }
+        let held = Held { id: opened.session_id().expect("an id"), token: opened.reconnect_token().expect("a token") };
+        if let Self::Adopter = self {
+            let adopting = client.with(USER, "alice").with(SESSION_ID, &held.id).call("echo", json!({})).await;
+            assert_eq!(adopting.status, StatusCode::OK);
+        }
+        held
     }
 }
 

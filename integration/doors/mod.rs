@@ -45,6 +45,8 @@ struct Stage {
     open: Replica,
     /// Everybody has to be somebody.
     strict: Replica,
+    /// Anonymous sessions stay anonymous.
+    aloof: Replica,
 }
 
 impl Stage {
@@ -52,7 +54,8 @@ impl Stage {
         let (store, inner) = (backend.store().await, Scripted::without_sessions());
         let open = replica(&store, &inner, |builder| builder).await;
         let strict = replica(&store, &inner, SessionLayerBuilder::require_principal).await;
-        Self { store, inner, open, strict }
+        let aloof = replica(&store, &inner, |builder| builder.adopt_anonymous(false)).await;
+        Self { store, inner, open, strict, aloof }
     }
 }
 

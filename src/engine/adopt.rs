@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use crate::engine::Engine;
+use crate::engine::outgoing::Speaker;
 use crate::engine::resident::Resident;
 use crate::engine::shared_inner::AFTER_WHO_ENDED;
 use crate::id::SessionKey;
@@ -61,6 +62,16 @@ impl Engine {
         }
     }
 
+    /// The generation in which the store takes what a binding has to say, if that is refused in the one before: the session was
+    /// adopted, and word of that may not have come yet. `None` if it has another client.
+    pub(super) async fn generation_after(&self, speaker: &Speaker) -> Result<Option<u32>, StoreError> {
+        let Speaker { key, generation, binding, .. } = speaker;
+        if let Some(before) = self.residents.get(key).filter(|resident| resident.generation == *generation) {
+            self.superseded(&before).await?;
+        }
+        Ok(Some(binding.generation()).filter(|adopted| adopted > generation && binding.is_open()))
+    }
+
     /// The session is of another generation than what is here of it.
     pub(super) async fn superseded(&self, before: &Arc<Resident>) -> Result<(), StoreError> {
         if self.residents.is_current(before) {
@@ -89,7 +100,7 @@ impl Engine {
         before.set_verdict(None);
         before.set_binding(None);
         before.ended.cancel();
-        // Its ear stops if it says something between the adoption and here.
+        // An ear that could not follow has stopped.
         if let Some(engine) = self.itself.upgrade().filter(|_| binding.was_heard()) {
             engine.hear_binding(&record.key, &binding);
         }
