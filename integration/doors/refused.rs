@@ -6,16 +6,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http::{Method, StatusCode};
 use serde_json::json;
 use tower::Layer;
+use tower_mcp_sessions::{RateLimits, ReconnectKeys};
 
 use super::{BANNED, CHALLENGE, Era, PANIC, Stage, UNKNOWN, USER, hook};
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::inner::Scripted;
-use crate::harness::raw::{Client, LAST_EVENT_ID, SESSION_ID, Whole};
+use crate::harness::raw::{Client, LAST_EVENT_ID, RECONNECT_TOKEN, SESSION_ID, Whole};
 use crate::harness::replica::{Replica, layer};
 
 on_every_backend! {
     whom_the_hook_refuses_gets_its_answer_and_nothing_else,
     a_panic_of_the_hook_lets_nobody_in_and_costs_no_connection,
+    other_hooks_that_panic_cost_no_connection_either,
     nobody_is_let_in_where_a_principal_is_required,
     where_a_principal_is_required_its_owner_is_served,
     the_hook_is_asked_once_for_each_request,
@@ -87,6 +89,26 @@ async fn a_panic_of_the_hook_lets_nobody_in_and_costs_no_connection(backend: Bac
     }
     connection.set(USER, "alice");
     assert_eq!(connection.exchange(Method::POST, message).await.status, StatusCode::OK);
+}
+
+async fn other_hooks_that_panic_cost_no_connection_either(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::without_sessions());
+    let keys = ReconnectKeys::new("first", b"of the integration tests, 32 bytes at least").expect("a good key");
+    let builder = layer(&store).reconnect(keys).rate_limits(RateLimits::off());
+    let builder = builder.peer(|_| panic!("told to, in the hook for peers"));
+    let builder = builder.principal_label(|_| panic!("told to, in the hook for labels"));
+    let builder = builder.on_reconnect(|_| panic!("told to, in the hook for attempts"));
+    let replica = Replica::start(builder.build().layer(inner.clone())).await;
+    let mut connection = Client::of(&replica).with(USER, "alice").connect().await;
+    let message = Era::Legacy.message("initialize").to_string();
+    for (token, status) in [("", StatusCode::OK), ("no token", StatusCode::FORBIDDEN), ("", StatusCode::OK)] {
+        if !token.is_empty() {
+            connection.set(RECONNECT_TOKEN, token);
+        }
+        let opened = connection.exchange(Method::POST, message.clone()).await;
+        assert_eq!(opened.status, status);
+        connection.unset(&RECONNECT_TOKEN);
+    }
 }
 
 async fn nobody_is_let_in_where_a_principal_is_required(backend: Backend) {

@@ -110,6 +110,12 @@ pub(crate) struct Config {
     pub(crate) peer: Option<Box<PeerOf>>,
 }
 
+/// What a hook of the host's says; `None` if it panics. Whatever that leaves half done is the host's own, and no connection, task or
+/// lock of the layer's ends for it.
+pub(crate) fn said<T>(hook: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(hook)).ok()
+}
+
 impl Config {
     /// Who a client's request acts for, if it is let in.
     pub(crate) fn principal_of(&self, parts: &Parts) -> Result<Option<Principal>, Box<Refusal>> {
@@ -122,16 +128,15 @@ impl Config {
     /// The same, where being nobody is no reason to be refused: an operator is known by other means.
     pub(crate) fn principal_if_any(&self, parts: &Parts) -> Result<Option<Principal>, Box<Refusal>> {
         let Some(find) = &self.principal else { return Ok(None) };
-        // The hook is the host's code; what it leaves half done is its own.
-        match catch_unwind(AssertUnwindSafe(|| find(parts))) {
-            Ok(found) => found.map_err(Box::new),
-            Err(_) => Err(Refusal::of(Rejection::PrincipalHookPanicked)),
+        match said(|| find(parts)) {
+            Some(found) => found.map_err(Box::new),
+            None => Err(Refusal::of(Rejection::PrincipalHookPanicked)),
         }
     }
 
     pub(crate) fn peer_of(&self, parts: &Parts) -> Option<SocketAddr> {
         match &self.peer {
-            Some(find) => find(parts),
+            Some(find) => said(|| find(parts)).flatten(),
             None => parts.extensions.get::<PeerAddr>().map(|peer| peer.0),
         }
     }
@@ -164,7 +169,7 @@ impl Config {
     /// How a principal is shown.
     pub(crate) fn label_of(&self, principal: &Principal) -> Option<Arc<str>> {
         match &self.principal_label {
-            Some(label) => label(principal).map(Into::into),
+            Some(label) => said(|| label(principal)).flatten().map(Into::into),
             None => Some(principal.as_str().into()),
         }
     }
