@@ -33,6 +33,7 @@ impl Engine {
         let adoption = self.store.adopt(key, record.generation, &principal).await;
         match adoption.map_err(|error| self.store_failed("adopt", key, &error))? {
             Adoption::Adopted { generation, again } => {
+                self.drop_verdict(key);
                 if !again {
                     let label = self.config.label_of(&principal);
                     tracing::info!(session = %key, principal = label.as_deref().map(escaped).as_deref(), "session_adopted");

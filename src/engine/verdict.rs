@@ -66,7 +66,7 @@ impl Vouched {
     /// # Errors
     ///
     /// [`Rejection::SessionNotFound`] for a principal that would have to use an anonymous session first.
-    #[cfg(feature = "reconnect")]
+    #[cfg(all(feature = "reconnect", feature = "monitor"))]
     pub(crate) fn of_holder(self) -> Result<Arc<SessionRecord>, Rejection> {
         match self.held {
             Held::Cached(_) | Held::Asked(_) => Ok(self.record),
