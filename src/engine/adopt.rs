@@ -15,6 +15,7 @@ use crate::id::SessionKey;
 use crate::rejection::Rejection;
 use crate::session::{Principal, SessionOrigin, SessionRecord};
 use crate::store::{Adoption, StoreError};
+use crate::telemetry::metrics;
 use crate::telemetry::text::escaped;
 
 impl Engine {
@@ -35,6 +36,7 @@ impl Engine {
             Adoption::Adopted { generation, again } => {
                 self.drop_verdict(key);
                 if !again {
+                    metrics::session_adopted();
                     let label = self.config.label_of(&principal);
                     tracing::info!(session = %key, principal = label.as_deref().map(escaped).as_deref(), "session_adopted");
                 }
@@ -95,7 +97,7 @@ impl Engine {
         binding.pass_on(generation, self.session_handle_of(record));
         let next = Arc::new(Resident::after(before, generation));
         next.set_binding(Some(Arc::clone(&binding)));
-        if !self.residents.replace(before, next) {
+        if !self.residents.replace(before, &next) {
             return;
         }
         before.set_verdict(None);

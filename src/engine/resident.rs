@@ -259,10 +259,10 @@ impl Residents {
     }
 
     /// Puts another resident in the place of this very one; `false` if that is there no more.
-    pub(crate) fn replace(&self, before: &Arc<Resident>, next: Arc<Resident>) -> bool {
+    pub(crate) fn replace(&self, before: &Arc<Resident>, next: &Arc<Resident>) -> bool {
         let map = self.map.pin();
         let replaced = map.compute(before.key, |current| match current {
-            Some((_, current)) if Arc::ptr_eq(current, before) => Operation::Insert(Arc::clone(&next)),
+            Some((_, current)) if Arc::ptr_eq(current, before) => Operation::Insert(Arc::clone(next)),
             Some(_) | None => Operation::Abort(()),
         });
         matches!(replaced, Compute::Updated { .. })

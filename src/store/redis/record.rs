@@ -139,6 +139,17 @@ mod tests {
     }
 
     #[test]
+    fn golden_bytes_of_an_adopted_session_decode() {
+        let mut bytes = golden();
+        bytes.pop();
+        bytes.extend(br#","a":257}"#);
+        let mut adopted = expected();
+        adopted.origin.adopted = Some(257);
+        assert_eq!(decode(key(), &bytes).unwrap(), adopted);
+        assert_eq!(adopted.reconnect_count(), 257, "one of its 258 generations began with the adoption");
+    }
+
+    #[test]
     fn a_new_session_is_written_in_format_1() {
         let SessionRecord { digest, origin, .. } = expected();
         assert_eq!(NEW_HEAD, [1, b'A', 0, 0, 0, 0]);
