@@ -18,14 +18,14 @@ use rmcp::{ServerHandler, schemars, tool, tool_handler, tool_router};
 use serde::Deserialize;
 use tower::Layer;
 use tower_mcp_sessions::store::{
-    AgeLimits, Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, DataRemoved, Ended, EndedBy, EventHead,
-    EventLog, EventSignal, EventSlice, Fact, Heard, Inbox, InnerReplaced, Letters, Lifetimes, Limiter, ListenCursor,
-    Listening, LogLimits, LogSlice, MemoryStore, Opening, Place, Posted, Presence, QuestionName, Rate, Reconnected,
-    Reconnection, Refusal, ReplicaId, Revival, SessionStore, Shaped, Shaping, Store, StoreError, StreamLog, StreamName,
-    Survey, Swept, Taken, Touch, Touched, Vitals, WindowName,
+    Adoption, AgeLimits, Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, DataRemoved, Ended, EndedBy,
+    EventHead, EventLog, EventSignal, EventSlice, Fact, Heard, Inbox, InnerReplaced, Letters, Lifetimes, Limiter,
+    ListenCursor, Listening, LogLimits, LogSlice, MemoryStore, Opening, Place, Posted, Presence, QuestionName, Rate,
+    Reconnected, Reconnection, Refusal, ReplicaId, Revival, SessionStore, Shaped, Shaping, Store, StoreError,
+    StreamLog, StreamName, Survey, Swept, Taken, Touch, Touched, Vitals, WindowName,
 };
 use tower_mcp_sessions::{
-    ClientInfo, EndReason, NewSession, SessionKey, SessionLayer, SessionRecord, SessionStatus, SessionView,
+    ClientInfo, EndReason, NewSession, Principal, SessionKey, SessionLayer, SessionRecord, SessionStatus, SessionView,
 };
 
 #[path = "support/serve.rs"]
@@ -73,6 +73,14 @@ impl<S: Store> SessionStore for Journal<S> {
             (self.line)("reconnected", &change.key);
         }
         Ok(reconnected)
+    }
+
+    async fn adopt(&self, key: &SessionKey, generation: u32, principal: &Principal) -> Result<Adoption, StoreError> {
+        let adoption = self.inside.adopt(key, generation, principal).await?;
+        if let Adoption::Adopted { again: false, .. } = adoption {
+            (self.line)("adopted", key);
+        }
+        Ok(adoption)
     }
 
     async fn replace_inner(

@@ -1,9 +1,11 @@
 //! The tests, by subject. `integration/run` installs what they need and runs them all.
 
+mod adoption;
 mod backends;
 mod conformance;
 mod dashboard;
 mod deployments;
+mod doors;
 mod edge;
 mod examples;
 mod gateway;

@@ -34,12 +34,14 @@ async fn no_secret_is_ever_said(backend: Backend) {
     let (inner, fresh) = (Scripted::with_sessions(), Scripted::with_sessions());
     let brief = |inner: &Scripted| layer(&store).idle_timeout(Duration::from_secs(1)).build().layer(inner.clone());
     let (here, there) = (Replica::start(brief(&inner)).await, Replica::start(brief(&fresh)).await);
-    let session = Client::of(&here).with("x-user", "alice").open("2025-11-25").await;
+    let anonymous = Client::of(&here).open("2025-11-25").await;
+    let session = Session { client: anonymous.client.with("x-user", "alice"), id: anonymous.id.clone() };
     let elsewhere = session.at(&there);
     let mut answers: Vec<Whole> = Vec::new();
 
     // In use: here, there, by a stranger, and in every way that can go wrong.
     let listening = session.listen().await;
+    answers.push(anonymous.call("echo", json!({})).await);
     assert!(elsewhere.works().await);
     for method in ["echo", "not-found", "not-found-in-words", "panic", "panic-in-stream", "session/remove"] {
         answers.push(elsewhere.call(method, json!({ "name": "note" })).await);
@@ -68,7 +70,9 @@ async fn no_secret_is_ever_said(backend: Backend) {
     answers.push(session.call("echo", json!({})).await);
 
     let said = log.text();
-    for event in ["session_created", "session_disconnected", "session_reconnected", "session_terminated"] {
+    for event in
+        ["session_created", "session_adopted", "session_disconnected", "session_reconnected", "session_terminated"]
+    {
         assert!(said.contains(event), "the log shows the session's life: {event}");
     }
     assert!(said.contains(session.key()), "the session goes by its key");

@@ -45,7 +45,7 @@ impl SessionView {
         Self {
             key: record.key,
             status: record.status,
-            reconnect_count: record.generation,
+            reconnect_count: record.reconnect_count(),
             created_at: record.created_at,
             last_seen,
             origin: record.origin.clone(),
@@ -82,6 +82,8 @@ pub enum Change {
         /// Where it was before.
         from_replica: Arc<str>,
     },
+    /// It was anonymous, and is its first principal's from now on.
+    Adopted,
     /// It ended.
     Terminated(EndReason),
     /// Somebody tried to reconnect it and was refused.
@@ -111,6 +113,7 @@ impl Change {
             Self::Created => "session_created",
             Self::Disconnected => "session_disconnected",
             Self::Reconnected { .. } => "session_reconnected",
+            Self::Adopted => "session_updated",
             Self::Terminated(_) => "session_terminated",
             Self::ReconnectRefused { .. } => "reconnect_refused",
         }
@@ -132,6 +135,7 @@ impl Serialize for SessionEvent {
                 map.serialize_entry("gap_ms", &millis(*gap))?;
                 map.serialize_entry("from_replica", from_replica)?;
             }
+            Change::Adopted => map.serialize_entry("how", "adopted")?,
             Change::Terminated(reason) => map.serialize_entry("reason", reason)?,
             Change::ReconnectRefused { outcome, door } => {
                 map.serialize_entry("outcome", outcome)?;

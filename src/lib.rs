@@ -26,6 +26,7 @@ mod protocol;
 mod rate;
 #[cfg(feature = "reconnect")]
 mod reconnect;
+mod refusal;
 mod rejection;
 mod seal;
 mod service;
@@ -49,6 +50,7 @@ pub use outcome::ReconnectOutcome;
 pub use protocol::version::ProtocolVersion;
 #[cfg(feature = "reconnect")]
 pub use reconnect::{ReconnectKeys, ReconnectKeysError, ReconnectToken};
+pub use refusal::Refusal;
 pub use rejection::Rejection;
 pub use service::SessionService;
 pub use session::{

@@ -21,6 +21,12 @@ pub enum Rejection {
     ForeignHost,
     /// 403: the `Origin` header is repeated or not on the list.
     ForeignOrigin,
+    /// The hook that names principals let nobody in; the status is its own: see [`Refusal`](crate::Refusal).
+    PrincipalRefused(StatusCode),
+    /// 401: nobody's request, where everybody has to be somebody.
+    PrincipalRequired,
+    /// 500: the hook that names principals panicked.
+    PrincipalHookPanicked,
     /// 405: a method that MCP does not use.
     MethodNotAllowed,
     /// 413: the body is longer than the body limit.
@@ -98,6 +104,17 @@ impl Rejection {
                 S::FORBIDDEN,
                 INVALID_REQUEST,
                 "Requests from this Origin are not allowed. The server's operator can allow it with SessionLayer::builder(…).allow_origin(…)",
+            ),
+            Self::PrincipalRefused(status) => (status, INVALID_REQUEST, "You are not let in here"),
+            Self::PrincipalRequired => (
+                S::UNAUTHORIZED,
+                INVALID_REQUEST,
+                "This server serves nobody it does not know; log in, and send your credentials with every request",
+            ),
+            Self::PrincipalHookPanicked => (
+                S::INTERNAL_SERVER_ERROR,
+                INTERNAL_ERROR,
+                "The server failed while it looked who you are; try again, and tell its operator if that does not help",
             ),
             Self::MethodNotAllowed => {
                 (S::METHOD_NOT_ALLOWED, INVALID_REQUEST, "An MCP endpoint takes POST, GET and DELETE")

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use tower::Service;
 use tracing::Instrument;
@@ -15,11 +15,14 @@ use tracing::Instrument;
 use crate::body::{BoxError, RequestBody, ResponseBody, Unreadable, read_whole};
 use crate::classify::{self, Declared, Head, Post};
 use crate::engine::Engine;
+use crate::engine::config::Config;
 use crate::exchange::{Answered, Exchange};
 use crate::future::ResponseFuture;
 use crate::inner::{Inner, InnerService};
 use crate::protocol::message;
+use crate::refusal::Refusal;
 use crate::rejection::Rejection;
+use crate::session::Principal;
 use crate::telemetry::metrics::RequestTimer;
 use crate::telemetry::span;
 
@@ -69,7 +72,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let inner = Inner::new(self.next.take(), Arc::clone(&self.template));
-        let exchange = Exchange { engine: Arc::clone(&self.engine), inner };
+        let exchange = Exchange { engine: Arc::clone(&self.engine), principal: None, inner };
         let (parts, body) = request.into_parts();
         ResponseFuture::new(respond(exchange, Box::new(parts), body))
     }
@@ -77,7 +80,7 @@ where
 
 /// Heads travel boxed and rare kinds of requests are boxed whole: the future of the common one stays small, and so cheap to
 /// make and move.
-async fn respond<S, B>(exchange: Exchange<S>, parts: Box<Parts>, body: B) -> Answered<S>
+async fn respond<S, B>(mut exchange: Exchange<S>, parts: Box<Parts>, body: B) -> Answered<S>
 where
     S: InnerService,
     B: Body<Data = Bytes> + Send + 'static,
@@ -88,7 +91,10 @@ where
         return Ok(Rejection::StoreUnavailable.answer(None));
     }
     let mut timer = RequestTimer::start();
-    let head = exchange.engine.config.origins.check(&parts).and_then(|()| classify::head(&parts));
+    let head = doors(&exchange.engine.config, &parts).and_then(|principal| {
+        exchange.principal = principal;
+        classify::head(&parts).map_err(Refusal::of)
+    });
     let answered = match head {
         Ok(Head::PassThrough) => {
             timer.note_modern();
@@ -98,10 +104,17 @@ where
         Ok(Head::Post(declared)) => respond_to_post(exchange, parts, declared, body, &mut timer).await,
         Ok(Head::Listen(declared)) => Box::pin(exchange.listen(parts, declared)).await,
         Ok(Head::Close(declared)) => Box::pin(exchange.close(parts, declared)).await,
-        Err(rejection) => Ok(rejection.answer(None)),
+        Err(refusal) => Ok(refusal.answer()),
     };
     timer.answered(&answered);
     answered
+}
+
+/// What both eras pass, before anything else is looked at: where a request comes from, and who it acts for. Preflights of
+/// browsers carry no credentials.
+fn doors(config: &Config, parts: &Parts) -> Result<Option<Principal>, Box<Refusal>> {
+    config.origins.check(parts).map_err(Refusal::of)?;
+    if parts.method == Method::OPTIONS { Ok(None) } else { config.principal_of(parts) }
 }
 
 async fn respond_to_post<S, B>(

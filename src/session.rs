@@ -166,7 +166,7 @@ pub struct SessionRecord {
     pub key: SessionKey,
     /// SHA-256 of the secret half of the id.
     pub digest: SecretDigest,
-    /// How often the secret was renewed.
+    /// How often the session changed hands: was reconnected, or adopted.
     pub generation: u32,
     /// In use, or idle for too long.
     pub status: SessionStatus,
@@ -174,11 +174,19 @@ pub struct SessionRecord {
     pub created_at: Timestamp,
     /// How long it lives.
     pub lifetimes: Lifetimes,
-    /// What does not change during the session's life.
+    /// Where it comes from, and whose it is.
     pub origin: SessionOrigin,
 }
 
-/// The unchanging part of a session's record.
+impl SessionRecord {
+    /// How often the secret was renewed.
+    #[must_use]
+    pub fn reconnect_count(&self) -> u32 {
+        self.origin.reconnects_until(self.generation)
+    }
+}
+
+/// The part of a session's record that changes with its holder alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionOrigin {
     /// The revision the inner service settled on in the handshake.
@@ -190,12 +198,22 @@ pub struct SessionOrigin {
     /// Whose session it is; `None` for an anonymous one.
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<Principal>,
+    /// The generation that began when the principal adopted the session; `None` if it was the principal's from the first.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<u32>,
     /// The replica that opened it.
     #[serde(rename = "r")]
     pub replica: Arc<str>,
     /// Whether the inner service minted a session id of its own, so that a replica needs a handshake before it can serve.
     #[serde(rename = "i")]
     pub inner_has_sessions: bool,
+}
+
+impl SessionOrigin {
+    /// How many of the generations up to this one began with a reconnect. The others are the first, and an adoption.
+    pub(crate) fn reconnects_until(&self, generation: u32) -> u32 {
+        generation.saturating_sub(u32::from(self.adopted.is_some()))
+    }
 }
 
 /// A session about to be opened.

@@ -23,6 +23,7 @@ pub async fn open(store: &impl SessionStore, client: &str) -> SessionKey {
         client: ClientInfo { name: client.into(), version: "1.0".into() },
         principal: None,
         replica: Arc::from("bench"),
+        adopted: None,
         inner_has_sessions: false,
     };
     let (key, digest, handshake) = (id.key(), id.digest(), Bytes::from_static(b"{}"));

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use axum::extract::ConnectInfo;
 use clap::{Args, ValueEnum};
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 use tower_mcp_sessions::store::{MemoryStore, Rate};
 use tower_mcp_sessions::{
-    Freshness, OnReturn, RateLimits, ReconnectKeys, ReconnectKeysError, SessionLayer, SessionLayerBuilder,
+    Freshness, OnReturn, RateLimits, ReconnectKeys, ReconnectKeysError, Refusal, SessionLayer, SessionLayerBuilder,
 };
 
 use crate::redis;
@@ -58,7 +58,8 @@ pub struct SessionOptions {
     #[arg(long)]
     strict: bool,
 
-    /// Take the caller's identity from this header. Only behind a proxy that sets it: anybody can send a header.
+    /// Take the caller's identity from this header; whoever does not send it exactly once, in UTF-8, gets 401. Only behind a
+    /// proxy that sets it: anybody can send a header.
     #[arg(long, value_name = "NAME")]
     principal_header: Option<HeaderName>,
 
@@ -144,8 +145,7 @@ impl SessionOptions {
             .rate_limits(self.rate_limits.into())
             .peer(|parts| parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0));
         if let Some(name) = self.principal_header.clone() {
-            let subject = move |parts: &http::request::Parts| Some(parts.headers.get(&name)?.to_str().ok()?.to_owned());
-            builder = builder.principal(subject);
+            builder = builder.principal(move |parts| subject(&parts.headers, &name).map(Some));
         }
         if let Some(name) = &self.deployment {
             builder = builder.deployment(name);
@@ -161,6 +161,20 @@ impl SessionOptions {
         }
         builder
     }
+}
+
+/// The one value of a header that is the caller's name. Whoever has no name, or several, must not be taken for somebody else
+/// who has none.
+fn subject(headers: &HeaderMap, name: &HeaderName) -> Result<String, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    let one = values.next().filter(|_| values.next().is_none());
+    let subject = one.and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).map(str::trim);
+    let subject = subject.filter(|subject| !subject.is_empty()).map(str::to_owned);
+    subject.ok_or_else(|| {
+        Refusal::unauthorized(format!(
+            "Who are you? The header {name} has to name you, once, in UTF-8; a proxy in front sets it"
+        ))
+    })
 }
 
 /// See [`RateLimits`].

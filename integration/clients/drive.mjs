@@ -1,6 +1,6 @@
 // Drives an MCP server with an official TypeScript SDK and reports what happened.
 //
-//   node drive.mjs <v1|v2> <url> <quickstart|tools|resume|rounds> ['{"json": "options"}']
+//   node drive.mjs <v1|v2> <url> <quickstart|tools|resume|rounds|login> ['{"json": "options"}']
 //
 // v1 is @modelcontextprotocol/sdk, v2 is @modelcontextprotocol/client. One JSON object goes to stdout:
 // {ok, client, scenario, era, ms, steps: [{name, ok, detail}], errors}, and for the scenario `rounds` a summary by that name.
@@ -13,6 +13,7 @@
 //   ask          "answer" (default) or "error": what the inner server can do with a question
 //   sessionId    resume: the session to come back to; without it the scenario opens one first
 //   resumeUrl    resume: where to come back, default <url> (another replica, say)
+//   otherUrl     login: another replica; requests go to the two by turns
 //   keep         true: leave the session open at the end; its id is then in the report as `sessionId`
 //   rounds, parallel   rounds: how many sessions in all, default 25, and at a time, default 8
 //   noticeTimeoutMs    rounds: for a notification to be heard, default 10000

@@ -27,6 +27,7 @@ async fn fill(store: &SharedStore, count: usize, name: &str) -> SessionKey {
             client: ClientInfo { name: name.into(), version: "1.0".into() },
             principal: None,
             replica: "a".into(),
+            adopted: None,
             inner_has_sessions: true,
         };
         let (key, digest, handshake) = (id.key(), id.digest(), Bytes::from_static(b"{}"));

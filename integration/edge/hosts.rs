@@ -5,7 +5,7 @@ use tower::Layer;
 
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::inner::Scripted;
-use crate::harness::raw::{Client, initialize, modern};
+use crate::harness::raw::{Client, VERSION, initialize, modern};
 use crate::harness::replica::{Replica, layer};
 
 on_every_backend! {
@@ -46,14 +46,16 @@ async fn a_foreign_host_or_origin_is_403_before_any_work(backend: Backend) {
         .map(|host| (client.with("host", host), host))
         .chain(origins.iter().map(|origin| (client.with("origin", origin), origin)));
     for (client, what) in refused {
-        for body in [initialize("2025-11-25"), modern("echo")] {
-            let answer = client.post(&body).await.whole().await;
-            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{what}");
-            assert!(answer.json()["error"]["message"].as_str().is_some(), "{what}");
+        for client in [client.clone(), client.with(VERSION, "2026-07-28")] {
+            for body in [initialize("2025-11-25"), modern("echo")] {
+                let answer = client.post(&body).await.whole().await;
+                assert_eq!(answer.status, StatusCode::FORBIDDEN, "{what}");
+                assert!(answer.json()["error"]["message"].as_str().is_some(), "{what}");
+            }
+            assert_eq!(client.get().await.status, StatusCode::FORBIDDEN, "{what}");
+            assert_eq!(client.delete().await.status, StatusCode::FORBIDDEN, "{what}");
+            assert_eq!(client.send(http::Method::OPTIONS, "").await.status, StatusCode::FORBIDDEN, "{what}");
         }
-        assert_eq!(client.get().await.status, StatusCode::FORBIDDEN, "{what}");
-        assert_eq!(client.delete().await.status, StatusCode::FORBIDDEN, "{what}");
-        assert_eq!(client.send(http::Method::OPTIONS, "").await.status, StatusCode::FORBIDDEN, "{what}");
     }
     for doubled in ["host: localhost\r\n", "origin: http://localhost\r\norigin: http://localhost\r\n"] {
         let answer = client.bytes(format!("{}{doubled}\r\n", client.head("GET")).as_bytes()).await;

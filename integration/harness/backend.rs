@@ -14,14 +14,15 @@ use futures::future::ready;
 use futures::stream::{self, BoxStream};
 use tokio::sync::watch;
 use tower_mcp_sessions::store::{
-    AgeLimits, Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, DataRemoved, Ended, EndedBy, EventHead,
-    EventLog, EventSignal, EventSlice, Fact, Heard, Inbox, InnerReplaced, Letters, Lifetimes, Limiter, ListenCursor,
-    Listening, LogLimits, LogSlice, MemoryStore, Opening, Place, Posted, Presence, QuestionName, Rate, Reconnected,
-    Reconnection, RedisStore, RedisStoreBuilder, Refusal, ReplicaId, Revival, SessionStore, Shaped, Shaping, Store,
-    StoreError, StoreErrorKind, StreamLog, StreamName, Survey, Swept, Taken, Touch, Touched, Vitals, WindowName,
+    Adoption, AgeLimits, Appended, Asked, Blueprint, Bus, BusSignal, Census, DataPut, DataRemoved, Ended, EndedBy,
+    EventHead, EventLog, EventSignal, EventSlice, Fact, Heard, Inbox, InnerReplaced, Letters, Lifetimes, Limiter,
+    ListenCursor, Listening, LogLimits, LogSlice, MemoryStore, Opening, Place, Posted, Presence, QuestionName, Rate,
+    Reconnected, Reconnection, RedisStore, RedisStoreBuilder, Refusal, ReplicaId, Revival, SessionStore, Shaped,
+    Shaping, Store, StoreError, StoreErrorKind, StreamLog, StreamName, Survey, Swept, Taken, Touch, Touched, Vitals,
+    WindowName,
 };
 use tower_mcp_sessions::{
-    ClientInfo, EndReason, NewSession, SessionKey, SessionRecord, SessionStatus, SessionView, Timestamp,
+    ClientInfo, EndReason, NewSession, Principal, SessionKey, SessionRecord, SessionStatus, SessionView, Timestamp,
 };
 
 use super::redis::RedisServer;
@@ -264,6 +265,10 @@ impl SessionStore for SharedStore {
             let _ = self.ledger.hands_are_tied.subscribe().wait_for(|tied| !tied).await;
         }
         store.reconnect(change).await
+    }
+
+    async fn adopt(&self, key: &SessionKey, generation: u32, principal: &Principal) -> Result<Adoption, StoreError> {
+        self.asked()?.adopt(key, generation, principal).await
     }
 
     async fn replace_inner(

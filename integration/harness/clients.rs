@@ -67,7 +67,7 @@ impl PySdk {
     }
 }
 
-/// Runs a scenario of `clients/drive.mjs` (`quickstart`, `tools`, `resume`, `rounds`) with the options described there.
+/// Runs a scenario of `clients/drive.mjs` (`quickstart`, `tools`, `resume`, `rounds`, `login`) with the options described there.
 ///
 /// # Panics
 ///

@@ -206,6 +206,10 @@ impl Connection {
         self.headers.insert(name, HeaderValue::from_str(value).unwrap());
     }
 
+    pub(crate) fn unset(&mut self, name: &HeaderName) {
+        self.headers.remove(name);
+    }
+
     async fn answer(&mut self, method: Method, body: impl Into<Bytes>) -> http::Response<Incoming> {
         self.try_answer(method, body).await.expect("an answer")
     }

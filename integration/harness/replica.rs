@@ -114,7 +114,7 @@ async fn listen() -> (TcpListener, SocketAddr) {
 
 /// The layer most tests use: the header `x-user` names the principal, and axum the peer.
 pub(crate) fn layer(store: &SharedStore) -> SessionLayerBuilder {
-    let builder = SessionLayer::builder(store.clone()).principal(|parts| user(&parts.headers));
+    let builder = SessionLayer::builder(store.clone()).principal(|parts| Ok(user(&parts.headers)));
     builder.peer(|parts| parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0))
 }
 

@@ -164,6 +164,7 @@ fn origin(replica: &str) -> SessionOrigin {
         client: ClientInfo { name: "property".into(), version: "1".into() },
         principal: None,
         replica: replica.into(),
+        adopted: None,
         inner_has_sessions: false,
     }
 }

@@ -45,6 +45,7 @@ async fn open(store: &SharedStore) {
         client: ClientInfo { name: "n".repeat(700), version: "v".repeat(700) },
         principal: None,
         replica: "a".into(),
+        adopted: None,
         inner_has_sessions: false,
     };
     let (key, digest, handshake) = (id.key(), id.digest(), bytes::Bytes::new());

@@ -1,6 +1,7 @@
 //! A session goes to whoever shows its token, through any door of any replica: once, to its own principal, and the holder
 //! before is out.
 
+mod adopted;
 mod audit;
 mod clock_back;
 mod clocks;

@@ -36,6 +36,7 @@ pub(super) fn session() -> NewSession {
         client: ClientInfo { name: "claude-ai".into(), version: "0.1.0".into() },
         principal: Some("user-1234567890".into()),
         replica: "mcp-7d9f4b5c6-x2x4z".into(),
+        adopted: None,
         inner_has_sessions: true,
     };
     let handshake = Bytes::from_static(

@@ -76,7 +76,7 @@ async fn opened_less_ended_is_what_lives(backend: Backend) {
     assert_eq!(came_back.post(&initialize("2025-11-25")).await.status, StatusCode::CONFLICT);
     assert_eq!(trio.client().with(VERSION, "2026-07-28").post(&modern("tools/list")).await.status, StatusCode::OK);
     eventually("all sessions are idle", async || trio.store.census().await.unwrap().active == 0).await;
-    let returned = sessions[1].at(&trio.replicas[2]);
+    let returned = sessions[1].at(&trio.replicas[2]).client.with("x-user", "the first to have it");
     assert_eq!(returned.call("tools/list", serde_json::json!({})).await.status, StatusCode::OK);
 
     let census = trio.store.census().await.unwrap();
@@ -88,6 +88,7 @@ async fn opened_less_ended_is_what_lives(backend: Backend) {
     assert_eq!(counts.of("mcp_sessions_disconnected_total"), 5);
     assert_eq!(counts.of("mcp_sessions_reconnected_total{how=token}"), 1);
     assert_eq!(counts.of("mcp_sessions_reconnected_total{how=return}"), 1);
+    assert_eq!(counts.of("mcp_sessions_adopted_total"), 1);
     assert_eq!(counts.of("mcp_sessions_reconnect_attempts_total{door=initialize,outcome=token_mismatch}"), 1);
     assert_eq!(counts.of("mcp_sessions_requests_total{era=modern,status=2xx}"), 1);
     assert_eq!(counts.of("mcp_sessions_requests_total{era=legacy,status=4xx}"), 1);

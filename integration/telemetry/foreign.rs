@@ -105,7 +105,7 @@ async fn foreign_text_stays_text_wherever_it_is_told(backend: Backend) {
     let access = Access::bearer("of the tests", Role::Admin);
     let trio = Trio::monitored(
         backend.store().await,
-        |_, builder| builder.principal(user).reconnect(keys.clone()).reconnect_tool(true),
+        |_, builder| builder.principal(|parts| Ok(user(parts))).reconnect(keys.clone()).reconnect_tool(true),
         |monitor| monitor.access(access.clone()).allow_terminate(true),
     )
     .await;

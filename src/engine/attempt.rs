@@ -6,6 +6,7 @@ use http::request::Parts;
 
 use crate::audit::{ReconnectAttempt, ReconnectDoor};
 use crate::engine::Engine;
+use crate::engine::config::said;
 use crate::outcome::ReconnectOutcome;
 use crate::reconnect::token::Claims;
 use crate::rejection::Rejection;
@@ -22,8 +23,12 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    pub(crate) fn begin(engine: &Arc<Engine>, door: ReconnectDoor, parts: &Parts) -> Self {
-        let principal = engine.config.principal_of(parts);
+    pub(crate) fn begin(
+        engine: &Arc<Engine>,
+        door: ReconnectDoor,
+        principal: Option<Principal>,
+        parts: &Parts,
+    ) -> Self {
         let told = ReconnectAttempt {
             outcome: ReconnectOutcome::Unavailable,
             door,
@@ -75,7 +80,8 @@ impl Drop for Attempt {
             principal = principal.as_deref().map(escaped).as_deref(), replica = &*escaped(replica), "reconnect_attempt"
         );
         if let Some(hear) = &self.engine.config.on_reconnect {
-            hear(&self.told);
+            // A panic on the way of another one would end the process.
+            let _ = said(|| hear(&self.told));
         }
         self.note_refusal();
     }

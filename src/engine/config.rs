@@ -1,6 +1,7 @@
 //! What can be chosen about a layer, frozen when it is built.
 
 use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use crate::limits::RateLimits;
 use crate::origin::OriginPolicy;
 #[cfg(feature = "reconnect")]
 use crate::reconnect::ReconnectKeys;
+use crate::refusal::Refusal;
+use crate::rejection::Rejection;
 use crate::seal;
 use crate::session::Principal;
 use crate::store::{AgeLimits, Lifetimes, LogLimits};
@@ -63,7 +66,7 @@ pub enum InnerSessions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PeerAddr(pub SocketAddr);
 
-pub(crate) type PrincipalOf = dyn Fn(&Parts) -> Option<Principal> + Send + Sync;
+pub(crate) type PrincipalOf = dyn Fn(&Parts) -> Result<Option<Principal>, Refusal> + Send + Sync;
 pub(crate) type LabelOf = dyn Fn(&Principal) -> Option<String> + Send + Sync;
 pub(crate) type Audience = dyn Fn(&ReconnectAttempt) + Send + Sync;
 pub(crate) type PeerOf = dyn Fn(&Parts) -> Option<SocketAddr> + Send + Sync;
@@ -86,6 +89,8 @@ pub(crate) struct Config {
     /// The name that all processes with the same sessions have.
     pub(crate) deployment: Option<Arc<str>>,
     pub(crate) principal: Option<Box<PrincipalOf>>,
+    pub(crate) principal_required: bool,
+    pub(crate) adopt_anonymous: bool,
     pub(crate) principal_label: Option<Box<LabelOf>>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) on_reconnect: Option<Box<Audience>>,
@@ -96,14 +101,33 @@ pub(crate) struct Config {
     pub(crate) peer: Option<Box<PeerOf>>,
 }
 
+/// What a hook of the host's says; `None` if it panics. Whatever that leaves half done is the host's own, and no connection, task or
+/// lock of the layer's ends for it.
+pub(crate) fn said<T>(hook: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(hook)).ok()
+}
+
 impl Config {
-    pub(crate) fn principal_of(&self, parts: &Parts) -> Option<Principal> {
-        self.principal.as_ref().and_then(|find| find(parts))
+    /// Who a client's request acts for, if it is let in.
+    pub(crate) fn principal_of(&self, parts: &Parts) -> Result<Option<Principal>, Box<Refusal>> {
+        match self.principal_if_any(parts) {
+            Ok(None) if self.principal_required => Err(Refusal::of(Rejection::PrincipalRequired)),
+            found => found,
+        }
+    }
+
+    /// The same, where being nobody is no reason to be refused: an operator is known by other means.
+    pub(crate) fn principal_if_any(&self, parts: &Parts) -> Result<Option<Principal>, Box<Refusal>> {
+        let Some(find) = &self.principal else { return Ok(None) };
+        match said(|| find(parts)) {
+            Some(found) => found.map_err(Box::new),
+            None => Err(Refusal::of(Rejection::PrincipalHookPanicked)),
+        }
     }
 
     pub(crate) fn peer_of(&self, parts: &Parts) -> Option<SocketAddr> {
         match &self.peer {
-            Some(find) => find(parts),
+            Some(find) => said(|| find(parts)).flatten(),
             None => parts.extensions.get::<PeerAddr>().map(|peer| peer.0),
         }
     }
@@ -136,7 +160,7 @@ impl Config {
     /// How a principal is shown.
     pub(crate) fn label_of(&self, principal: &Principal) -> Option<Arc<str>> {
         match &self.principal_label {
-            Some(label) => label(principal).map(Into::into),
+            Some(label) => said(|| label(principal)).flatten().map(Into::into),
             None => Some(principal.as_str().into()),
         }
     }

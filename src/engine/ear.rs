@@ -59,7 +59,6 @@ impl Engine {
         let ear = Ear {
             engine: Arc::downgrade(self),
             key: *key,
-            generation: binding.generation(),
             binding: Arc::downgrade(binding),
             signal: Arc::clone(&binding.ear_signal),
         };
@@ -78,7 +77,6 @@ impl Engine {
 struct Ear {
     engine: Weak<Engine>,
     key: SessionKey,
-    generation: u32,
     binding: Weak<Binding>,
     signal: Arc<EarSignal>,
 }
@@ -172,14 +170,14 @@ impl Ear {
             let (Some(engine), Some(binding)) = (self.engine.upgrade(), self.binding.upgrade()) else {
                 return Err(Stop);
             };
-            let (key, generation, stream) = (self.key, self.generation, StreamName::LISTEN);
+            let (key, generation, stream) = (self.key, binding.generation(), StreamName::LISTEN);
             let speaker = Speaker { key, generation, stream, call: None, binding };
             let (message, question) = match engine.translate(&speaker, said) {
                 Said::Notification(message) => (message, None),
                 Said::Question(message, name) => (message, Some(name)),
                 Said::Response(_) | Said::Nothing => continue,
             };
-            engine.tell_listener(&speaker, &message, question.as_ref()).await?;
+            engine.tell_listener(speaker, &message, question.as_ref()).await?;
         }
     }
 }
@@ -188,15 +186,24 @@ impl Engine {
     /// Puts a message into the listening stream, however long the store is away; the inner service is not read on meanwhile.
     async fn tell_listener(
         &self,
-        speaker: &Speaker,
+        mut speaker: Speaker,
         message: &[u8],
         question: Option<&QuestionName>,
     ) -> Result<(), Stop> {
         let signed = signed(&self.replica_id, message);
         loop {
-            match self.try_to_tell(speaker, &signed, question).await {
-                Ok(Some(Appended::Superseded | Appended::Gone)) => return Err(Stop),
+            let told = match self.try_to_tell(&speaker, &signed, question).await {
+                Ok(Some(Appended::Gone)) => return Err(Stop),
+                Ok(Some(Appended::Superseded)) => self.generation_after(&speaker).await,
                 Ok(_) => return Ok(()),
+                Err(error) => Err(error),
+            };
+            match told {
+                Ok(Some(adopted)) => {
+                    speaker.generation = adopted;
+                    continue;
+                }
+                Ok(None) => return Err(Stop),
                 Err(error) => tracing::debug!(session = %speaker.key, %error, "a message waits for the store"),
             }
             if !speaker.binding.is_open() {

@@ -60,7 +60,8 @@ impl Engine {
             match outcome {
                 TouchOutcome::Active => {}
                 TouchOutcome::Disconnected => self.used_while_disconnected(resident).await?,
-                TouchOutcome::Superseded | TouchOutcome::Gone => self.forget_resident(resident, Some(AFTER_WHO_ENDED)),
+                TouchOutcome::Superseded => self.superseded(resident).await?,
+                TouchOutcome::Gone => self.forget_resident(resident, Some(AFTER_WHO_ENDED)),
             }
         }
         Ok(())

@@ -90,6 +90,7 @@ impl Engine {
             BusSignal::Message(BusMessage::Reconnected(key, generation)) => {
                 self.supersede(key, *generation);
             }
+            BusSignal::Message(BusMessage::Adopted(key, generation)) => self.hear_of_adoption(key, *generation),
             BusSignal::Message(BusMessage::Disconnected(key)) => {
                 self.drop_verdict(key);
                 self.give_up_questions(key);

@@ -5,6 +5,7 @@
 //! | `verdict` | may this request use this session? |
 //! | `watch` | is what this replica was told still true? |
 //! | `open` | how does a session begin? |
+//! | `adopt` | whose is an anonymous session? |
 //! | `limit` | may this happen once more? |
 //! | `reconnect`, `attempt` | may this client have its session back, and who tried? |
 //! | `resident` | what does this replica know of a session? |
@@ -28,6 +29,7 @@
 //! | `drain` | how does a replica leave? |
 //! | `handle` | what can a handler do with its session? |
 
+mod adopt;
 pub(crate) mod aside;
 #[cfg(feature = "reconnect")]
 pub(crate) mod attempt;

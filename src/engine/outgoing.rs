@@ -87,7 +87,7 @@ impl Engine {
         };
         let question = Question {
             key: speaker.key,
-            generation: speaker.generation,
+            asked_in: speaker.generation,
             stream: speaker.stream.clone(),
             inner_id,
             progress_token: token,
@@ -124,7 +124,7 @@ impl Engine {
         let Some(name) = withdrawn else { return Said::Nothing };
         self.questions.take(&name, &speaker.key);
         let renamed = rewrite::replace(said, rewrite::REQUEST_ID, &quoted(name.as_str()));
-        self.settle_later(speaker.key, speaker.generation, name);
+        self.settle_later(speaker.key, speaker.binding.generation(), name);
         renamed.map_or(Said::Nothing, Said::Notification)
     }
 
@@ -142,7 +142,7 @@ impl Engine {
     /// Nobody waits for the answers to what was asked on a stream any more.
     pub(crate) fn withdraw_questions(&self, key: &SessionKey, stream: &StreamName) {
         for (name, question) in self.questions.take_stream(key, stream) {
-            self.settle_later(*key, question.generation, name);
+            self.settle_later(*key, question.generation(), name);
         }
     }
 
@@ -152,7 +152,7 @@ impl Engine {
             let (store, key) = (Arc::clone(&self.store), *key);
             tokio::spawn(async move {
                 // One that was answered, maybe at another replica, needs no error.
-                if !matches!(store.settle(&key, question.generation, &name).await, Ok(false)) {
+                if !matches!(store.settle(&key, question.generation(), &name).await, Ok(false)) {
                     give_up(&question);
                 }
             });

@@ -17,8 +17,8 @@ use crate::store::{QuestionName, StreamName};
 #[derive(Clone)]
 pub(crate) struct Question {
     pub(crate) key: SessionKey,
-    /// The generation of the session whose holder is asked.
-    pub(crate) generation: u32,
+    /// The generation of the session whose holder was asked.
+    pub(crate) asked_in: u32,
     /// The stream it went out on.
     pub(crate) stream: StreamName,
     /// What the inner service calls it.
@@ -30,6 +30,11 @@ pub(crate) struct Question {
 }
 
 impl Question {
+    /// The generation whose holder owes the answer: an adopter owes those of the anonymous holder before.
+    pub(crate) fn generation(&self) -> u32 {
+        self.binding.upgrade().map_or(self.asked_in, |binding| binding.generation())
+    }
+
     fn is_of(&self, binding: &Arc<Binding>, inner_id: &RequestId) -> bool {
         std::ptr::eq(self.binding.as_ptr(), Arc::as_ptr(binding)) && self.inner_id == *inner_id
     }
@@ -101,7 +106,7 @@ mod tests {
         let inner_id = RequestId::from_json(b"0").unwrap();
         let stream = StreamName::LISTEN;
         let question =
-            Question { key: mine, generation: 0, stream, inner_id, progress_token: None, binding: Weak::new() };
+            Question { key: mine, asked_in: 0, stream, inner_id, progress_token: None, binding: Weak::new() };
         let name = QuestionName::parse("AAAAAAAA.x").unwrap();
         questions.ask(name.clone(), question);
         assert!(questions.take(&name, &foreign).is_none());

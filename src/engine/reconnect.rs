@@ -53,6 +53,12 @@ pub(crate) struct Proven {
     generation: u32,
 }
 
+impl Proven {
+    pub(crate) fn record(&self) -> &SessionRecord {
+        &self.record
+    }
+}
+
 /// A session in new hands.
 pub(crate) struct HandedOver {
     pub(crate) id: SessionId,
@@ -107,7 +113,7 @@ impl Engine {
             session_id: handed.record.key.to_string(),
             mcp_session_id: handed.id.expose(),
             reconnect_token: token.map(|token| token.expose().to_owned()),
-            reconnect_count: handed.record.generation,
+            reconnect_count: handed.record.reconnect_count(),
         })
     }
 
@@ -134,14 +140,14 @@ impl Engine {
         if !named.may_be(&claims.session) {
             return Err(refused(ReconnectOutcome::SessionIdMismatch));
         }
-        let record = self.session_of(&claims, principal).await?;
-        if record.generation == claims.generation {
+        let (record, generation) = self.session_of(&claims, principal).await?;
+        if record.generation == generation {
             let session = claims.session.as_str();
             self.permit(Counted::ReconnectsOfSession, session, limits.reconnects_per_session).await?;
-        } else if !may_retry || record.generation != claims.generation.wrapping_add(1) {
+        } else if !may_retry || record.generation != generation.wrapping_add(1) {
             return Err(refused(ReconnectOutcome::TokenMismatch));
         }
-        Ok(Proven { token, record, generation: claims.generation })
+        Ok(Proven { token, record, generation })
     }
 
     /// Counts an attempt against its address. Returns the store's time.
@@ -165,12 +171,19 @@ impl Engine {
         keys.verify(token, TokenTime::new(now, seen.max(Some(time.latest)))).map_err(refused)
     }
 
-    /// The session that a token is for, if that and the token are the principal's.
-    async fn session_of(&self, claims: &Claims, principal: Option<&Principal>) -> Result<SessionRecord, Rejection> {
+    /// The session that a token is for, and the generation it is good for, if both are the principal's.
+    async fn session_of(
+        &self,
+        claims: &Claims,
+        principal: Option<&Principal>,
+    ) -> Result<(SessionRecord, u32), Rejection> {
         let found = self.store.find(&claims.session).await;
         let found = found.map_err(|error| self.store_failed("find", &claims.session, &error))?;
-        let own = |record: &SessionRecord| record.origin.principal.as_ref() == principal && claims.is_for(principal);
-        found.filter(own).ok_or_else(|| refused(ReconnectOutcome::SessionNotFound))
+        let own = found.and_then(|record| {
+            let generation = claims.generation_for(principal, &record.origin)?;
+            Some((record, generation))
+        });
+        own.ok_or_else(|| refused(ReconnectOutcome::SessionNotFound))
     }
 
     /// Gives the session to the bearer of a good token, unless somebody was first.
@@ -198,7 +211,7 @@ impl Engine {
                 let to = &self.config.replica;
                 tracing::info!(
                     session = %key, how = "token", gap_ms = gap.as_millis(), from = &*escaped(&before), to = &*escaped(to),
-                    reconnect_count = generation, again, "session_reconnected"
+                    reconnect_count = change.origin.reconnects_until(generation), again, "session_reconnected"
                 );
                 let status = SessionStatus::Active;
                 let Reconnection { digest, origin, .. } = change;

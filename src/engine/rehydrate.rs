@@ -23,6 +23,7 @@ use crate::inner::{Ask, Failure, Inner, InnerHead, InnerService, InnerSession};
 use crate::protocol::headers;
 use crate::protocol::message::{self, Kind};
 use crate::rejection::Rejection;
+use crate::session::SessionRecord;
 use crate::store::Blueprint;
 use crate::stream::{early, initialize};
 use crate::telemetry::text::escaped;
@@ -201,7 +202,12 @@ impl Engine {
 
     /// What the handler finds in the request's extensions.
     pub(crate) fn session_handle(&self, admission: &Admission) -> McpSession {
-        McpSession::new(Arc::clone(&admission.record), Arc::clone(&self.store), self.config.data_limit)
+        self.session_handle_of(&admission.record)
+    }
+
+    /// The same, by the session's record.
+    pub(super) fn session_handle_of(&self, record: &Arc<SessionRecord>) -> McpSession {
+        McpSession::new(Arc::clone(record), Arc::clone(&self.store), self.config.data_limit)
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use papaya::{Compute, Operation};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -95,6 +96,15 @@ impl Resident {
             #[cfg(feature = "reconnect")]
             token_given: AtomicU64::new(0),
         }
+    }
+
+    /// For the generation after this one's, of the same client.
+    pub(crate) fn after(before: &Self, generation: u32) -> Self {
+        let next = Self::new(before.key, generation);
+        if before.confirmed.load(Ordering::Relaxed) {
+            next.confirm();
+        }
+        next
     }
 
     pub(crate) fn verdict(&self) -> Option<Verdict> {
@@ -291,6 +301,21 @@ impl Residents {
                 },
             }
         }
+    }
+
+    /// Whether this very resident is in the map.
+    pub(crate) fn is_current(&self, resident: &Arc<Resident>) -> bool {
+        self.map.pin().get(&resident.key).is_some_and(|current| Arc::ptr_eq(current, resident))
+    }
+
+    /// Puts another resident in the place of this very one; `false` if that is there no more.
+    pub(crate) fn replace(&self, before: &Arc<Resident>, next: &Arc<Resident>) -> bool {
+        let map = self.map.pin();
+        let replaced = map.compute(before.key, |current| match current {
+            Some((_, current)) if Arc::ptr_eq(current, before) => Operation::Insert(Arc::clone(next)),
+            Some(_) | None => Operation::Abort(()),
+        });
+        matches!(replaced, Compute::Updated { .. })
     }
 
     /// Takes this very resident out of the map.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::engine::Engine;
 use crate::engine::config::Freshness;
 use crate::engine::resident::{Lease, Settled};
-use crate::engine::shared_inner::AFTER_WHO_ENDED;
 use crate::engine::watch::FillGuard;
 use crate::id::{SecretDigest, SessionId, SessionKey};
 use crate::lifetimes::OnReturn;
@@ -21,18 +20,23 @@ use crate::telemetry::text::escaped;
 enum Judgement {
     Serve,
     ReviveFirst,
+    AdoptFirst,
     Unknown,
 }
 
-/// The whole decision. A wrong secret, a foreign principal and a session that is no more are all the same to the caller.
-fn judge(record: &SessionRecord, digest: &SecretDigest, principal: Option<&Principal>) -> Judgement {
-    if record.digest != *digest || record.origin.principal.as_ref() != principal {
+/// The whole decision; an anonymous session may become a principal's if it `adopts`. A wrong secret, a foreign principal and a
+/// session that is no more are all the same to the caller.
+fn judge(record: &SessionRecord, digest: &SecretDigest, principal: Option<&Principal>, adopts: bool) -> Judgement {
+    let owner = record.origin.principal.as_ref();
+    let (is_own, may_adopt) = (owner == principal, adopts && owner.is_none());
+    if record.digest != *digest || !(is_own || may_adopt) {
         return Judgement::Unknown;
     }
     match (record.status, record.lifetimes.on_return) {
+        (SessionStatus::Disconnected, OnReturn::Reject) => Judgement::Unknown,
+        (SessionStatus::Active | SessionStatus::Disconnected, _) if !is_own => Judgement::AdoptFirst,
         (SessionStatus::Active, _) => Judgement::Serve,
         (SessionStatus::Disconnected, OnReturn::Revive) => Judgement::ReviveFirst,
-        (SessionStatus::Disconnected, OnReturn::Reject) => Judgement::Unknown,
     }
 }
 
@@ -47,6 +51,23 @@ enum Held {
     Cached(Lease),
     /// The store was asked.
     Asked(FillGuard),
+    /// The same; the session is anonymous, and this principal's from its first use on.
+    Anonymous(Box<(FillGuard, Principal)>),
+}
+
+impl Vouched {
+    /// The session as its holder sees it.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::SessionNotFound`] for a principal that would have to use an anonymous session first.
+    #[cfg(all(feature = "reconnect", feature = "monitor"))]
+    pub(crate) fn of_holder(self) -> Result<Arc<SessionRecord>, Rejection> {
+        match self.held {
+            Held::Cached(_) | Held::Asked(_) => Ok(self.record),
+            Held::Anonymous(_) => Err(Rejection::SessionNotFound),
+        }
+    }
 }
 
 /// A request that uses a session.
@@ -96,12 +117,12 @@ impl Engine {
             self.forget(&key);
             return Err(Rejection::SessionNotFound);
         };
-        match judge(&record, &digest, principal) {
-            Judgement::Unknown => Err(Rejection::SessionNotFound),
-            Judgement::Serve | Judgement::ReviveFirst => {
-                Ok(Vouched { record: Arc::new(record), held: Held::Asked(guard) })
-            }
-        }
+        let held = match (judge(&record, &digest, principal, self.config.adopt_anonymous), principal) {
+            (Judgement::Serve | Judgement::ReviveFirst, _) => Held::Asked(guard),
+            (Judgement::AdoptFirst, Some(principal)) => Held::Anonymous(Box::new((guard, principal.clone()))),
+            (Judgement::AdoptFirst, None) | (Judgement::Unknown, _) => return Err(Rejection::SessionNotFound),
+        };
+        Ok(Vouched { record: Arc::new(record), held })
     }
 
     fn vouch_from_cache(
@@ -112,7 +133,7 @@ impl Engine {
     ) -> Option<Vouched> {
         let resident = self.residents.get(key)?;
         let verdict = resident.verdict()?;
-        let serve = judge(&verdict.record, digest, principal) == Judgement::Serve;
+        let serve = judge(&verdict.record, digest, principal, self.config.adopt_anonymous) == Judgement::Serve;
         if !(serve && self.watch.still_holds(&verdict)) {
             return None;
         }
@@ -127,9 +148,13 @@ impl Engine {
     /// As [`vouch`](Self::vouch), if the session's time is over by now.
     pub(crate) async fn enter(&self, vouched: Vouched) -> Result<Admission, Rejection> {
         let Vouched { record, held } = vouched;
-        let guard = match held {
+        let (guard, record) = match held {
             Held::Cached(lease) => return Ok(Admission { lease, record }),
-            Held::Asked(guard) => guard,
+            Held::Asked(guard) => (guard, record),
+            Held::Anonymous(adoption) => {
+                let (guard, principal) = *adoption;
+                (guard, Box::pin(self.adopt(&record, principal)).await?)
+            }
         };
         let record = match record.status {
             SessionStatus::Disconnected => Box::pin(self.revive(&record)).await?,
@@ -139,6 +164,18 @@ impl Engine {
             SessionStatus::Active => record,
         };
         self.settle(guard, record)
+    }
+
+    /// Makes sure that a session is its caller's, without using it: an anonymous one is adopted.
+    ///
+    /// # Errors
+    ///
+    /// As [`enter`](Self::enter).
+    pub(crate) async fn own(&self, vouched: Vouched) -> Result<Arc<SessionRecord>, Rejection> {
+        match vouched.held {
+            Held::Cached(_) | Held::Asked(_) => Ok(vouched.record),
+            Held::Anonymous(adoption) => self.adopt(&vouched.record, adoption.1).await,
+        }
     }
 
     /// The first use on this replica asks the store's clock: if no replica ran for a while, the session's time may be over
@@ -168,7 +205,7 @@ impl Engine {
                     lease.set_verdict(guard.fill(&self.watch, &record.key, Arc::clone(&record)));
                     return Ok(Admission { lease, record });
                 }
-                Settled::After(before) => self.forget_resident(&before, Some(AFTER_WHO_ENDED)),
+                Settled::After(before) => self.make_way(&before, &record),
                 Settled::TooLate => return Err(Rejection::SessionNotFound),
             }
         }
@@ -203,6 +240,7 @@ mod tests {
             client: ClientInfo::default(),
             principal: principal.map(Principal::from),
             replica: "a".into(),
+            adopted: None,
             inner_has_sessions: false,
         };
         let (key, digest, lifetimes) = (id.key(), id.digest(), Lifetimes::default());
@@ -217,7 +255,7 @@ mod tests {
         let of_alice = record(&id, Some("alice"), SessionStatus::Active);
         let anonymous = record(&id, None, SessionStatus::Active);
         let served = |record: &SessionRecord, id: &SessionId, principal: Option<&Principal>| {
-            judge(record, &id.digest(), principal) == Judgement::Serve
+            judge(record, &id.digest(), principal, true) == Judgement::Serve
         };
         assert!(served(&of_alice, &id, Some(&alice)));
         assert!(served(&anonymous, &id, None));
@@ -228,11 +266,31 @@ mod tests {
     }
 
     #[test]
+    fn an_anonymous_session_is_adopted_by_whoever_has_its_id_and_is_somebody() {
+        let (id, other) = (SessionId::generate().unwrap(), SessionId::generate().unwrap());
+        let alice = Principal::from("alice");
+        for (status, on_return, expected) in [
+            (SessionStatus::Active, OnReturn::Revive, Judgement::AdoptFirst),
+            (SessionStatus::Active, OnReturn::Reject, Judgement::AdoptFirst),
+            (SessionStatus::Disconnected, OnReturn::Revive, Judgement::AdoptFirst),
+            (SessionStatus::Disconnected, OnReturn::Reject, Judgement::Unknown),
+        ] {
+            let (mut anonymous, mut of_bob) = (record(&id, None, status), record(&id, Some("bob"), status));
+            anonymous.lifetimes.on_return = on_return;
+            of_bob.lifetimes.on_return = on_return;
+            assert_eq!(judge(&anonymous, &id.digest(), Some(&alice), true), expected);
+            assert_eq!(judge(&anonymous, &other.digest(), Some(&alice), true), Judgement::Unknown);
+            assert_eq!(judge(&of_bob, &id.digest(), Some(&alice), true), Judgement::Unknown);
+            assert_eq!(judge(&anonymous, &id.digest(), Some(&alice), false), Judgement::Unknown);
+        }
+    }
+
+    #[test]
     fn a_returning_client_is_revived_or_rejected_as_its_session_says() {
         let id = SessionId::generate().unwrap();
         let mut idle = record(&id, None, SessionStatus::Disconnected);
-        assert_eq!(judge(&idle, &id.digest(), None), Judgement::ReviveFirst);
+        assert_eq!(judge(&idle, &id.digest(), None, true), Judgement::ReviveFirst);
         idle.lifetimes.on_return = OnReturn::Reject;
-        assert_eq!(judge(&idle, &id.digest(), None), Judgement::Unknown);
+        assert_eq!(judge(&idle, &id.digest(), None, true), Judgement::Unknown);
     }
 }

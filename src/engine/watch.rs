@@ -109,6 +109,7 @@ mod tests {
             client: ClientInfo::default(),
             principal: None,
             replica: "a".into(),
+            adopted: None,
             inner_has_sessions: false,
         };
         let (key, digest, status) = (id.key(), id.digest(), SessionStatus::Active);

@@ -28,13 +28,13 @@ impl<S: InnerService> Exchange<S> {
 
     async fn end_session(&self, parts: &Parts, declared: Declared) -> Result<(), Rejection> {
         let id = classify::session_id(parts)?;
-        let principal = self.engine.config.principal_of(parts);
-        let vouched = self.engine.vouch(&id, principal.as_ref(), Freshness::Strict).await?;
+        let vouched = self.engine.vouch(&id, self.principal.as_ref(), Freshness::Strict).await?;
         classify::fits(vouched.record.origin.protocol_version, declared, false)?;
-        let (engine, key) = (&self.engine, &vouched.record.key);
-        engine.note_head(key, parts);
-        let by = EndedBy::Holder(vouched.record.generation);
+        let engine = &self.engine;
+        let record = engine.own(vouched).await?;
+        engine.note_head(&record.key, parts);
+        let by = EndedBy::Holder(record.generation);
         let otherwise = || Some(Engine::binding_to_close(&self.inner, parts));
-        engine.end(key, by, EndReason::ClosedByClient, otherwise).await
+        engine.end(&record.key, by, EndReason::ClosedByClient, otherwise).await
     }
 }

@@ -23,7 +23,7 @@ use crate::protocol::headers;
 use crate::protocol::introduction;
 use crate::protocol::message::RequestId;
 use crate::rejection::Rejection;
-use crate::session::{Principal, SessionOrigin};
+use crate::session::SessionOrigin;
 use crate::stream::initialize;
 use crate::telemetry::text::escaped;
 
@@ -44,9 +44,8 @@ impl<S: InnerService> Exchange<S> {
     }
 
     async fn run_handshake(mut self, mut parts: Box<Parts>, body: Bytes) -> Introduced<S> {
-        let principal = self.engine.config.principal_of(&parts);
         let sent = body.len();
-        let (body, entrance) = self.enter(&mut parts, body, principal.as_ref()).await?;
+        let (body, entrance) = self.enter(&mut parts, body).await?;
         if body.len() != sent {
             inner::forget_content(&mut parts.headers);
         }
@@ -64,8 +63,9 @@ impl<S: InnerService> Exchange<S> {
                 let origin = SessionOrigin {
                     protocol_version: version,
                     client: introduction::client_info(&body),
-                    principal,
+                    principal: self.principal.clone(),
                     replica: Arc::clone(&self.engine.config.replica),
+                    adopted: None,
                     inner_has_sessions: binding.inner_id().is_some(),
                 };
                 let binding = binding.speaking(version);
@@ -80,19 +80,14 @@ impl<S: InnerService> Exchange<S> {
     }
 
     /// Judges how a client comes in, before the inner service hears of it.
-    async fn enter(
-        &mut self,
-        parts: &mut Parts,
-        body: Bytes,
-        principal: Option<&Principal>,
-    ) -> Result<(Bytes, Entrance), Rejection> {
+    async fn enter(&mut self, parts: &mut Parts, body: Bytes) -> Result<(Bytes, Entrance), Rejection> {
         #[cfg(feature = "reconnect")]
         let body = match self.returning(parts, body).await? {
             (body, None) => body,
             (body, Some(returning)) => return Ok((body, Entrance::Returns(Box::new(returning)))),
         };
         let address = self.engine.config.address_of(parts);
-        let engine = Arc::clone(&self.engine);
+        let (engine, principal) = (&self.engine, self.principal.as_ref());
         self.inner.aside(pin!(engine.permit_open(address, principal))).await?;
         Ok((body, Entrance::Opens))
     }

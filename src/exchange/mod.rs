@@ -55,11 +55,13 @@ use crate::inner::{Failure, Inner, InnerService};
 use crate::protocol::headers;
 use crate::protocol::message::RequestId;
 use crate::rejection::Rejection;
+use crate::session::Principal;
 use crate::telemetry::span;
 
-/// What every exchange needs: the engine, and the inner service on behalf of this request.
+/// What every exchange needs: the engine, who the request acts for, and the inner service on its behalf.
 pub(crate) struct Exchange<S> {
     pub(crate) engine: Arc<Engine>,
+    pub(crate) principal: Option<Principal>,
     pub(crate) inner: Inner<S>,
 }
 
@@ -84,7 +86,7 @@ where
 impl<S: InnerService> Exchange<S> {
     /// An exchange for another message of the same request.
     fn again(&self) -> Self {
-        Self { engine: Arc::clone(&self.engine), inner: self.inner.again() }
+        Self { engine: Arc::clone(&self.engine), principal: self.principal.clone(), inner: self.inner.again() }
     }
 }
 

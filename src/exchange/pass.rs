@@ -22,6 +22,7 @@ use crate::engine::binding::Binding;
 use crate::inner::{self, Ask, InnerHead, InnerService, InnerSession};
 use crate::protocol::{headers, introduction};
 use crate::rejection::Rejection;
+use crate::session::Principal;
 
 impl<S: InnerService> Exchange<S> {
     /// Passes a request whose body was not looked at.
@@ -63,7 +64,7 @@ impl<S: InnerService> Exchange<S> {
         headers::take_ours(&mut parts.headers);
         let head = Arc::new(Parts::clone(&parts));
         let call = AssertUnwindSafe(self.inner.call_apart(inner::passing(*parts, body))).catch_unwind().boxed();
-        let minted = Minted { engine: Arc::clone(&self.engine), ask: self.inner.later(), head };
+        let minted = Minted { engine: self.engine, principal: self.principal, ask: self.inner.later(), head };
         let when_left = minted.clone();
         let settle = move |answered: Result<Result<Response<ResponseBody>, S::Failure>, _>| {
             async move {
@@ -94,6 +95,7 @@ impl<S: InnerService> Exchange<S> {
 #[derive(Clone)]
 struct Minted {
     engine: Arc<Engine>,
+    principal: Option<Principal>,
     ask: Ask,
     head: Arc<Parts>,
 }
@@ -106,9 +108,8 @@ impl Minted {
         tracing::debug!(
             "the inner service minted a session for a request of a revision without sessions; it was closed"
         );
-        let config = &self.engine.config;
-        let (address, principal) = (config.address_of(&self.head), config.principal_of(&self.head));
-        match self.engine.permit_open(address, principal.as_ref()).await {
+        let address = self.engine.config.address_of(&self.head);
+        match self.engine.permit_open(address, self.principal.as_ref()).await {
             Err(rejection @ Rejection::RateLimited { .. }) => Err(rejection),
             Ok(()) | Err(_) => Ok(()),
         }

@@ -39,7 +39,7 @@ impl<S: InnerService> Exchange<S> {
         let (body, Asked { token, nonce }) = asked::take(&mut parts.headers, body);
         let Some(presented) = token.filter(|_| self.engine.config.reconnect.is_some()) else { return Ok((body, None)) };
         self.inner.release();
-        let mut attempt = Attempt::begin(&self.engine, ReconnectDoor::Initialize, parts);
+        let mut attempt = Attempt::begin(&self.engine, ReconnectDoor::Initialize, self.principal.clone(), parts);
         let proven = self.engine.prove(&mut attempt, presented, &Named::Whichever, nonce.is_some()).await;
         match proven {
             Ok(proven) => Ok((body, Some(Returning { attempt, proven, nonce }))),
@@ -57,6 +57,7 @@ impl<S: InnerService> Exchange<S> {
         answer: initialize::Answer,
     ) -> Introduced<S> {
         let Returning { attempt, proven, nonce } = returning;
+        let origin = SessionOrigin { adopted: proven.record().origin.adopted, ..origin };
         let handed = self.engine.hand_over(&proven, origin, Some((handshake, binding.inner())), nonce).await;
         let handed = attempt.conclude(handed)?;
         let (id, inbox) = (handed.id.header_value(), handed.inbox);

@@ -51,8 +51,7 @@ impl<S: InnerService> Exchange<S> {
         is_batch: bool,
     ) -> Result<Admission, Rejection> {
         let id = classify::session_id(parts)?;
-        let principal = self.engine.config.principal_of(parts);
-        let vouched = self.engine.vouch(&id, principal.as_ref(), self.engine.config.freshness).await?;
+        let vouched = self.engine.vouch(&id, self.principal.as_ref(), self.engine.config.freshness).await?;
         classify::fits(vouched.record.origin.protocol_version, declared, is_batch)?;
         self.engine.enter(vouched).await
     }

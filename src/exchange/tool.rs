@@ -31,7 +31,7 @@ impl<S: InnerService> Exchange<S> {
 
     /// Acts on the session named, never on the caller's. A client that leaves does not cut it short.
     pub(super) async fn reconnect_by_tool(self, parts: &Parts, id: &RequestId, call: ToolCall) -> Outcome<S> {
-        let attempt = Attempt::begin(&self.engine, ReconnectDoor::Tool, parts);
+        let attempt = Attempt::begin(&self.engine, ReconnectDoor::Tool, self.principal.clone(), parts);
         let named = call.session.map_or(Named::Unreadable, Named::This);
         let presented = call.token.map_or(Presented::Unreadable, Presented::Token);
         let engine = Arc::clone(&self.engine);

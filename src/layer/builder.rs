@@ -19,6 +19,7 @@ use crate::limits::RateLimits;
 use crate::origin::OriginPolicy;
 #[cfg(feature = "reconnect")]
 use crate::reconnect::ReconnectKeys;
+use crate::refusal::Refusal;
 use crate::session::Principal;
 use crate::store::{AgeLimits, Lifetimes, LogLimits, ReplicaId, Store};
 
@@ -48,6 +49,8 @@ impl SessionLayerBuilder {
             replica: default_replica(),
             deployment: None,
             principal: None,
+            principal_required: false,
+            adopt_anonymous: true,
             principal_label: None,
             peer: None,
             trusted_proxies: TrustedProxies::default(),
@@ -104,15 +107,57 @@ impl SessionLayerBuilder {
     /// Who a request acts for: usually what an authentication layer outside left in the extensions. Default: nobody; then a
     /// session belongs to whoever holds its id.
     ///
+    /// `Ok(None)` says that the request is anonymous on purpose. `Err(refusal)` closes the door: a request whose caller cannot be
+    /// told must not be taken for an anonymous one. The hook is asked once for each request of either era, before anything of it
+    /// is looked at but `Host` and `Origin`; not for OPTIONS, because browsers send preflights without credentials. If it panics,
+    /// the answer is 500.
+    ///
+    /// ```
+    /// # use tower_mcp_sessions::{Refusal, SessionLayer, store::MemoryStore};
+    /// # #[derive(Clone)] struct User { subject: String, is_banned: bool }
+    /// let sessions = SessionLayer::builder(MemoryStore::new())
+    ///     .principal(|parts| match parts.extensions.get::<User>() {
+    ///         Some(user) if user.is_banned => Err(Refusal::forbidden("This account is closed; ask support@example.com")),
+    ///         user => Ok(user.map(|user| user.subject.clone())),
+    ///     })
+    ///     .build();
+    /// ```
+    pub fn principal<P: Into<Principal>>(
+        mut self,
+        find: impl Fn(&Parts) -> Result<Option<P>, Refusal> + Send + Sync + 'static,
+    ) -> Self {
+        self.config.principal = Some(Box::new(move |parts| Ok(find(parts)?.map(Into::into))));
+        self
+    }
+
+    /// Refuses requests for which [`principal`](Self::principal) says `Ok(None)`: 401. Default: they are anonymous. Operators
+    /// who act through the monitor are known to its [`Access`](crate::monitor::Access), and need not be a principal too.
+    ///
     /// ```
     /// # use tower_mcp_sessions::{SessionLayer, store::MemoryStore};
     /// # #[derive(Clone)] struct User { subject: String }
     /// let sessions = SessionLayer::builder(MemoryStore::new())
-    ///     .principal(|parts| parts.extensions.get::<User>().map(|user| user.subject.clone()))
+    ///     .principal(|parts| Ok(parts.extensions.get::<User>().map(|user| user.subject.clone())))
+    ///     .require_principal()
     ///     .build();
     /// ```
-    pub fn principal<P: Into<Principal>>(mut self, find: impl Fn(&Parts) -> Option<P> + Send + Sync + 'static) -> Self {
-        self.config.principal = Some(Box::new(move |parts| find(parts).map(Into::into)));
+    pub fn require_principal(mut self) -> Self {
+        self.config.principal_required = true;
+        self
+    }
+
+    /// Whether the first principal that uses an anonymous session has it from then on. Default: yes. Servers that answer
+    /// `initialize` openly and ask for a login later need it: clients log in, and go on with the id they have. The session is adopted
+    /// once, by a POST, a GET or a DELETE that carries its id; to everybody else, the anonymous included, it does not exist any more, on
+    /// any replica. What its anonymous holder had open ends; a reconnect token it was given is its adopter's. With `false` an
+    /// anonymous session answers a principal 404.
+    ///
+    /// ```
+    /// # use tower_mcp_sessions::{SessionLayer, store::MemoryStore};
+    /// let sessions = SessionLayer::builder(MemoryStore::new()).adopt_anonymous(false).build();
+    /// ```
+    pub fn adopt_anonymous(mut self, on: bool) -> Self {
+        self.config.adopt_anonymous = on;
         self
     }
 
@@ -320,6 +365,9 @@ impl SessionLayerBuilder {
         if self.config.ages.healthy > self.config.ages.stale {
             self.problems.push("age_limits: a session cannot be stale before it is no longer healthy".to_owned());
         }
+        if self.config.principal_required && self.config.principal.is_none() {
+            self.problems.push("require_principal needs principal(…), or nobody is let in".to_owned());
+        }
         self.problems.extend(self.config.limits.problems());
         #[cfg(feature = "reconnect")]
         if self.config.reconnect_tool && self.config.reconnect.is_none() {
@@ -376,10 +424,16 @@ mod tests {
             .idle_timeout(Duration::ZERO)
             .allow_host("https://x")
             .allow_origin("x")
+            .require_principal()
             .try_build()
             .unwrap_err()
             .to_string();
-        for part in ["idle_timeout", "allow_host: \"https://x\"", "allow_origin: \"x\" is no origin"] {
+        for part in [
+            "idle_timeout",
+            "allow_host: \"https://x\"",
+            "allow_origin: \"x\" is no origin",
+            "require_principal needs principal",
+        ] {
             assert!(error.contains(part), "{error}");
         }
     }

@@ -1,5 +1,7 @@
 //! What the monitor says: JSON, never kept by a cache; a refusal tells the person what to do.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, Uri, header};
@@ -73,14 +75,14 @@ fn asks_for(parts: &Parts, tag: &HeaderValue) -> bool {
 #[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,
-    text: &'static str,
+    text: Cow<'static, str>,
     outcome: Option<ReconnectOutcome>,
     header: Option<(header::HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
     pub(crate) const fn new(status: StatusCode, text: &'static str) -> Self {
-        Self { status, text, outcome: None, header: None }
+        Self { status, text: Cow::Borrowed(text), outcome: None, header: None }
     }
 
     pub(crate) const fn status(&self) -> StatusCode {
@@ -148,7 +150,7 @@ impl Refusal {
             success: bool,
             #[serde(skip_serializing_if = "Option::is_none")]
             outcome: Option<ReconnectOutcome>,
-            error: &'static str,
+            error: Cow<'static, str>,
         }
         let told = Told { success: false, outcome: self.outcome, error: self.text };
         let mut response = json(self.status, &told);
@@ -166,6 +168,16 @@ impl From<Rejection> for Refusal {
         let outcome = rejection.outcome();
         let is_credential = outcome.is_some() && status == StatusCode::FORBIDDEN;
         let header = rejection.retry_after().map(|seconds| (header::RETRY_AFTER, HeaderValue::from(seconds)));
-        Self { status: if is_credential { StatusCode::UNAUTHORIZED } else { status }, text, outcome, header }
+        let status = if is_credential { StatusCode::UNAUTHORIZED } else { status };
+        Self { status, text: Cow::Borrowed(text), outcome, header }
+    }
+}
+
+impl From<Box<crate::refusal::Refusal>> for Refusal {
+    /// As at the MCP endpoint.
+    fn from(refusal: Box<crate::refusal::Refusal>) -> Self {
+        let (status, text, challenge) = refusal.into_parts();
+        let header = challenge.map(|challenge| (header::WWW_AUTHENTICATE, challenge));
+        Self { status, text, outcome: None, header }
     }
 }

@@ -19,17 +19,21 @@ pub(crate) struct Deed<'a> {
 }
 
 impl Deed<'_> {
-    /// Tells what came of it.
-    pub(crate) fn conclude<T>(self, outcome: Result<T, Refusal>) -> Result<T, Refusal> {
+    /// Does it, if the principal hook lets whoever tries in, and tells what came of it.
+    pub(crate) async fn conclude<T>(self, act: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
         let Self { action, session, role, engine, parts } = self;
+        let (principal, outcome) = match engine.config.principal_if_any(parts) {
+            Ok(principal) => (principal, act.await),
+            Err(refusal) => (None, Err(refusal.into())),
+        };
         let status = outcome.as_ref().map_or_else(|refusal| refusal.status().as_u16(), |_| 200);
         let told = match status {
             200 => "done",
-            403 => "refused",
             404 => "no_such_session",
+            400..=499 => "refused",
             _ => "unavailable",
         };
-        let principal = engine.config.principal_of(parts).and_then(|principal| engine.config.label_of(&principal));
+        let principal = principal.and_then(|principal| engine.config.label_of(&principal));
         tracing::info!(
             target: "tower_mcp_sessions::audit",
             action, outcome = told, %session, ?role,

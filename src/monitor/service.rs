@@ -148,11 +148,12 @@ impl Monitor {
             Route::WebSocket => upgrade(Watching { hub: self.hub, access: self.access, pace: self.pace, role, parts }),
             Route::Terminate(key) => {
                 let deed = Deed { action: "terminate", session: key, role, engine: &engine, parts: &parts };
-                let outcome = match self.acting(role) {
-                    Ok(()) => api::terminate::respond(&engine, key).await,
-                    Err(refusal) => Err(refusal),
+                let acting = self.acting(role);
+                let terminating = async {
+                    acting?;
+                    api::terminate::respond(&engine, key).await
                 };
-                deed.conclude(outcome)
+                deed.conclude(terminating).await
             }
             #[cfg(feature = "reconnect")]
             Route::Reconnect(key) => api::reconnect::respond(engine, parts, body, key).await,

@@ -6,7 +6,7 @@ use std::fmt;
 use http::HeaderValue;
 
 use crate::id::SessionKey;
-use crate::session::Principal;
+use crate::session::{Principal, SessionOrigin};
 
 /// A reconnect token as a client holds it: whoever shows it gets the session.
 ///
@@ -65,8 +65,23 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
+    /// The generation of a session in which the token is good for a principal; `None` if one of them is somebody else's. A token
+    /// from the last generation in which the session was anonymous is its adopter's.
+    pub(crate) fn generation_for(&self, principal: Option<&Principal>, session: &SessionOrigin) -> Option<u32> {
+        if session.principal.as_ref() != principal {
+            return None;
+        }
+        match session.adopted {
+            Some(adopted) if self.is_for(None) && self.generation < adopted => {
+                let is_last = self.generation.checked_add(1) == Some(adopted);
+                Some(if is_last { adopted } else { self.generation })
+            }
+            Some(_) | None => self.is_for(principal).then_some(self.generation),
+        }
+    }
+
     /// Whether the token was minted for this principal; one for nobody is for requests without a principal alone.
-    pub(crate) fn is_for(&self, principal: Option<&Principal>) -> bool {
+    pub(super) fn is_for(&self, principal: Option<&Principal>) -> bool {
         self.subject == subject(principal)
     }
 }
@@ -107,6 +122,8 @@ impl Error for TokenError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::version::ProtocolVersion;
+    use crate::session::ClientInfo;
 
     fn claims(principal: Option<&Principal>) -> Claims {
         let session = SessionKey::parse("AAAAAAAAAAAAAAAA").unwrap();
@@ -129,6 +146,38 @@ mod tests {
             for (shown, other) in principals.iter().enumerate() {
                 assert_eq!(claims(one.as_ref()).is_for(other.as_ref()), minted == shown, "{one:?} {other:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_token_of_an_anonymous_session_is_its_adopters() {
+        let of = |minted_for: Option<&Principal>, generation| Claims { generation, ..claims(minted_for) };
+        let (alice, mallory) = (Principal::from("alice"), Principal::from("mallory"));
+        let origin = |principal: Option<&Principal>, adopted| SessionOrigin {
+            protocol_version: ProtocolVersion::V2025_11_25,
+            client: ClientInfo::default(),
+            principal: principal.cloned(),
+            adopted,
+            replica: "a".into(),
+            inner_has_sessions: false,
+        };
+        let adopted = origin(Some(&alice), Some(3));
+        assert_eq!(
+            of(None, 2).generation_for(Some(&alice), &adopted),
+            Some(3),
+            "as good as one from after the adoption"
+        );
+        assert_eq!(of(None, 1).generation_for(Some(&alice), &adopted), Some(1), "spent before");
+        assert_eq!(of(None, 3).generation_for(Some(&alice), &adopted), None, "nobody had a token then");
+        assert_eq!(of(Some(&alice), 3).generation_for(Some(&alice), &adopted), Some(3));
+        for generation in 0..5 {
+            for stranger in [None, Some(&mallory)] {
+                assert_eq!(of(None, generation).generation_for(stranger, &adopted), None);
+                assert_eq!(of(stranger, generation).generation_for(stranger, &adopted), None);
+            }
+            assert_eq!(of(None, generation).generation_for(Some(&alice), &origin(Some(&alice), None)), None);
+            assert_eq!(of(None, generation).generation_for(Some(&alice), &origin(None, None)), None);
+            assert_eq!(of(None, generation).generation_for(None, &origin(None, None)), Some(generation));
         }
     }
 

@@ -38,6 +38,8 @@ pub enum BusMessage {
     Revived(SessionKey),
     /// [`SessionStore::reconnect`](super::SessionStore::reconnect): holders of earlier generations, and the secret before, are out.
     Reconnected(SessionKey, u32),
+    /// [`SessionStore::adopt`](super::SessionStore::adopt): the anonymous holder is out; the secret stays.
+    Adopted(SessionKey, u32),
     /// [`SessionStore::end`](super::SessionStore::end), or [`SessionStore::sweep`](super::SessionStore::sweep) at the end of a lifetime.
     Ended(SessionKey, EndReason),
     /// [`StreamLog::append`](super::StreamLog::append) or [`StreamLog::finish`](super::StreamLog::finish).
@@ -58,6 +60,7 @@ impl BusMessage {
             | Self::Revived(key)
             | Self::Ended(key, _)
             | Self::Reconnected(key, _)
+            | Self::Adopted(key, _)
             | Self::Listening(key, _)
             | Self::Mail(key)
             | Self::Appended(key, _) => key,

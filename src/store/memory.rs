@@ -3,6 +3,7 @@
 //! One lock around plain maps makes every method atomic. Clones share the same sessions, so several layers in one process
 //! behave like replicas.
 
+mod adopt;
 mod bus;
 mod chronicle;
 mod events;
@@ -30,12 +31,12 @@ use self::inner::Inner;
 use self::log::Log;
 use self::state::{Entry, Own, State};
 use super::{
-    Blueprint, BusMessage, Census, DataPut, DataRemoved, Ended, EndedBy, InnerReplaced, Lifetimes, Opening,
+    Adoption, Blueprint, BusMessage, Census, DataPut, DataRemoved, Ended, EndedBy, InnerReplaced, Lifetimes, Opening,
     Reconnected, Reconnection, Revival, SessionStore, StoreError, Swept, Touch, TouchOutcome, Touched,
 };
 use crate::event::{Change, Comeback, SessionEvent};
 use crate::id::SessionKey;
-use crate::session::{EndReason, NewSession, SessionRecord, SessionStatus, Timestamp};
+use crate::session::{EndReason, NewSession, Principal, SessionRecord, SessionStatus, Timestamp};
 
 /// Sessions in this process's memory: for one replica, for tests, for trying things out. A restart forgets them.
 #[derive(Clone)]
@@ -212,6 +213,10 @@ impl SessionStore for MemoryStore {
         Ok(self.renew(change))
     }
 
+    async fn adopt(&self, key: &SessionKey, generation: u32, principal: &Principal) -> Result<Adoption, StoreError> {
+        Ok(self.give_to(key, generation, principal))
+    }
+
     async fn replace_inner(
         &self,
         key: &SessionKey,
@@ -335,6 +340,7 @@ mod tests {
             client: ClientInfo::default(),
             principal: None,
             replica: "a-1".into(),
+            adopted: None,
             inner_has_sessions: true,
         };
         let (handshake, lifetimes) = (Bytes::new(), Lifetimes::default());

@@ -45,8 +45,8 @@ pub use presence::{Believed, Fact, Presence, ReplicaId};
 #[cfg(feature = "redis")]
 pub use redis::{RedisStore, RedisStoreBuilder};
 pub use session_store::{
-    Blueprint, Census, DataPut, DataRemoved, Ended, EndedBy, Opening, Reconnected, Reconnection, Revival, SessionStore,
-    Swept, Touch, TouchOutcome, Touched,
+    Adoption, Blueprint, Census, DataPut, DataRemoved, Ended, EndedBy, Opening, Reconnected, Reconnection, Revival,
+    SessionStore, Swept, Touch, TouchOutcome, Touched,
 };
 pub use stream_log::{
     Appended, Heard, ListenCursor, Listening, LogLimits, LogSlice, StreamLog, StreamName, StreamState,

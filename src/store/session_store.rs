@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::{InnerReplaced, SealedInner, StoreError};
 use crate::id::{NonceDigest, SecretDigest, SessionKey};
 use crate::lifetimes::Lifetimes;
-use crate::session::{EndReason, NewSession, SessionOrigin, SessionRecord, Timestamp};
+use crate::session::{EndReason, NewSession, Principal, SessionOrigin, SessionRecord, Timestamp};
 
 /// Session records and the data kept with them.
 #[async_trait]
@@ -46,6 +46,15 @@ pub trait SessionStore: Send + Sync + 'static {
     /// stream had not delivered is kept for the next one. With a new handshake, shaping calls are forgotten too, and the inner
     /// session it brings takes the place of the one there was, as one with it; a late try's does not.
     async fn reconnect(&self, change: &Reconnection) -> Result<Reconnected, StoreError>;
+
+    /// Makes an anonymous session of that generation its first principal's; its generation rises by one. The secret, the status, when
+    /// it was seen, its handshake, data, shaping calls and inner session stay. Of several principals at once exactly one gets
+    /// [`Adoption::Adopted`]; the same one again, until the session changes hands once more, is told so. Whether the retention has
+    /// passed is not judged here.
+    ///
+    /// With it the anonymous holder's streams are forgotten and its listener is superseded, as with a reconnect, and nobody may retry
+    /// a reconnect of before. Its open questions stay open: the principal owes the answers.
+    async fn adopt(&self, key: &SessionKey, generation: u32, principal: &Principal) -> Result<Adoption, StoreError>;
 
     /// Gives a session another inner session, if it is of that generation and its inner session is still of the incarnation
     /// `expected`; `None` if it has none. Of several callers that expect the same exactly one gets
@@ -233,6 +242,24 @@ pub enum Reconnected {
     /// The session is of another generation: somebody was first, or the secret was renewed since.
     Superseded,
     /// It has ended, or its retention has passed.
+    Gone,
+}
+
+/// What came of [`SessionStore::adopt`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adoption {
+    /// The session is the principal's.
+    Adopted {
+        /// The generation from now on.
+        generation: u32,
+        /// It had been adopted by the same principal already.
+        again: bool,
+    },
+    /// It is somebody else's, or was never anonymous.
+    Taken,
+    /// The session is of another generation.
+    Superseded,
+    /// It has ended.
     Gone,
 }
 

@@ -34,6 +34,10 @@ pub(crate) fn session_reconnected(how: &'static str) {
     count!("mcp_sessions_reconnected_total", "how" => how);
 }
 
+pub(crate) fn session_adopted() {
+    count!("mcp_sessions_adopted_total");
+}
+
 pub(crate) fn session_ended(reason: EndReason) {
     count!("mcp_sessions_ended_total", "reason" => reason.as_str());
 }

@@ -1,11 +1,12 @@
 // What is tried. Every scenario gets {sdk, url, options, report} and reports its steps.
 
+import { login } from './login.mjs';
 import { check } from './report.mjs';
 import { rounds } from './rounds.mjs';
 import { connect, statusOf } from './sdk.mjs';
 import { tools } from './tools.mjs';
 
-export const scenarios = { quickstart, tools: toolsScenario, resume, rounds };
+export const scenarios = { quickstart, tools: toolsScenario, resume, rounds, login };
 
 /** initialize, tools/list, one call, DELETE, and the old id is gone. */
 async function quickstart(run) {

@@ -12,10 +12,11 @@ const MODES = { legacy: 'legacy', auto: 'auto', modern: { pin: '2026-07-28' } };
  * @param exchanges where the HTTP exchanges are noted
  * @param onQuestion answers elicitation requests: (message) => ElicitResult
  * @param fetch what the transport sends with, in place of the runtime's own
+ * @param authProvider logs in, as the SDK asks it to
  * @param onNotice hears of what the server says by itself, notifications: ({method, params})
  */
-export async function connect({ sdk, url, options, exchanges = [], onQuestion, onNotice, onError, sessionId, fetch }) {
-  const transportOptions = { requestInit: { headers: options.headers }, fetch: noting(exchanges, fetch), sessionId };
+export async function connect({ sdk, url, options, exchanges = [], onQuestion, onNotice, onError, sessionId, fetch, authProvider }) {
+  const transportOptions = { requestInit: { headers: options.headers }, fetch: noting(exchanges, fetch), sessionId, authProvider };
   const parts = await { v1: loadV1, v2: loadV2 }[sdk](options);
   const transport = new parts.Transport(new URL(url), transportOptions);
   parts.client.onerror = onError;
@@ -154,8 +155,10 @@ function noting(exchanges, send = fetch) {
   };
 }
 
+/** What a message is called; null for what is none, as what goes to an authorization server. */
 function messageOf(body) {
-  if (typeof body !== 'string') return null;
+  if (typeof body !== 'string' || !body.startsWith('{')) return null;
   const message = JSON.parse(body);
+  if (message.jsonrpc !== '2.0') return null;
   return message.method ?? ('error' in message ? 'error' : 'result');
 }

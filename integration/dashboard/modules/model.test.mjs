@@ -40,6 +40,14 @@ test('deltas bring sessions, change them and take them away after a while', () =
   assert.deepEqual(keys(model), ['b']);
 });
 
+test('an adoption is an event, and its session goes on', () => {
+  const model = new Model();
+  model.apply(snapshot('1', [session('a')]));
+  const told = model.apply(delta('1', '2', [event(1, 'session_updated', session('a', { last_seen_at: 9000 }), { how: 'adopted' })]));
+  assert.deepEqual(told.events.map(({ n }) => n), [1]);
+  assert.equal(model.sessions.get('a').last_seen_at, 9000);
+});
+
 test('an end that is told of a session that is not known brings none', () => {
   const model = new Model();
   model.apply(snapshot('1'));

@@ -2,8 +2,8 @@
 
 mod speak;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use http::HeaderValue;
 use tokio::task::JoinHandle;
@@ -25,12 +25,12 @@ pub(crate) struct Binding {
     /// It is another replica's that was taken up from the store.
     is_taken_up: bool,
     version: ProtocolVersion,
-    /// The generation of the session that this was made for.
-    generation: u32,
+    /// The generation of the session that this is for.
+    generation: AtomicU32,
     ask: Ask,
     head: NewestHead,
     /// What handlers find in the extensions of every request.
-    session: Option<McpSession>,
+    session: RwLock<Option<McpSession>>,
     is_open: AtomicBool,
     /// The inner service was told `notifications/initialized`.
     introduced: AtomicBool,
@@ -55,10 +55,10 @@ impl Binding {
             incarnation: None,
             is_taken_up: false,
             version: ProtocolVersion::V2025_11_25,
-            generation: 0,
+            generation: AtomicU32::new(0),
             ask,
             head: NewestHead::new(head),
-            session: None,
+            session: RwLock::default(),
             is_open: AtomicBool::new(true),
             has_mail: AtomicBool::new(false),
             undelivered: Waiting::default(),
@@ -94,19 +94,19 @@ impl Binding {
     /// This binding's head, and way to the inner service, for the shared inner session that took the place of its own.
     pub(crate) fn renewed(&self, inner: InnerSession, incarnation: u64) -> Self {
         let mut renewed = Self::new(inner, Arc::clone(&self.ask), InnerHead::clone(&self.head.get()));
-        (renewed.session, renewed.generation) = (self.session.clone(), self.generation);
+        (renewed.session, renewed.generation) = (self.session().into(), self.generation().into());
         renewed.shared(incarnation).taken_up().speaking(self.version)
     }
 
     /// The same, for a session: handlers find it in every request, as in its client's.
     pub(crate) fn of_session(mut self, session: McpSession) -> Self {
-        self.session = Some(session);
+        self.session = Some(session).into();
         self
     }
 
     /// The same, for this generation of the session, with all letters up to one read.
     pub(crate) fn made_for(mut self, generation: u32, read: u64) -> Self {
-        (self.generation, self.inbox) = (generation, read.into());
+        (self.generation, self.inbox) = (generation.into(), read.into());
         self
     }
 
@@ -116,7 +116,18 @@ impl Binding {
     }
 
     pub(crate) fn generation(&self) -> u32 {
-        self.generation
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// What handlers find in the extensions of every request.
+    fn session(&self) -> Option<McpSession> {
+        self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The session has another holder from this generation on, and the same client: what the inner service knows of it stays.
+    pub(crate) fn pass_on(&self, generation: u32, session: McpSession) {
+        *self.session.write().unwrap_or_else(PoisonError::into_inner) = Some(session);
+        self.generation.store(generation, Ordering::Release);
     }
 
     /// Which of the session's inner sessions it is, where all replicas share one.

@@ -138,8 +138,8 @@ impl Binding {
     fn within(&self, inner: &InnerSession, mut request: Request<RequestBody>) -> Request<RequestBody> {
         request.headers_mut().insert(headers::PROTOCOL_VERSION, headers::version(self.version));
         inner.add_to(request.headers_mut(), self.incarnation.is_some());
-        if let Some(session) = &self.session {
-            request.extensions_mut().insert(session.clone());
+        if let Some(session) = self.session() {
+            request.extensions_mut().insert(session);
         }
         request
     }

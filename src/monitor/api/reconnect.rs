@@ -38,10 +38,11 @@ where
     if engine.config.reconnect.is_none() {
         return Err(Refusal::no_reconnect());
     }
+    let principal = engine.config.principal_of(&parts)?;
     let Asked { token } = object(&parts, body, "The body must be an object with a token: {\"token\": \"…\"}").await?;
     let presented = ReconnectToken::parse(token.as_bytes()).map_or(Presented::Unreadable, Presented::Token);
     let nonce = asked::take_nonce(&mut parts.headers);
-    let attempt = Attempt::begin(&engine, ReconnectDoor::Api, &parts);
+    let attempt = Attempt::begin(&engine, ReconnectDoor::Api, principal, &parts);
     // A client that leaves does not cut it short.
     let tracker = engine.drain.calls.clone();
     let reconnecting =

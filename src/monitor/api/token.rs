@@ -9,6 +9,7 @@ use crate::body::ResponseBody;
 use crate::classify;
 use crate::engine::Engine;
 use crate::engine::config::Freshness;
+use crate::engine::verdict::Vouched;
 use crate::id::SessionKey;
 use crate::monitor::access::Role;
 use crate::monitor::answer::{Refusal, json};
@@ -34,15 +35,15 @@ pub(crate) async fn respond(
     let record = match (classify::session_id(parts), role) {
         (Err(Rejection::SessionIdMissing), Some(Role::Admin)) => {
             let deed = Deed { action: "give_token", session: key, role, engine, parts };
-            deed.conclude(for_operator(engine, &key).await)?
+            deed.conclude(for_operator(engine, &key)).await?
         }
         (Err(Rejection::SessionIdMissing | Rejection::SessionIdAmbiguous), _) => {
             return Err(Refusal::no_access(NEEDS_ID));
         }
         (Ok(id), _) if id.key() == key => {
-            let principal = engine.config.principal_of(parts);
-            let vouched = engine.vouch(&id, principal.as_ref(), Freshness::Strict).await.map_err(not_found)?;
-            SessionRecord::clone(&vouched.record)
+            let principal = engine.config.principal_of(parts)?;
+            let vouched = engine.vouch(&id, principal.as_ref(), Freshness::Strict).await;
+            SessionRecord::clone(&*vouched.and_then(Vouched::of_holder).map_err(not_found)?)
         }
         (Ok(_) | Err(_), _) => return Err(Refusal::no_such_session()),
     };

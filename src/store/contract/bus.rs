@@ -8,7 +8,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::time::timeout;
 
-use super::fixture::{ROOMY, Subject, long, replica, stream};
+use super::fixture::{ROOMY, Subject, anonymous, long, replica, stream};
 use crate::session::EndReason;
 use crate::store::{BusMessage, BusSignal, EndedBy, Lifetimes, Store};
 
@@ -52,6 +52,10 @@ pub async fn the_bus_tells_of_each_change(store: Arc<dyn Store>) {
         subject.hand_over(&key).await;
         hears(&mut listener, BusMessage::Reconnected(key, generation)).await;
     }
+    let session = anonymous();
+    subject.open_this(&session).await;
+    subject.adopt(&session.key, 0, "alice").await;
+    hears(&mut listener, BusMessage::Adopted(session.key, 1)).await;
     for reason in EndReason::ALL {
         let key = subject.open().await;
         subject.0.end(&key, EndedBy::Operator, reason).await.unwrap();

@@ -11,8 +11,8 @@ use crate::lifetimes::OnReturn;
 use crate::protocol::version::ProtocolVersion;
 use crate::session::{ClientInfo, EndReason, NewSession, SessionOrigin, SessionRecord, SessionStatus, Timestamp};
 use crate::store::{
-    Appended, DataPut, DataRemoved, Ended, EndedBy, Lifetimes, LogLimits, LogSlice, Opening, QuestionName, Reconnected,
-    Reconnection, ReplicaId, Revival, Store, StreamName, Swept, Touch, TouchOutcome,
+    Adoption, Appended, DataPut, DataRemoved, Ended, EndedBy, Lifetimes, LogLimits, LogSlice, Opening, QuestionName,
+    Reconnected, Reconnection, ReplicaId, Revival, Store, StreamName, Swept, Touch, TouchOutcome,
 };
 
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
@@ -43,10 +43,18 @@ pub(super) fn session() -> NewSession {
         client: ClientInfo { name: "contract \"quoted\" ü".into(), version: "1.0".into() },
         principal: Some("alice".into()),
         replica: "a-1".into(),
+        adopted: None,
         inner_has_sessions: true,
     };
     let handshake = Bytes::from_static(b"{\"method\":\"initialize\"}");
     NewSession { key: id.key(), digest: id.digest(), lifetimes: long(), origin, handshake, inner: None }
+}
+
+/// The same without a principal.
+pub(super) fn anonymous() -> NewSession {
+    let mut session = session();
+    session.origin.principal = None;
+    session
 }
 
 /// Activity of a new session's client, some time ago.
@@ -179,6 +187,10 @@ impl Subject {
 
     pub(super) async fn reconnect(&self, change: &Reconnection) -> Reconnected {
         self.0.reconnect(change).await.expect("reconnect works")
+    }
+
+    pub(super) async fn adopt(&self, key: &SessionKey, generation: u32, by: &str) -> Adoption {
+        self.0.adopt(key, generation, &by.into()).await.expect("adopt works")
     }
 
     /// Gives a session its next holder; returns the generation.

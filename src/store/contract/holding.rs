@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::fixture::{ROOMY, Subject, change, replica, session, stream, touch};
+use super::fixture::{ROOMY, Subject, anonymous, change, replica, stream, touch};
 use super::inner_session::inner;
 use super::relaying::{question, shaping, text};
 use crate::event::SessionView;
@@ -68,18 +68,20 @@ enum Between {
     HandedOver,
     HandedOverAndDisconnected,
     HandedOverTwice,
+    Adopted,
     Ended,
     HandedOverAndEnded,
 }
 
 impl Between {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Nothing,
         Self::Disconnected,
         Self::Revived,
         Self::HandedOver,
         Self::HandedOverAndDisconnected,
         Self::HandedOverTwice,
+        Self::Adopted,
         Self::Ended,
         Self::HandedOverAndEnded,
     ];
@@ -87,7 +89,9 @@ impl Between {
     fn expected(self) -> Outcome {
         match self {
             Self::Nothing | Self::Disconnected | Self::Revived => Outcome::Done,
-            Self::HandedOver | Self::HandedOverAndDisconnected | Self::HandedOverTwice => Outcome::Superseded,
+            Self::HandedOver | Self::HandedOverAndDisconnected | Self::HandedOverTwice | Self::Adopted => {
+                Outcome::Superseded
+            }
             Self::Ended | Self::HandedOverAndEnded => Outcome::Gone,
         }
     }
@@ -109,6 +113,7 @@ impl Between {
                 subject.hand_over(key).await;
                 subject.hand_over(key).await;
             }
+            Self::Adopted => drop(subject.adopt(key, 0, "alice").await),
             Self::Ended => drop(subject.end(key).await),
             Self::HandedOverAndEnded => {
                 subject.hand_over(key).await;
@@ -249,7 +254,7 @@ async fn see(subject: &Subject, key: &SessionKey) -> Seen {
 
 /// A session in which everything can be done to something.
 async fn opened(subject: &Subject) -> SessionKey {
-    let given = NewSession { inner: Some(text("inner")), ..session() };
+    let given = NewSession { inner: Some(text("inner")), ..anonymous() };
     let key = given.key;
     subject.open_this(&given).await;
     subject.put(&key, "name", b"value", 99).await;

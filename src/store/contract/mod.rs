@@ -18,6 +18,7 @@
 //!
 //! Verdicts about time use the store's own clock, so a slow machine makes a run longer, not red.
 
+mod adopting;
 mod bus;
 mod data;
 mod ending;
@@ -44,6 +45,7 @@ use std::sync::Arc;
 
 use super::Store;
 
+pub use adopting::*;
 pub use bus::*;
 pub use data::*;
 pub use ending::*;
@@ -92,6 +94,13 @@ macro_rules! __each_store_check {
             of_many_reconnects_one_wins
             the_winner_may_retry
             what_is_over_is_not_reconnected
+            an_anonymous_session_is_its_first_principals
+            of_many_adopters_one_wins
+            an_adopter_may_come_again
+            what_is_over_is_not_adopted
+            an_anonymous_holder_is_out
+            an_adoption_racing_a_reconnect_loses_or_wins
+            an_adoption_racing_an_end_brings_nothing_back
             an_old_holder_writes_nothing
             a_late_deed_is_done_to_the_holders_own_session_or_to_none
             an_old_holders_touch_keeps_nothing_alive

@@ -223,6 +223,7 @@ fn recount(mut bucket: Bucket, event: &SessionEvent) -> Bucket {
         Change::Created => bucket.opened += 1,
         Change::Disconnected => bucket.disconnected += 1,
         Change::Reconnected { .. } => bucket.reconnected += 1,
+        Change::Adopted => {}
         Change::ReconnectRefused { .. } => bucket.refused += 1,
         Change::Terminated(_) => {
             let session = event.session.as_ref().expect("an end tells what the session was");

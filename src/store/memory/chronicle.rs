@@ -72,6 +72,7 @@ impl Chronicle {
             (Change::Created, _) => bucket.opened += 1,
             (Change::Disconnected, _) => bucket.disconnected += 1,
             (Change::Reconnected { .. }, _) => bucket.reconnected += 1,
+            (Change::Adopted, _) => {}
             (Change::ReconnectRefused { .. }, _) => bucket.refused += 1,
             (Change::Terminated(_), session) => {
                 bucket.ended += 1;

@@ -50,6 +50,11 @@ impl Wire {
     /// The session has a new holder: the old one owes no answer and no longer listens.
     pub(super) fn change_hands(&mut self) {
         self.questions.clear();
+        self.send_listener_away();
+    }
+
+    /// Who listened until now has no part in the listening stream any more.
+    pub(super) fn send_listener_away(&mut self) {
         self.listener_is_there = false;
         if self.listener > 0 {
             self.listener += 1;

@@ -2,7 +2,7 @@
 //!
 //! | field | what |
 //! |---|---|
-//! | 1 | `o` opened, `d` disconnected, `r` returned, `t` reconnected with a token, `e` ended, `f` a reconnect refused |
+//! | 1 | `o` opened, `d` disconnected, `r` returned, `t` reconnected with a token, `p` adopted by a principal, `e` ended, `f` a reconnect refused |
 //! | 2 | the session's key, if it is about one |
 //! | 3 | when, in ms |
 //! | 4 | when the session was last seen, in ms |
@@ -43,6 +43,7 @@ pub(super) fn decode(offset: u64, text: &[u8]) -> Result<SessionEvent, StoreErro
         b"d" => Change::Disconnected,
         b"r" => comeback(Comeback::Return)?,
         b"t" => comeback(Comeback::Token)?,
+        b"p" => Change::Adopted,
         b"e" => Change::Terminated(EndReason::parse(detail).ok_or(StoreErrorKind::NewerFormat)?),
         b"f" => Change::ReconnectRefused { outcome: outcome(detail)?, door: read_door(door)? },
         _ => return Err(StoreErrorKind::NewerFormat.into()),
@@ -130,6 +131,7 @@ mod tests {
                 client: ClientInfo { name: "cursor".into(), version: "1.2".into() },
                 principal: Some("alice".into()),
                 replica: "a-1".into(),
+                adopted: None,
                 inner_has_sessions: true,
             },
         };
@@ -147,6 +149,7 @@ mod tests {
             (format!("d\n{when}\n\n\n\n"), Change::Disconnected),
             (format!("r\n{when}\n333\nb \"2\"\n\n"), comeback(Comeback::Return)),
             (format!("t\n{when}\n333\nb \"2\"\n\n"), comeback(Comeback::Token)),
+            (format!("p\n{when}\n\n\n\n"), Change::Adopted),
             (format!("e\n{when}\n\nmax_lifetime\n\n"), Change::Terminated(EndReason::MaxLifetime)),
             (format!("f\n{when}\n\ntoken_mismatch\napi\n"), refused),
         ] {

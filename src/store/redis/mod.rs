@@ -25,6 +25,7 @@
 //! zrangebyscore hget hset hmget hgetall hkeys hsetnx hexists hstrlen hincrby hlen hdel rpush lpop llen lrange lindex ltrim
 //! xadd xrange`; with `config|get` it can warn of an evicting policy.
 
+mod adopt;
 mod answer;
 mod bell;
 mod builder;

@@ -6,6 +6,7 @@
 //! | `d KEY` | disconnected |
 //! | `r KEY` | revived |
 //! | `g KEY GENERATION` | reconnected |
+//! | `p KEY GENERATION` | adopted by a principal |
 //! | `e KEY REASON` | ended |
 //! | `a KEY STREAM` | appended |
 //! | `l KEY REPLICA` | listening |
@@ -24,6 +25,7 @@ pub(super) fn decode(text: &[u8]) -> Option<BusMessage> {
         "d" => Some(BusMessage::Disconnected(key)),
         "r" => Some(BusMessage::Revived(key)),
         "g" => Some(BusMessage::Reconnected(key, words.next()?.parse().ok()?)),
+        "p" => Some(BusMessage::Adopted(key, words.next()?.parse().ok()?)),
         "e" => Some(BusMessage::Ended(key, EndReason::parse(words.next()?)?)),
         "a" => Some(BusMessage::Appended(key, StreamName::parse(words.next()?)?)),
         "l" => Some(BusMessage::Listening(key, ReplicaId::parse(words.next()?)?)),
@@ -45,6 +47,7 @@ mod tests {
         assert_eq!(decode("d AAAAAAAAAAAAAAAA"), Some(BusMessage::Disconnected(key)));
         assert_eq!(decode("r AAAAAAAAAAAAAAAA"), Some(BusMessage::Revived(key)));
         assert_eq!(decode("g AAAAAAAAAAAAAAAA 258"), Some(BusMessage::Reconnected(key, 258)));
+        assert_eq!(decode("p AAAAAAAAAAAAAAAA 1"), Some(BusMessage::Adopted(key, 1)));
         assert_eq!(decode("e AAAAAAAAAAAAAAAA expired"), Some(BusMessage::Ended(key, EndReason::Expired)));
         assert_eq!(decode("l AAAAAAAAAAAAAAAA a-_b1234"), Some(BusMessage::Listening(key, replica)));
         assert_eq!(decode("i AAAAAAAAAAAAAAAA"), Some(BusMessage::Mail(key)));
@@ -59,6 +62,7 @@ mod tests {
             "e AAAAAAAAAAAAAAAA bored",
             "g AAAAAAAAAAAAAAAA",
             "g AAAAAAAAAAAAAAAA -1",
+            "p AAAAAAAAAAAAAAAA",
             "l AAAAAAAAAAAAAAAA",
             "l AAAAAAAAAAAAAAAA short",
             "z AAAAAAAAAAAAAAAA",

@@ -4,12 +4,13 @@
 //! |---|---|
 //! | 0 | format version: 1 |
 //! | 1 | status: `A` active, `D` disconnected; patched in place by the scripts |
-//! | 2..6 | generation, big-endian; one more with each reconnect |
+//! | 2..6 | generation, big-endian; one more with each reconnect, and with the adoption |
 //! | 6..14 | created at, ms since the epoch, big-endian |
 //! | 14..46 | digest of the secret; a reconnect replaces it and what follows |
 //! | 46.. | [`SessionOrigin`] as JSON; the member `l` beside it holds the session's [`Lifetimes`], if it has any of its own |
 //!
-//! A revival on another replica rewrites the JSON in Lua, which keeps unknown fields of strings, booleans and objects.
+//! A revival on another replica, and an adoption, rewrite the JSON in Lua, which keeps unknown fields of strings, booleans, objects
+//! and numbers of 14 digits.
 //!
 //! A value whose first byte is greater was written by a newer version: it is neither read nor written here.
 
@@ -75,7 +76,8 @@ pub(super) fn decode(key: SessionKey, value: &[u8], lifetimes: Lifetimes) -> Res
 pub(super) fn decode_shown(key: SessionKey, value: &[u8], last_seen: Timestamp) -> Result<SessionView, StoreError> {
     let (Head { status, generation, created_at }, origin) = Head::split_from(value)?;
     let origin = read_origin(origin)?;
-    Ok(SessionView { key, status, reconnect_count: generation, created_at, last_seen, origin })
+    let reconnect_count = origin.reconnects_until(generation);
+    Ok(SessionView { key, status, reconnect_count, created_at, last_seen, origin })
 }
 
 /// What stands before the digest.
@@ -151,6 +153,7 @@ mod tests {
                 client: ClientInfo { name: "cursor".into(), version: "1.2".into() },
                 principal: Some("alice".into()),
                 replica: "a-1".into(),
+                adopted: None,
                 inner_has_sessions: true,
             },
         }
@@ -184,6 +187,17 @@ mod tests {
         let mut claimed = golden()[..46].to_vec();
         claimed.extend(br#"{"v":"2025-11-25","c":{"name":"\"l\":\"1 1 - 1 reject"},"r":"a","i":true}"#);
         assert_eq!(lifetimes(&claimed), None, "a client's name is no lifetime");
+    }
+
+    #[test]
+    fn golden_bytes_of_an_adopted_session_decode() {
+        let mut bytes = golden();
+        bytes.pop();
+        bytes.extend(br#","a":257}"#);
+        let mut adopted = expected();
+        adopted.origin.adopted = Some(257);
+        assert_eq!(decode(key(), &bytes, Lifetimes::default()).unwrap(), adopted);
+        assert_eq!(adopted.reconnect_count(), 257, "one of its 258 generations began with the adoption");
     }
 
     #[test]

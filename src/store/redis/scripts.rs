@@ -45,6 +45,7 @@ scripts! {
     TOUCH: "lua/touch.lua",
     REVIVE: "lua/revive.lua",
     RECONNECT: "lua/reconnect.lua",
+    ADOPT: "lua/adopt.lua",
     REPLACE_INNER: "lua/replace_inner.lua",
     TAKE_INNER: "lua/take_inner.lua",
     END: "lua/end.lua",

@@ -13,9 +13,9 @@ use super::pool::Lease;
 use super::scripts::{self, Call, span};
 use super::{RedisStore, record, sweep};
 use crate::id::SessionKey;
-use crate::session::{EndReason, NewSession, SessionRecord, Timestamp};
+use crate::session::{EndReason, NewSession, Principal, SessionRecord, Timestamp};
 use crate::store::{
-    Blueprint, Census, DataPut, DataRemoved, Ended, EndedBy, InnerReplaced, Lifetimes, Opening, Reconnected,
+    Adoption, Blueprint, Census, DataPut, DataRemoved, Ended, EndedBy, InnerReplaced, Lifetimes, Opening, Reconnected,
     Reconnection, Revival, SessionStore, StoreError, StoreErrorKind, Swept, Touch, TouchOutcome, Touched,
 };
 
@@ -93,6 +93,10 @@ impl SessionStore for RedisStore {
 
     async fn reconnect(&self, change: &Reconnection) -> Result<Reconnected, StoreError> {
         self.renew(change).await
+    }
+
+    async fn adopt(&self, key: &SessionKey, generation: u32, principal: &Principal) -> Result<Adoption, StoreError> {
+        self.give_to(key, generation, principal).await
     }
 
     async fn replace_inner(

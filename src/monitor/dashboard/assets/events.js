@@ -28,6 +28,8 @@ function tell(event) {
 			return ['disconnected', 'Disconnected', 'idle for too long'];
 		case 'session_reconnected':
 			return ['back', event.how === 'token' ? 'Reconnected with a token' : 'Returned', comeback(event)];
+		case 'session_updated':
+			return ['active', event.how === 'adopted' ? 'Adopted' : 'Updated', event.how === 'adopted' ? 'somebody logged in and has it now' : ''];
 		case 'session_terminated':
 			return ['ended', 'Ended', REASONS[event.reason ?? ''] ?? words(event.reason ?? '')];
 		case 'reconnect_refused':

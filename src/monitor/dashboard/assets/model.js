@@ -61,7 +61,7 @@ export class Model {
 				this.#change(event, event.session);
 				changed.add(event.session.session_id);
 			}
-			if (event.type !== 'session_updated') told.push(event);
+			if (event.type !== 'session_updated' || event.how) told.push(event);
 		}
 		return { reset: false, changed, events: told };
 	}

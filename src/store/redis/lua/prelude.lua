@@ -149,7 +149,7 @@ local function origin_of(record)
 end
 
 -- Records what happened to a session, with its record but for the digest: in the log, in the counters, to those who watch.
--- What: o opened, d disconnected, r returned, t reconnected with a token, e ended, f refused.
+-- What: o opened, d disconnected, r returned, t reconnected with a token, p adopted, e ended, f refused.
 local function record(what, key, seen, value, gap, detail, door)
   local at, micros = now()
   local epoch, offset = head()
@@ -159,7 +159,7 @@ local function record(what, key, seen, value, gap, detail, door)
   redis.call('HSET', HEAD, 'last', id)
   redis.call('XADD', EVENTS, 'MAXLEN', '~', KEPT, id, 'e', text)
   redis.call('PUBLISH', BUS .. ':events', KEYS[1]:match('{(%d+)}') .. ' ' .. epoch .. ' ' .. id .. '\n' .. text)
-  redis.call('HINCRBY', COUNTS, bucket(at) .. (what == 't' and 'r' or what), 1)
+  if what ~= 'p' then redis.call('HINCRBY', COUNTS, bucket(at) .. (what == 't' and 'r' or what), 1) end
 end
 
 -- Counts a live session of a client more or less. Where too many clients would have to be told apart, new ones are not.
