@@ -154,5 +154,5 @@ async fn the_example_server_does_not_start_in_another_deployment() {
     let second = Process::server(&brief).await;
     assert!(second.stderr().contains("sessions=1"), "{}", second.stderr());
     assert!(second.stderr().contains("idle_timeout is 1s here and 300s there"), "{}", second.stderr());
-    assert_eq!(patient.status().await, StatusCode::OK);
+    assert_eq!(patient.call("ping", serde_json::json!({})).await.status, StatusCode::OK);
 }
