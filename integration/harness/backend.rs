@@ -24,6 +24,7 @@ use tower_mcp_sessions::{
     ClientInfo, EndReason, NewSession, SessionKey, SessionRecord, SessionStatus, SessionView, Timestamp,
 };
 
+use super::failing::Failures;
 use super::redis::RedisServer;
 
 /// A kind of store.
@@ -126,6 +127,8 @@ struct Ledger {
     waiting: AtomicU64,
     /// By how many milliseconds the clock has gone back.
     clock_went_back: AtomicU64,
+    failures: Failures,
+    settled: AtomicU64,
 }
 
 impl SharedStore {
@@ -147,6 +150,21 @@ impl SharedStore {
     /// Makes every operation fail, or work again.
     pub(crate) fn set_down(&self, down: bool) {
         self.ledger.down.store(down, Ordering::SeqCst);
+    }
+
+    /// Lets one operation fail so many times from now on: its method's name is one of those that ask for it below.
+    pub(crate) fn fail(&self, operation: &'static str, times: u64) {
+        self.ledger.failures.arrange(operation, times);
+    }
+
+    /// How many of those failures are still to come.
+    pub(crate) fn failures_left(&self, operation: &'static str) -> u64 {
+        self.ledger.failures.left(operation)
+    }
+
+    /// How many questions were closed by whoever asked, or had them answered itself.
+    pub(crate) fn settled(&self) -> u64 {
+        self.ledger.settled.load(Ordering::SeqCst)
     }
 
     /// From now on it tells another time, as after a failover to a server whose clock is behind.
@@ -210,6 +228,17 @@ impl SharedStore {
         self.reached()
     }
 
+    /// The same for an operation that may be told to fail alone.
+    fn asked_to(&self, operation: &'static str) -> Result<&dyn Store, StoreError> {
+        self.ledger.failures.strike(operation)?;
+        self.asked()
+    }
+
+    fn reached_to(&self, operation: &'static str) -> Result<&dyn Store, StoreError> {
+        self.ledger.failures.strike(operation)?;
+        self.reached()
+    }
+
     fn reached(&self) -> Result<&dyn Store, StoreError> {
         match self.ledger.down.load(Ordering::SeqCst) {
             true => Err(StoreErrorKind::Unavailable.into()),
@@ -225,11 +254,11 @@ impl SessionStore for SharedStore {
     }
 
     async fn find(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
-        self.asked()?.find(key).await
+        self.asked_to("find")?.find(key).await
     }
 
     async fn blueprint(&self, key: &SessionKey) -> Result<Option<Blueprint>, StoreError> {
-        self.asked()?.blueprint(key).await
+        self.asked_to("blueprint")?.blueprint(key).await
     }
 
     async fn touch(&self, batch: &[Touch], lifetimes: &Lifetimes) -> Result<Touched, StoreError> {
@@ -316,7 +345,7 @@ impl StreamLog for SharedStore {
         messages: &[Bytes],
         limits: &LogLimits,
     ) -> Result<Appended, StoreError> {
-        self.asked()?.append(key, generation, stream, messages, limits).await
+        self.asked_to("append")?.append(key, generation, stream, messages, limits).await
     }
 
     async fn finish(
@@ -327,7 +356,7 @@ impl StreamLog for SharedStore {
         messages: &[Bytes],
         limits: &LogLimits,
     ) -> Result<Appended, StoreError> {
-        self.asked()?.finish(key, generation, stream, messages, limits).await
+        self.asked_to("finish")?.finish(key, generation, stream, messages, limits).await
     }
 
     async fn read(
@@ -374,7 +403,9 @@ impl Inbox for SharedStore {
     }
 
     async fn settle(&self, key: &SessionKey, question: &QuestionName) -> Result<bool, StoreError> {
-        self.asked()?.settle(key, question).await
+        let settled = self.asked_to("settle")?.settle(key, question).await?;
+        self.ledger.settled.fetch_add(u64::from(settled), Ordering::SeqCst);
+        Ok(settled)
     }
 
     async fn post(
@@ -400,7 +431,7 @@ impl Inbox for SharedStore {
     }
 
     async fn letters(&self, key: &SessionKey, after: u64, max: usize) -> Result<Letters, StoreError> {
-        self.asked()?.letters(key, after, max).await
+        self.asked_to("letters")?.letters(key, after, max).await
     }
 }
 
@@ -492,7 +523,7 @@ impl Survey for SharedStore {
         from: Option<&Place>,
         max: usize,
     ) -> Result<Vec<SessionView>, StoreError> {
-        self.reached()?.page(status, from, max).await
+        self.reached_to("page")?.page(status, from, max).await
     }
 
     async fn count_modern(&self, client: &ClientInfo, requests: u64) -> Result<(), StoreError> {
