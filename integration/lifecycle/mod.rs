@@ -5,6 +5,7 @@ mod data;
 mod ending;
 mod idle;
 mod leaving;
+mod lost_keys;
 mod usage;
 
 use std::time::Duration;

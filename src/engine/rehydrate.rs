@@ -21,8 +21,9 @@ use crate::engine::verdict::Admission;
 use crate::id::SessionKey;
 use crate::inner::{Ask, Failure, Inner, InnerHead, InnerService, InnerSession};
 use crate::protocol::headers;
-use crate::protocol::message::{self, Kind};
+use crate::protocol::message::{self, Kind, Method};
 use crate::rejection::Rejection;
+use crate::session::EndReason;
 use crate::store::Blueprint;
 use crate::stream::{early, initialize};
 use crate::telemetry::text::escaped;
@@ -147,6 +148,19 @@ impl Engine {
         stored.ok_or(Rejection::SessionNotFound)
     }
 
+    /// The session's handshake. Without it no inner service could ever be told of the session again: it ends for all replicas,
+    /// instead of being found on some and not on others.
+    async fn handshake(&self, key: &SessionKey, blueprint: &Blueprint) -> Result<Bytes, Rejection> {
+        let is_handshake =
+            |kept: &&Bytes| matches!(message::kind(kept), Some(Kind::Request { method: Method::Initialize, .. }));
+        if let Some(handshake) = blueprint.handshake.as_ref().filter(is_handshake) {
+            return Ok(handshake.clone());
+        }
+        tracing::warn!(session = %key, "the session store has lost the session's handshake; the session ends");
+        self.end(key, EndReason::HandshakeLost).await?;
+        Err(Rejection::SessionNotFound)
+    }
+
     /// Tells the inner service the session's handshake, and what shaped the session since.
     pub(super) async fn replay<S: InnerService>(
         &self,
@@ -155,8 +169,9 @@ impl Engine {
         parts: &Parts,
         blueprint: &Blueprint,
     ) -> Result<Binding, Failure<S::Failure>> {
-        let (binding, response) = self.replay_handshake(inner, admission, parts, blueprint.handshake.clone()).await?;
-        let answer = initialize::read(accepted(response)?, &blueprint.handshake).await?;
+        let handshake = self.handshake(&admission.record.key, blueprint).await?;
+        let (binding, response) = self.replay_handshake(inner, admission, parts, handshake.clone()).await?;
+        let answer = initialize::read(accepted(response)?, &handshake).await?;
         let Some(version) = answer.version else { return Err(Rejection::InnerLostSession.into()) };
         let binding = binding.speaking(version);
         if binding.inner_id().is_some() {
