@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::json;
 
 use crate::harness::process::{Process, Signal, run_example};
-use crate::harness::raw::Client;
+use crate::harness::raw::{Client, SESSION_ID, initialize, notification};
 use crate::harness::redis::RedisServer;
 
 const EXAMPLES: [&str; 5] = ["bare_hyper", "custom_store", "gateway", "quickstart", "server"];
@@ -38,6 +38,38 @@ async fn every_example_leaves_when_told_to() {
             process.signal(signal);
             let exit = process.exit().await;
             assert!(exit.status.success(), "{example} after {signal:?}: {}", exit.stderr);
+        }
+    }
+}
+
+/// Clients and proxies add a slash; what stands there otherwise is the dashboard.
+#[tokio::test]
+async fn the_endpoint_is_there_with_a_slash_too() {
+    for example in EXAMPLES {
+        let process = Process::example(example, required_by(example)).await;
+        for path in ["/mcp", "/mcp/", "/mcp?a=b", "/mcp/?a=b"] {
+            let client = Client::to(process.address()).at_path(path);
+            let opened = client.post(&initialize("2025-11-25")).await.whole().await;
+            if example == "gateway" {
+                assert_eq!(opened.status, 502, "{path}: nobody is behind it");
+            } else {
+                assert_eq!(opened.status, 200, "{example} {path}: {}", opened.text());
+                let id = opened.session_id().expect("a session id");
+                let session = client.with(SESSION_ID, &id);
+                assert_eq!(session.post(&notification("notifications/initialized")).await.status, 202);
+                assert_eq!(session.call("tools/list", json!({})).await.status, 200, "{example} {path}");
+                let listening = session.with("accept", "text/event-stream").get().await;
+                assert_eq!(listening.headers["content-type"], "text/event-stream", "{example} {path}");
+                assert_eq!(session.delete().await.status, 204, "{example} {path}");
+            }
+            for refused in [
+                client.with("accept", "text/event-stream").get().await.whole().await,
+                client.delete().await.whole().await,
+                client.post(&json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" })).await.whole().await,
+            ] {
+                assert_eq!(refused.status, 400, "{example} {path}: {}", refused.text());
+                assert!(refused.json()["error"]["message"].as_str().unwrap().contains("Mcp-Session-Id"));
+            }
         }
     }
 }
