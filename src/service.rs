@@ -18,7 +18,7 @@ use crate::engine::Engine;
 use crate::exchange::{Answered, Exchange};
 use crate::future::ResponseFuture;
 use crate::inner::{Inner, InnerService};
-use crate::protocol::message;
+use crate::protocol::{headers, message};
 use crate::rejection::Rejection;
 use crate::telemetry::metrics::RequestTimer;
 use crate::telemetry::span;
@@ -112,6 +112,9 @@ where
     S: InnerService,
     B: Body<Data = Bytes>,
 {
+    if headers::is_encoded(&parts.headers) {
+        return Ok(Rejection::BodyEncoded.answer(None));
+    }
     let config = &exchange.engine.config;
     let body = match exchange.inner.aside(pin!(read_whole(body, config.body_limit))).await {
         Ok(body) => body,
