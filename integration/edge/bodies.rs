@@ -14,6 +14,8 @@ use crate::harness::replica::{Replica, layer};
 
 on_every_backend! {
     envelope_tricks_are_refused_and_never_reach_the_inner_service,
+    odd_but_valid_messages_reach_the_inner_service_as_they_are,
+    an_encoded_body_is_415_and_read_by_nobody,
     the_inner_service_sees_the_very_bytes_that_were_judged,
     batches_are_for_2025_03_26_alone_and_bounded,
     a_body_over_the_limit_is_413_however_it_is_sent,
@@ -63,6 +65,88 @@ async fn envelope_tricks_are_refused_and_never_reach_the_inner_service(backend: 
     let capital =
         session.client.post(&json!({ "jsonrpc": "2.0", "id": 5, "method": "Initialize" })).await.whole().await;
     assert_eq!(capital.json()["error"]["message"], "no method Initialize", "it is a method like any other");
+}
+
+async fn odd_but_valid_messages_reach_the_inner_service_as_they_are(backend: Backend) {
+    let (inner, _replica, session) = open(backend, "2025-11-25").await;
+    let long = "x".repeat(300);
+    let longer = "x".repeat(100_000);
+    for odd in [
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","error":null}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","result":null,"params":null}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":null}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"\u006dethod":"tools/list"}"#,
+        &format!(r#"{{"jsonrpc":"2.0","id":"{long}","method":"tools/list"}}"#),
+        &format!(r#"{{"jsonrpc":"2.0","id":"{longer}","method":"tools/list"}}"#),
+    ] {
+        let answer = session.client.send(Method::POST, odd.to_owned()).await.whole().await;
+        let start: String = odd.chars().take(80).collect();
+        assert_eq!(answer.status, StatusCode::OK, "{start}");
+        let asked: Value = serde_json::from_str(odd).unwrap();
+        assert_eq!((&answer.json()["id"], answer.json()["result"].is_object()), (&asked["id"], true), "{start}");
+        assert_eq!(inner.last("tools/list").body, odd, "{start}");
+    }
+    // The inner service here reads none of these, and says so itself.
+    for odd in [
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","\ud800":1}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"\ud800":{"\udfff":1},"_meta":{"\ud800":0}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"\ud800"}"#,
+        r#"{"jsonrpc":"2.0","id":"\ud800","method":"tools/list"}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"\ud800":1,"requestId":1}}"#,
+    ] {
+        let answer = session.client.send(Method::POST, odd).await;
+        assert_ne!(answer.status, StatusCode::BAD_REQUEST, "{odd}");
+        assert_eq!(inner.seen().pop().unwrap().body, odd);
+    }
+    // What stands behind such a name is judged all the same.
+    let before = inner.seen().len();
+    for trick in [
+        r#"{"jsonrpc":"2.0","id":1,"method":"echo","\ud800":0,"\u006dethod":"initialize"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"echo","\ud800":0,"result":{}}"#,
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\",\"a\nb\":0}",
+    ] {
+        let answer = session.client.send(Method::POST, trick).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{trick}");
+    }
+    assert_eq!(inner.seen().len(), before);
+    let opened = r#"{"\ud800":0,"jsonrpc":"2.0","id":0,"\u006dethod":"initialize","params":{"\ud800":0,"protocolVersion":"2025-11-25","clientInfo":{"name":"odd","\ud800":0}}}"#;
+    session.client.send(Method::POST, opened).await;
+    assert_eq!(
+        inner.seen().pop().unwrap().header("mcp-session-id"),
+        None,
+        "an initialize is one however it is written"
+    );
+}
+
+async fn an_encoded_body_is_415_and_read_by_nobody(backend: Backend) {
+    let (inner, replica, session) = open(backend, "2025-11-25").await;
+    let (call, opening) = (request(1, "echo", json!({})), initialize("2025-11-25"));
+    let word = notification("notifications/cancelled");
+    for (client, message, status) in
+        [(&session.client, &call, 200), (&Client::of(&replica), &opening, 200), (&session.client, &word, 202)]
+    {
+        for plain in ["identity", "Identity", "", "identity, identity"] {
+            let answer = client.with("content-encoding", plain).post(message).await;
+            assert_eq!(answer.status, status, "{plain:?}");
+        }
+        let before = inner.seen().len();
+        for coding in ["gzip", "GZIP", "x-gzip", "br", "zstd", "deflate", "identity, gzip", "aes128gcm", "nonsense"] {
+            let answer = client.with("content-encoding", coding).send(Method::POST, &b"\x1f\x8b\x08\0..."[..]).await;
+            let answer = answer.whole().await;
+            assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{coding}");
+            assert_eq!(answer.headers["accept-encoding"], "identity");
+            let error = &answer.json()["error"];
+            assert!(
+                error["code"].is_i64() && error["message"].as_str().unwrap().contains("Content-Encoding"),
+                "{error}"
+            );
+        }
+        assert_eq!(inner.seen().len(), before);
+    }
+    let modern = Client::of(&replica).with("mcp-protocol-version", "2026-07-28").with("content-encoding", "gzip");
+    modern.send(Method::POST, &b"\x1f\x8b\x08"[..]).await;
+    let seen = inner.seen().pop().unwrap();
+    assert_eq!((seen.header("content-encoding"), &seen.body[..]), (Some("gzip"), &b"\x1f\x8b\x08"[..]), "as it is");
 }
 
 async fn the_inner_service_sees_the_very_bytes_that_were_judged(backend: Backend) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use tokio::time::Instant;
 
+use crate::protocol::names;
 use crate::store::ReplicaId;
 
 /// Equal hints within this time are about the same change.
@@ -77,7 +78,7 @@ fn is_hint(message: &[u8]) -> bool {
         #[serde(borrow)]
         method: std::borrow::Cow<'a, str>,
     }
-    serde_json::from_slice::<Named<'_>>(message)
+    names::object::<Named<'_>>(message)
         .is_ok_and(|named| named.method == "notifications/resources/updated" || named.method.ends_with("/list_changed"))
 }
 

@@ -199,7 +199,7 @@ impl Recording {
     async fn write(&mut self) -> Result<Appended, StoreError> {
         if !self.held.begun {
             let Speaker { key, generation, stream, .. } = &self.speaker;
-            let about = self.id.as_json().as_bytes();
+            let about = if self.id.is_short() { self.id.as_json().as_bytes() } else { b"" };
             let begun = self.engine.store.begin(key, *generation, stream, about).await?;
             let Appended::Stored { .. } = begun else { return Ok(begun) };
             self.held.begun = true;
