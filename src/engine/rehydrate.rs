@@ -25,7 +25,8 @@ use crate::protocol::message::{self, Kind, Method};
 use crate::rejection::Rejection;
 use crate::session::EndReason;
 use crate::store::Blueprint;
-use crate::stream::{early, initialize};
+use crate::stream::early;
+use crate::stream::initialize::{self, Form};
 use crate::telemetry::text::escaped;
 
 /// How long an inner service may take for a whole replay; some have to wake up first.
@@ -171,7 +172,7 @@ impl Engine {
     ) -> Result<Binding, Failure<S::Failure>> {
         let handshake = self.handshake(&admission.record.key, blueprint).await?;
         let (binding, response) = self.replay_handshake(inner, admission, parts, handshake.clone()).await?;
-        let answer = initialize::read(accepted(response)?, &handshake).await?;
+        let answer = initialize::read(accepted(response)?, &handshake, Form::Json).await?;
         let Some(version) = answer.version else { return Err(Rejection::InnerLostSession.into()) };
         let binding = binding.speaking(version);
         if binding.inner_id().is_some() {
