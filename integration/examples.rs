@@ -5,7 +5,9 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::harness::eventually::soon;
 use crate::harness::process::{Process, Signal, run_example};
 use crate::harness::raw::{Client, SESSION_ID, initialize, notification};
 use crate::harness::redis::RedisServer;
@@ -71,6 +73,34 @@ async fn the_endpoint_is_there_with_a_slash_too() {
                 assert!(refused.json()["error"]["message"].as_str().unwrap().contains("Mcp-Session-Id"));
             }
         }
+    }
+}
+
+/// A client that is still sending when its connection is closed would lose what it was told: the connection closes in stages.
+#[tokio::test]
+async fn a_body_far_too_long_is_refused_and_the_refusal_arrives() {
+    const LENGTH: usize = 32 << 20;
+    for example in EXAMPLES {
+        let process = Process::example(example, required_by(example)).await;
+        let client = Client::to(process.address());
+        for round in 0..3 {
+            let mut socket = client.dial().await;
+            socket
+                .write_all(format!("{}content-length: {LENGTH}\r\n\r\n", client.head("POST")).as_bytes())
+                .await
+                .unwrap();
+            let sent = async {
+                for _ in 0..LENGTH >> 20 {
+                    socket.write_all(&vec![b' '; 1 << 20]).await?;
+                }
+                let mut answer = String::new();
+                socket.read_to_string(&mut answer).await.map(|_| answer)
+            };
+            let answer = soon("the refusal", sent).await.unwrap_or_else(|error| panic!("{example} {round}: {error}"));
+            assert!(answer.starts_with("HTTP/1.1 413"), "{example} {round}: {answer}");
+            assert!(answer.ends_with('}'), "{example} {round}: {answer}");
+        }
+        assert_eq!(client.get().await.status, 400, "{example} goes on");
     }
 }
 

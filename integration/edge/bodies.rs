@@ -3,11 +3,11 @@
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::{Layer, ServiceExt};
 
 use crate::harness::backend::{Backend, on_every_backend};
-use crate::harness::eventually::eventually;
+use crate::harness::eventually::{eventually, soon};
 use crate::harness::inner::Scripted;
 use crate::harness::raw::{Client, LEGACY, Session, initialize, notification, request};
 use crate::harness::replica::{Replica, layer};
@@ -19,6 +19,7 @@ on_every_backend! {
     the_inner_service_sees_the_very_bytes_that_were_judged,
     batches_are_for_2025_03_26_alone_and_bounded,
     a_body_over_the_limit_is_413_however_it_is_sent,
+    a_client_that_sends_too_much_before_it_reads_gets_its_answer,
     a_handshake_too_long_to_keep_is_413,
     an_inner_service_that_fails_over_a_long_body_does_not_hide_the_413,
     a_body_that_breaks_off_reaches_nobody,
@@ -215,6 +216,37 @@ async fn a_body_over_the_limit_is_413_however_it_is_sent(backend: Backend) {
         assert_eq!(chunked(&client, &too_long).await, "413");
         assert_eq!(inner.asked("echo"), before + 2, "what is too long has no effect");
     }
+    assert!(session.works().await);
+}
+
+/// Plain HTTP clients send the whole of a request before they read a byte, and give up if they cannot.
+async fn a_client_that_sends_too_much_before_it_reads_gets_its_answer(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let replica = Replica::start(layer(&store).body_limit(LIMIT).build().layer(inner.clone())).await;
+    let session = Client::of(&replica).open("2025-11-25").await;
+    let too_long = padded(request(1, "echo", json!({})), 1 << 20);
+    let compressed = session.client.with("content-encoding", "gzip");
+    for (client, status) in [(&session.client, "413"), (&Client::of(&replica), "413"), (&compressed, "415")] {
+        for chunked in [false, true] {
+            let framing =
+                if chunked { "transfer-encoding: chunked".into() } else { format!("content-length: {}", 1 << 20) };
+            let mut socket = client.dial().await;
+            let head = client.head("POST").replace("connection: close\r\n", "");
+            socket.write_all(format!("{head}{framing}\r\n\r\n").as_bytes()).await.unwrap();
+            let sent = if chunked { format!("{:x}\r\n{too_long}\r\n0\r\n\r\n", 1 << 20) } else { too_long.clone() };
+            socket.write_all(sent.as_bytes()).await.expect("it is read to its end");
+            // The connection is as good as before.
+            socket.write_all(format!("{}\r\n", client.head("PUT")).as_bytes()).await.expect("it is still open");
+            let mut answers = String::new();
+            soon("the end of the connection", socket.read_to_string(&mut answers)).await.expect("nothing is reset");
+            let statuses: Vec<_> = answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+            assert_eq!(statuses, [status, "405"], "{answers}");
+        }
+    }
+    // One that asks first is told without sending anything.
+    let asking = session.client.with("expect", "100-continue");
+    let told = asking.bytes(format!("{}content-length: {}\r\n\r\n", asking.head("POST"), 1 << 20).as_bytes()).await;
+    assert!(told.starts_with("HTTP/1.1 413"), "{told}");
     assert!(session.works().await);
 }
 
