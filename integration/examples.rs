@@ -162,6 +162,30 @@ async fn a_bad_value_is_named_together_with_its_flag() {
 }
 
 #[tokio::test]
+async fn a_span_of_time_that_makes_no_sense_is_refused_with_the_range() {
+    let cases = [
+        ("--token-ttl", "0s", "must be 1s to 30days"),
+        ("--token-ttl", "999ms", "must be 1s to 30days"),
+        ("--token-ttl", "10y", "must be 1s to 30days"),
+        ("--redis-timeout", "0s", "must be 1ms to 1m"),
+        ("--redis-timeout", "1h", "must be 1ms to 1m"),
+        ("--idle-timeout", "0s", "must be 1s to"),
+        ("--expires-after", "0s", "must be 1s to"),
+        ("--expires-after", "1000000y", "must be 1s to"),
+    ];
+    for example in ["server", "gateway"] {
+        for (flag, value, told) in cases {
+            let said = refusal(example, &[&["--listen=127.0.0.1:0", flag, value], required_by(example)].concat()).await;
+            for part in [flag, value, told] {
+                assert!(said.contains(part), "{example}: {part:?} is missing: {said}");
+            }
+        }
+    }
+    let said = refusal("gateway", &[&["--upstream-timeout", "0s"], required_by("gateway")].concat()).await;
+    assert!(said.contains("--upstream-timeout") && said.contains("must be 1ms to 1day"), "{said}");
+}
+
+#[tokio::test]
 async fn an_upstream_that_the_gateway_cannot_ask_is_refused_with_the_way_out() {
     let cases = [
         ("https://127.0.0.1/mcp", "put a proxy that does in front of the server"),
