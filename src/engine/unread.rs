@@ -12,6 +12,7 @@ pub(crate) struct Unread {
 }
 
 /// The bells that had rung when a reading began.
+#[derive(Clone, Copy)]
 #[must_use]
 pub(crate) struct Bells(u64);
 
@@ -46,7 +47,7 @@ mod tests {
         let unread = Unread::default();
         assert!(!unread.may_wait());
         unread.ring();
-        drop(unread.begin());
+        let _ = unread.begin();
         assert!(unread.may_wait(), "a reading that failed answers nothing");
         let first = unread.begin();
         unread.ring();
