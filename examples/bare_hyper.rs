@@ -20,6 +20,11 @@ use tower_mcp_sessions::body::RequestBody;
 use tower_mcp_sessions::store::MemoryStore;
 use tower_mcp_sessions::{McpSession, PeerAddr, SessionLayer};
 
+#[path = "support/staged_close.rs"]
+#[allow(dead_code, reason = "it has a listener for axum, too")]
+mod staged_close;
+use staged_close::StagedClose;
+
 /// A hand-written MCP handler behind the session layer, on plain hyper.
 #[derive(Parser)]
 struct Options {
@@ -52,7 +57,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             })
             .service(service.clone());
         let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-        let connection = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let connection =
+            server.serve_connection(TokioIo::new(StagedClose::new(stream)), TowerToHyperService::new(service));
         let connection = connections.watch(connection.into_owned());
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -376,7 +376,8 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let config = StreamableHttpServerConfig::default();
     let mcp: StreamableHttpService<Tools, LocalSessionManager> =
         StreamableHttpService::new(|| Ok(Tools), Arc::default(), config);
-    let app = Router::new().route_service("/mcp", sessions.layer(mcp));
+    let endpoint = sessions.layer(mcp);
+    let app = Router::new().route_service("/mcp", endpoint.clone()).route_service("/mcp/", endpoint);
     server.announce()?;
     server.serve(app, sessions).await
 }

@@ -73,8 +73,10 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         .build();
     let code = OneTimeCode::generate()?;
     let access = Access::local_view().or(Access::code(&code, Role::View));
+    let endpoint = sessions.layer(mcp);
     let app = Router::new()
-        .route_service("/mcp", sessions.layer(mcp))
+        .route_service("/mcp", endpoint.clone())
+        .route_service("/mcp/", endpoint)
         .fallback_service(sessions.monitor().access(access).build());
 
     let server = Server::bind(options.listen).await?;

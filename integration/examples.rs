@@ -5,9 +5,11 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::harness::eventually::soon;
 use crate::harness::process::{Process, Signal, run_example};
-use crate::harness::raw::Client;
+use crate::harness::raw::{Client, SESSION_ID, initialize, notification};
 use crate::harness::redis::RedisServer;
 
 const EXAMPLES: [&str; 5] = ["bare_hyper", "custom_store", "gateway", "quickstart", "server"];
@@ -39,6 +41,66 @@ async fn every_example_leaves_when_told_to() {
             let exit = process.exit().await;
             assert!(exit.status.success(), "{example} after {signal:?}: {}", exit.stderr);
         }
+    }
+}
+
+/// Clients and proxies add a slash; what stands there otherwise is the dashboard.
+#[tokio::test]
+async fn the_endpoint_is_there_with_a_slash_too() {
+    for example in EXAMPLES {
+        let process = Process::example(example, required_by(example)).await;
+        for path in ["/mcp", "/mcp/", "/mcp?a=b", "/mcp/?a=b"] {
+            let client = Client::to(process.address()).at_path(path);
+            let opened = client.post(&initialize("2025-11-25")).await.whole().await;
+            if example == "gateway" {
+                assert_eq!(opened.status, 502, "{path}: nobody is behind it");
+            } else {
+                assert_eq!(opened.status, 200, "{example} {path}: {}", opened.text());
+                let id = opened.session_id().expect("a session id");
+                let session = client.with(SESSION_ID, &id);
+                assert_eq!(session.post(&notification("notifications/initialized")).await.status, 202);
+                assert_eq!(session.call("tools/list", json!({})).await.status, 200, "{example} {path}");
+                let listening = session.with("accept", "text/event-stream").get().await;
+                assert_eq!(listening.headers["content-type"], "text/event-stream", "{example} {path}");
+                assert_eq!(session.delete().await.status, 204, "{example} {path}");
+            }
+            for refused in [
+                client.with("accept", "text/event-stream").get().await.whole().await,
+                client.delete().await.whole().await,
+                client.post(&json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" })).await.whole().await,
+            ] {
+                assert_eq!(refused.status, 400, "{example} {path}: {}", refused.text());
+                assert!(refused.json()["error"]["message"].as_str().unwrap().contains("Mcp-Session-Id"));
+            }
+        }
+    }
+}
+
+/// A client that is still sending when its connection is closed would lose what it was told: the connection closes in stages.
+#[tokio::test]
+async fn a_body_far_too_long_is_refused_and_the_refusal_arrives() {
+    const LENGTH: usize = 32 << 20;
+    for example in EXAMPLES {
+        let process = Process::example(example, required_by(example)).await;
+        let client = Client::to(process.address());
+        for round in 0..3 {
+            let mut socket = client.dial().await;
+            socket
+                .write_all(format!("{}content-length: {LENGTH}\r\n\r\n", client.head("POST")).as_bytes())
+                .await
+                .unwrap();
+            let sent = async {
+                for _ in 0..LENGTH >> 20 {
+                    socket.write_all(&vec![b' '; 1 << 20]).await?;
+                }
+                let mut answer = String::new();
+                socket.read_to_string(&mut answer).await.map(|_| answer)
+            };
+            let answer = soon("the refusal", sent).await.unwrap_or_else(|error| panic!("{example} {round}: {error}"));
+            assert!(answer.starts_with("HTTP/1.1 413"), "{example} {round}: {answer}");
+            assert!(answer.ends_with('}'), "{example} {round}: {answer}");
+        }
+        assert_eq!(client.get().await.status, 400, "{example} goes on");
     }
 }
 
@@ -97,6 +159,30 @@ async fn a_bad_value_is_named_together_with_its_flag() {
             assert!(said.contains(value), "{example}: {value:?} is not named: {said}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_span_of_time_that_makes_no_sense_is_refused_with_the_range() {
+    let cases = [
+        ("--token-ttl", "0s", "must be 1s to 30days"),
+        ("--token-ttl", "999ms", "must be 1s to 30days"),
+        ("--token-ttl", "10y", "must be 1s to 30days"),
+        ("--redis-timeout", "0s", "must be 1ms to 1m"),
+        ("--redis-timeout", "1h", "must be 1ms to 1m"),
+        ("--idle-timeout", "0s", "must be 1s to"),
+        ("--expires-after", "0s", "must be 1s to"),
+        ("--expires-after", "1000000y", "must be 1s to"),
+    ];
+    for example in ["server", "gateway"] {
+        for (flag, value, told) in cases {
+            let said = refusal(example, &[&["--listen=127.0.0.1:0", flag, value], required_by(example)].concat()).await;
+            for part in [flag, value, told] {
+                assert!(said.contains(part), "{example}: {part:?} is missing: {said}");
+            }
+        }
+    }
+    let said = refusal("gateway", &[&["--upstream-timeout", "0s"], required_by("gateway")].concat()).await;
+    assert!(said.contains("--upstream-timeout") && said.contains("must be 1ms to 1day"), "{said}");
 }
 
 #[tokio::test]

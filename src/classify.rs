@@ -238,10 +238,12 @@ mod tests {
 
     #[test]
     fn a_session_takes_the_versions_it_may_speak() {
-        let old = ProtocolVersion::parse(b"2024-11-05").unwrap();
+        let old = ProtocolVersion::parse(b"2024-10-07").unwrap();
         let v11 = ProtocolVersion::V2025_11_25;
         assert_eq!(fits(v11, Declared::Nothing, false), Ok(()));
-        assert_eq!(fits(v11, Declared::Legacy(ProtocolVersion::V2025_03_26), false), Ok(()));
+        for known in [ProtocolVersion::V2024_11_05, ProtocolVersion::V2025_03_26, ProtocolVersion::V2025_06_18] {
+            assert_eq!(fits(v11, Declared::Legacy(known), false), Ok(()), "{known}");
+        }
         assert_eq!(fits(v11, Declared::Legacy(old), false), Err(Rejection::UnsupportedVersion));
         assert_eq!(fits(old, Declared::Legacy(old), false), Ok(()));
         assert!(matches!(fits(v11, Declared::Nothing, true), Err(Rejection::BatchRefused(_))));

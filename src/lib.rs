@@ -7,6 +7,7 @@
 mod address;
 mod audit;
 pub mod body;
+mod causes;
 mod classify;
 mod engine;
 mod event;

@@ -35,6 +35,8 @@ pub enum Rejection {
     HandshakeTooLarge,
     /// 400: the body broke off.
     BodyBroken,
+    /// 415: the body is compressed, or otherwise encoded.
+    BodyEncoded,
     /// 400: the body is not JSON.
     NotJson,
     /// 400: the body is JSON, but no JSON-RPC message; the text says why.
@@ -132,6 +134,11 @@ impl Rejection {
             Self::BodyBroken => {
                 (S::BAD_REQUEST, PARSE_ERROR, "The body broke off before its end; send the message again")
             }
+            Self::BodyEncoded => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                INVALID_REQUEST,
+                "This server reads no compressed messages; send the body as it is, without a Content-Encoding header",
+            ),
             Self::NotJson => {
                 (S::BAD_REQUEST, PARSE_ERROR, "The body is not JSON; send one JSON-RPC message encoded as UTF-8")
             }
@@ -253,6 +260,9 @@ impl Rejection {
         if status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(header::ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
         }
+        if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         response.extensions_mut().insert(self);
         response
     }
@@ -330,7 +340,12 @@ pub(crate) fn gap_message() -> Bytes {
 
 /// The JSON-RPC error that ends the stream of a request whose answer will never come.
 pub(crate) fn broken_stream_message(id: &RequestId) -> String {
-    error_message(Some(id), INTERNAL_ERROR, "The server failed before it finished this request; the session lives on")
+    orphaned_stream_message(Some(id))
+}
+
+/// The same where the request may not be known.
+pub(crate) fn orphaned_stream_message(id: Option<&RequestId>) -> String {
+    error_message(id, INTERNAL_ERROR, "The server failed before it finished this request; the session lives on")
 }
 
 #[cfg(test)]

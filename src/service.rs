@@ -7,19 +7,19 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, header};
 use http_body::Body;
 use tower::Service;
 use tracing::Instrument;
 
-use crate::body::{BoxError, RequestBody, ResponseBody, Unreadable, read_whole};
+use crate::body::{BoxError, RequestBody, ResponseBody, Unreadable, drain, read_request};
 use crate::classify::{self, Declared, Head, Post};
 use crate::engine::Engine;
 use crate::engine::config::Config;
 use crate::exchange::{Answered, Exchange};
 use crate::future::ResponseFuture;
 use crate::inner::{Inner, InnerService};
-use crate::protocol::message;
+use crate::protocol::{headers, message};
 use crate::refusal::Refusal;
 use crate::rejection::Rejection;
 use crate::session::Principal;
@@ -128,8 +128,15 @@ where
     S: InnerService,
     B: Body<Data = Bytes>,
 {
+    let is_expected = parts.headers.contains_key(header::EXPECT);
+    if headers::is_encoded(&parts.headers) {
+        if !is_expected {
+            exchange.inner.aside(Box::pin(drain(pin!(body))).as_mut()).await;
+        }
+        return Ok(Rejection::BodyEncoded.answer(None));
+    }
     let config = &exchange.engine.config;
-    let body = match exchange.inner.aside(pin!(read_whole(body, config.body_limit))).await {
+    let body = match exchange.inner.aside(pin!(read_request(body, config.body_limit, is_expected))).await {
         Ok(body) => body,
         Err(Unreadable::TooLong) => return Ok(Rejection::BodyTooLarge.answer(None)),
         Err(Unreadable::Broken) => return Ok(Rejection::BodyBroken.answer(None)),

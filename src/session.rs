@@ -66,12 +66,20 @@ pub enum EndReason {
     MaxLifetime,
     /// Its client left before it learned the id, or never confirmed its handshake.
     Abandoned,
+    /// The store no longer had its `initialize` message, or not in one piece: no other replica could have served it.
+    HandshakeLost,
 }
 
 impl EndReason {
     /// Every reason, in the order of their codes.
-    pub const ALL: [Self; 5] =
-        [Self::ClosedByClient, Self::Terminated, Self::Expired, Self::MaxLifetime, Self::Abandoned];
+    pub const ALL: [Self; 6] = [
+        Self::ClosedByClient,
+        Self::Terminated,
+        Self::Expired,
+        Self::MaxLifetime,
+        Self::Abandoned,
+        Self::HandshakeLost,
+    ];
 
     /// The name used in events, on the bus and in logs.
     #[must_use]
@@ -82,6 +90,7 @@ impl EndReason {
             Self::Expired => "expired",
             Self::MaxLifetime => "max_lifetime",
             Self::Abandoned => "abandoned",
+            Self::HandshakeLost => "handshake_lost",
         }
     }
 

@@ -60,8 +60,10 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let proxy = Proxy::to(upstream, options.upstream_timeout);
     options.sessions.start(&sessions).await?;
     let code = OneTimeCode::generate()?;
+    let endpoint = sessions.layer(proxy);
     let app = Router::new()
-        .route_service("/mcp", sessions.layer(proxy))
+        .route_service("/mcp", endpoint.clone())
+        .route_service("/mcp/", endpoint)
         .fallback_service(options.monitor.monitor(&sessions, &code)?);
     server.announce()?;
     let _link = dashboard_link::tell(&code, server.address()?)?;

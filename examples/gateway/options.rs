@@ -7,7 +7,7 @@ use clap::{Parser, ValueEnum};
 use tower_mcp_sessions::InnerSessions;
 
 use crate::monitor_options::MonitorOptions;
-use crate::session_options::SessionOptions;
+use crate::session_options::{SessionOptions, time_span};
 
 /// Keeps the sessions of an MCP server in any language, so that any replica of this gateway can serve them.
 ///
@@ -31,7 +31,7 @@ pub struct Options {
     pub inner_sessions: Sharing,
 
     /// How long the upstream may take to begin an answer [default: as long as it likes, since calls may be long].
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = time_span::within(Duration::from_millis(1), Duration::from_secs(24 * 3600)))]
     pub upstream_timeout: Option<Duration>,
 
     #[command(flatten)]

@@ -46,8 +46,10 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let sessions = options.sessions.builder(Arc::clone(&replica)).await?.try_build()?;
     options.sessions.start(&sessions).await?;
     let code = OneTimeCode::generate()?;
+    let endpoint = sessions.layer(mcp(&options, replica));
     let app = Router::new()
-        .route_service("/mcp", sessions.layer(mcp(&options, replica)))
+        .route_service("/mcp", endpoint.clone())
+        .route_service("/mcp/", endpoint)
         .fallback_service(options.monitor.monitor(&sessions, &code)?);
     server.announce()?;
     let _link = dashboard_link::tell(&code, server.address()?)?;

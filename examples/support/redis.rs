@@ -14,7 +14,8 @@ pub async fn connect(url: &str, patience: Duration) -> Result<RedisStore, String
             StoreErrorKind::Misconfigured => "--redis takes redis://[user:password@]host[:port]/",
             _ => "look into its log, or name another one with --redis",
         };
-        let why = with_causes(&error);
+        // What the error says itself is said here in the words of the command line.
+        let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), with_causes);
         format!(
             "no Redis at {}: {why}\n{advice}; without --redis, sessions live in this process's memory",
             address(url)

@@ -14,6 +14,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tower_mcp_sessions::SessionLayer;
 
+#[path = "staged_close.rs"]
+mod staged_close;
+use staged_close::StagedListener;
+
 /// A process that was told to stop is gone after this long, whatever still hangs.
 const LAST_MOMENT: Duration = Duration::from_millis(9500);
 
@@ -84,7 +88,7 @@ impl Server {
             let _ = stopping.send(());
         };
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
-        let listener = self.listener.tap_io(|stream| tune(stream));
+        let listener = StagedListener(self.listener).tap_io(|connection| tune(connection.get_ref()));
         let server = axum::serve(listener, app).with_graceful_shutdown(stop).into_future();
         let last_moment = async {
             let _ = told.await;

@@ -16,6 +16,9 @@ use tower_mcp_sessions::{
 
 use crate::redis;
 
+#[path = "time_span.rs"]
+pub mod time_span;
+
 /// Flags that make a session layer.
 #[derive(Args)]
 pub struct SessionOptions {
@@ -25,7 +28,7 @@ pub struct SessionOptions {
     redis: Option<String>,
 
     /// How long Redis may take to answer before a request is told to try again.
-    #[arg(long, value_name = "TIME", default_value = "250ms", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "250ms", value_parser = time_span::patience())]
     redis_timeout: Duration,
 
     /// This replica's name in answers, records and logs [default: the address it listens on].
@@ -33,11 +36,11 @@ pub struct SessionOptions {
     replica: Option<String>,
 
     /// How long a session may go unused before it is disconnected.
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = time_span::lifetime())]
     idle_timeout: Duration,
 
     /// How long a session may go unused before it ends.
-    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = time_span::lifetime())]
     expires_after: Duration,
 
     /// Give every session that lives this process's --idle-timeout, --expires-after and --on-return, in place of those it was
@@ -64,7 +67,7 @@ pub struct SessionOptions {
     principal_header: Option<HeaderName>,
 
     /// How long a reconnect token is good.
-    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = time_span::token_ttl())]
     token_ttl: Duration,
 
     /// Sign reconnect tokens with the keys in this file, the same on every replica: a line `KID SECRET` for each, the first

@@ -71,7 +71,8 @@ async fn each_request_finds_its_era(backend: Backend) {
         (&post, Some("2025-06-18"), &call, Legacy),
         (&post, Some("2025-11-25"), &call, Legacy),
         (&post, Some("2026-07-27"), &call, Refused(400)),
-        (&post, Some("2024-11-05"), &call, Refused(400)),
+        (&post, Some("2024-11-05"), &call, Legacy),
+        (&post, Some("2024-10-07"), &call, Refused(400)),
         (&post, Some("latest"), &call, Refused(400)),
         (&post, Some(""), &call, Refused(400)),
         (&post, Some("2026-07-28"), &call, Passes),
@@ -116,13 +117,23 @@ async fn a_session_takes_known_versions_and_refuses_others(backend: Backend) {
     let (store, inner) = (backend.store().await, Scripted::with_sessions());
     let replica = Replica::of(&store, &inner).await;
     let session = Client::of(&replica).open("2025-06-18").await;
-    for (version, status) in [("2025-03-26", 200), ("2025-11-25", 200), ("2024-11-05", 400), ("draft", 400)] {
+    for (version, status) in [
+        ("2024-11-05", 200),
+        ("2025-03-26", 200),
+        ("2025-11-25", 200),
+        ("2024-10-07", 400),
+        ("2025-06-19", 400),
+        ("draft", 400),
+    ] {
         let answer = session.client.with(VERSION, version).call("echo", json!({})).await;
         assert_eq!(answer.status, status, "{version}");
-        let deleted = session.client.with(VERSION, version);
-        if status == 400 {
-            assert_eq!(deleted.delete().await.status, 400, "{version}");
-        }
+        let declaring = session.client.with(VERSION, version);
+        let told = declaring.post(&notification("notifications/cancelled")).await.status;
+        assert_eq!(told, if status == 200 { 202 } else { status }, "{version}");
+        assert_eq!(declaring.get().await.status, status, "{version}");
+        let another = Client::of(&replica).open("2025-06-18").await;
+        let deleted = another.client.with(VERSION, version).delete().await.status;
+        assert_eq!(deleted, if status == 200 { 204 } else { status }, "{version}");
     }
     assert!(session.works().await);
     let doubled = format!("{}{VERSION}: 2025-06-18\r\ncontent-length: 2\r\n\r\n{{}}", session.client.head("POST"));

@@ -1,6 +1,7 @@
 //! `initialize`: only a successful answer of a revision with sessions opens one, in whatever form it comes.
 
 use http::StatusCode;
+use http::header::ACCEPT;
 use serde_json::json;
 
 use crate::harness::backend::{Backend, on_every_backend};
@@ -12,6 +13,7 @@ use crate::harness::replica::Replica;
 on_every_backend! {
     initialize_opens_a_session_in_every_revision_with_json_and_with_sse,
     an_initialize_answer_with_other_messages_stays_a_stream,
+    an_initialize_is_answered_in_the_form_that_was_asked_for,
     a_refused_initialize_passes_through_and_opens_nothing,
     an_answer_to_initialize_opens_a_session_or_is_an_honest_502,
     a_handshake_replayed_to_a_server_with_odd_habits_works_or_is_an_honest_502,
@@ -51,6 +53,41 @@ async fn an_initialize_answer_with_other_messages_stays_a_stream(backend: Backen
     assert_eq!(messages[0]["params"]["data"], "starting");
     assert_eq!(messages[1]["result"]["protocolVersion"], "2025-11-25");
     assert_eq!((messages.len(), store.counts().await), (2, (1, 0)));
+}
+
+async fn an_initialize_is_answered_in_the_form_that_was_asked_for(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let replica = Replica::of(&store, &inner).await;
+    for form in [OnInitialize::Json, OnInitialize::Sse, OnInitialize::SseWithLength, OnInitialize::Error] {
+        inner.script(|script| script.initialize = form);
+        let opens = form != OnInitialize::Error;
+        for (accept, is_stream) in [
+            (Some("text/event-stream"), true),
+            (Some("Text/Event-Stream"), true),
+            (Some("text/*"), true),
+            (Some("text/event-stream, application/json"), false),
+            (Some("application/json"), false),
+            (Some("*/*"), false),
+            (Some("text/event-stream, */*;q=0.1"), false),
+            (None, false),
+        ] {
+            let client = Client::of(&replica);
+            let client = accept.map_or_else(|| client.without(ACCEPT), |accept| client.with("accept", accept));
+            let answer = client.post(&initialize("2025-11-25")).await;
+            assert_eq!(answer.headers.contains_key(SESSION_ID), opens, "{form:?} {accept:?}");
+            let message = if is_stream {
+                assert_eq!(answer.headers["x-accel-buffering"], "no");
+                let mut messages = answer.events().rest().await;
+                assert_eq!(messages.len(), 1, "{form:?} {accept:?}");
+                messages.remove(0)
+            } else {
+                assert_eq!(answer.headers["content-type"], "application/json", "{form:?} {accept:?}");
+                answer.whole().await.json()
+            };
+            assert_eq!(message["id"], 0);
+            assert_eq!(message["result"]["protocolVersion"].is_string(), opens, "{form:?} {accept:?}");
+        }
+    }
 }
 
 async fn a_refused_initialize_passes_through_and_opens_nothing(backend: Backend) {

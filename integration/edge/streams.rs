@@ -16,6 +16,7 @@ on_every_backend! {
     priming_events_reach_only_clients_that_know_them,
     an_answer_that_is_there_at_once_is_plain_json_if_the_client_takes_it,
     a_message_on_a_get_is_not_for_the_inner_service,
+    every_stream_asks_proxies_to_pass_it_on_at_once,
     the_layer_listens_for_an_inner_service_that_does_not,
 }
 
@@ -49,6 +50,35 @@ async fn an_answer_that_is_there_at_once_is_plain_json_if_the_client_takes_it(ba
         let stream = streams_only.post(&request(2, "primed", json!({}))).await;
         assert_eq!(stream.headers["content-type"], "text/event-stream", "{version}");
         assert_eq!(stream.events().rest().await.last().unwrap()["id"], 2);
+    }
+}
+
+async fn every_stream_asks_proxies_to_pass_it_on_at_once(backend: Backend) {
+    for resumable in [Resumable::All, Resumable::Streams, Resumable::ListenOnly, Resumable::Nothing] {
+        for (inner, listens) in [
+            (Scripted::with_sessions(), true),
+            (Scripted::with_sessions(), false),
+            (Scripted::without_sessions(), true),
+        ] {
+            inner.script(|script| script.listens = listens);
+            let store = backend.store().await;
+            let replica = Replica::start(layer(&store).resumable(resumable).build().layer(inner.clone())).await;
+            let session = Client::of(&replica).open("2025-03-26").await;
+            let (call, also) = (request(1, "stream", json!({})), request(2, "stream", json!({})));
+            let literal = json!({ "headers": { "content-type": "text/event-stream", "x-accel-buffering": "yes" },
+                "body": "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n", "open": true });
+            let streams_alone = session.client.with("accept", "text/event-stream");
+            for answer in [
+                session.client.get().await,
+                session.client.post(&call).await,
+                session.client.post(&json!([call, also])).await,
+                streams_alone.post(&request(1, "literal", literal)).await,
+            ] {
+                assert_eq!(answer.headers["content-type"], "text/event-stream", "{resumable:?}");
+                let told: Vec<_> = answer.headers.get_all("x-accel-buffering").iter().collect();
+                assert_eq!(told, ["no"], "{resumable:?}");
+            }
+        }
     }
 }
 

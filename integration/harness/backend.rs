@@ -25,6 +25,7 @@ use tower_mcp_sessions::{
     ClientInfo, EndReason, NewSession, Principal, SessionKey, SessionRecord, SessionStatus, SessionView, Timestamp,
 };
 
+use super::failing::Failures;
 use super::redis::RedisServer;
 
 /// A kind of store.
@@ -129,6 +130,8 @@ struct Ledger {
     waiting: AtomicU64,
     /// By how many milliseconds the clock has gone back.
     clock_went_back: AtomicU64,
+    failures: Failures,
+    settled: AtomicU64,
 }
 
 impl SharedStore {
@@ -150,6 +153,21 @@ impl SharedStore {
     /// Makes every operation fail, or work again.
     pub(crate) fn set_down(&self, down: bool) {
         self.ledger.down.store(down, Ordering::SeqCst);
+    }
+
+    /// Lets one operation fail so many times from now on: its method's name is one of those that ask for it below.
+    pub(crate) fn fail(&self, operation: &'static str, times: u64) {
+        self.ledger.failures.arrange(operation, times);
+    }
+
+    /// How many of those failures are still to come.
+    pub(crate) fn failures_left(&self, operation: &'static str) -> u64 {
+        self.ledger.failures.left(operation)
+    }
+
+    /// How many questions were closed by whoever asked, or had them answered itself.
+    pub(crate) fn settled(&self) -> u64 {
+        self.ledger.settled.load(Ordering::SeqCst)
     }
 
     /// From now on it tells another time, as after a failover to a server whose clock is behind.
@@ -227,6 +245,17 @@ impl SharedStore {
         self.reached()
     }
 
+    /// The same for an operation that may be told to fail alone.
+    fn asked_to(&self, operation: &'static str) -> Result<&dyn Store, StoreError> {
+        self.ledger.failures.strike(operation)?;
+        self.asked()
+    }
+
+    fn reached_to(&self, operation: &'static str) -> Result<&dyn Store, StoreError> {
+        self.ledger.failures.strike(operation)?;
+        self.reached()
+    }
+
     fn reached(&self) -> Result<&dyn Store, StoreError> {
         match self.ledger.down.load(Ordering::SeqCst) {
             true => Err(StoreErrorKind::Unavailable.into()),
@@ -242,11 +271,11 @@ impl SessionStore for SharedStore {
     }
 
     async fn find(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
-        self.asked()?.find(key).await
+        self.asked_to("find")?.find(key).await
     }
 
     async fn blueprint(&self, key: &SessionKey) -> Result<Option<Blueprint>, StoreError> {
-        self.asked()?.blueprint(key).await
+        self.asked_to("blueprint")?.blueprint(key).await
     }
 
     async fn touch(&self, batch: &[Touch]) -> Result<Touched, StoreError> {
@@ -352,7 +381,7 @@ impl StreamLog for SharedStore {
         messages: &[Bytes],
         limits: &LogLimits,
     ) -> Result<Appended, StoreError> {
-        self.asked()?.append(key, generation, stream, messages, limits).await
+        self.asked_to("append")?.append(key, generation, stream, messages, limits).await
     }
 
     async fn finish(
@@ -363,7 +392,7 @@ impl StreamLog for SharedStore {
         messages: &[Bytes],
         limits: &LogLimits,
     ) -> Result<Appended, StoreError> {
-        self.asked()?.finish(key, generation, stream, messages, limits).await
+        self.asked_to("finish")?.finish(key, generation, stream, messages, limits).await
     }
 
     async fn read(
@@ -410,7 +439,10 @@ impl Inbox for SharedStore {
     }
 
     async fn settle(&self, key: &SessionKey, generation: u32, question: &QuestionName) -> Result<bool, StoreError> {
-        self.deed().await?.settle(key, generation, question).await
+        self.asked_to("settle")?;
+        let settled = self.deed().await?.settle(key, generation, question).await?;
+        self.ledger.settled.fetch_add(u64::from(settled), Ordering::SeqCst);
+        Ok(settled)
     }
 
     async fn post(
@@ -436,7 +468,7 @@ impl Inbox for SharedStore {
     }
 
     async fn letters(&self, key: &SessionKey, after: u64, max: usize) -> Result<Letters, StoreError> {
-        self.asked()?.letters(key, after, max).await
+        self.asked_to("letters")?.letters(key, after, max).await
     }
 }
 
@@ -532,7 +564,7 @@ impl Survey for SharedStore {
         from: Option<&Place>,
         max: usize,
     ) -> Result<Vec<SessionView>, StoreError> {
-        self.reached()?.page(status, from, max).await
+        self.reached_to("page")?.page(status, from, max).await
     }
 
     async fn count_modern(&self, client: &ClientInfo, requests: u64) -> Result<(), StoreError> {

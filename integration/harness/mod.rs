@@ -5,6 +5,7 @@ pub(crate) mod clients;
 pub(crate) mod conformance;
 pub(crate) mod cutting;
 pub(crate) mod eventually;
+pub(crate) mod failing;
 pub(crate) mod faketime;
 pub(crate) mod gate;
 pub(crate) mod headers;

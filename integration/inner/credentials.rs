@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::eventually::eventually;
 use crate::harness::inner::Scripted;
-use crate::harness::raw::{Client, Session, notification};
+use crate::harness::raw::{Client, SESSION_ID, Session, initialize, notification};
 use crate::harness::replica::Replica;
 use crate::harness::trio::Trio;
 
@@ -16,6 +16,7 @@ on_every_backend! {
     an_answer_that_old_credentials_cannot_deliver_is_delivered_with_the_next,
     a_cancellation_that_old_credentials_cannot_deliver_is_delivered_with_the_next,
     a_login_that_has_expired_reaches_the_client,
+    a_confirmation_that_was_refused_is_passed_on_when_it_is_said_again,
     cookies_of_the_inner_session_go_with_every_request_of_it,
 }
 
@@ -126,6 +127,23 @@ async fn a_login_that_has_expired_reaches_the_client(backend: Backend) {
     assert_eq!(challenged.status, StatusCode::UNAUTHORIZED);
     assert!(challenged.headers.contains_key("www-authenticate"));
     assert!(with(&a, "t2").works().await);
+}
+
+async fn a_confirmation_that_was_refused_is_passed_on_when_it_is_said_again(backend: Backend) {
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let replica = Replica::of(&store, &inner).await;
+    let client = Client::of(&replica).with(AUTHORIZATION, "t1");
+    let opened = client.post(&initialize("2025-11-25")).await.whole().await;
+    let id = opened.session_id().expect("a session id");
+    let session = Session { client: client.with(SESSION_ID, &id), id };
+    inner.script(|script| script.credentials = Some("t2"));
+    let confirmed = notification("notifications/initialized");
+    assert_eq!(session.client.post(&confirmed).await.status, StatusCode::UNAUTHORIZED);
+    let session = with(&session, "t2");
+    assert_eq!(session.client.post(&confirmed).await.status, StatusCode::ACCEPTED);
+    assert_eq!(inner.last("notifications/initialized").header(AUTHORIZATION), Some("t2"));
+    assert!(session.works().await);
+    assert_eq!(inner.asked("notifications/initialized"), 2, "refused once, and told once");
 }
 
 async fn cookies_of_the_inner_session_go_with_every_request_of_it(backend: Backend) {

@@ -6,6 +6,7 @@ mod ending;
 mod idle;
 mod leaving;
 mod lifetimes;
+mod lost_keys;
 mod usage;
 
 use std::time::Duration;

@@ -94,7 +94,7 @@ async fn neither_the_inner_service_nor_the_store_sees_token_or_nonce(backend: Ba
     eventually("the inner sessions are closed", async || trio.inners.iter().all(|inner| inner.sessions() == 0)).await;
 
     let secrets = [&first.token, &second.token, &third.token, nonce, another];
-    let handshake = String::from_utf8(blueprint.handshake.to_vec()).unwrap();
+    let handshake = String::from_utf8(blueprint.handshake.expect("a handshake").to_vec()).unwrap();
     let of_inners = trio.inners.iter().flat_map(Scripted::seen).map(|seen| {
         assert!(!seen.headers.contains_key(RECONNECT_TOKEN) && !seen.headers.contains_key(RECONNECT_NONCE));
         format!("{:?} {}", seen.headers, String::from_utf8_lossy(&seen.body))

@@ -6,12 +6,13 @@ use tower_mcp_sessions::RateLimits;
 
 use super::{Holder, call_tool, keys, trio};
 use crate::harness::backend::{Backend, on_every_backend};
-use crate::harness::raw::{RECONNECT_TOKEN, SESSION_ID, Session};
+use crate::harness::raw::{RECONNECT_TOKEN, SESSION_ID, Session, request};
 use crate::harness::trio::Trio;
 
 on_every_backend! {
     it_is_off_by_default,
     it_is_listed_on_the_last_page_and_all_other_bytes_stay,
+    another_tool_of_its_name_is_hidden_on_every_page,
     it_acts_on_the_session_named_and_never_on_the_callers,
     a_client_may_reconnect_the_session_it_calls_in,
 }
@@ -62,6 +63,28 @@ async fn it_is_listed_on_the_last_page_and_all_other_bytes_stay(backend: Backend
     assert_eq!(ours[0], theirs[0], "what else the stream says");
     assert_eq!(names(&ours[1].to_string()), ["own", "reconnect_session"]);
     assert_eq!(names(&theirs[1].to_string()), ["own"]);
+}
+
+async fn another_tool_of_its_name_is_hidden_on_every_page(backend: Backend) {
+    let trio = trio(backend).await;
+    let session = trio.open().await;
+    let batches = trio.client().open("2025-03-26").await;
+    let without = Trio::with_monitor(backend, |_, builder| builder.rate_limits(RateLimits::off())).await;
+    let plain = without.open().await;
+    for (cursor, shown) in [(json!(null), vec!["own"]), (json!("2"), vec!["own", "reconnect_session"])] {
+        let params = json!({ "rival": true, "cursor": cursor });
+        assert_eq!(names(&list(&session, params.clone()).await), shown);
+        assert_eq!(names(&list(&plain, params.clone()).await), ["reconnect_session", "own"], "where ours is not on");
+        let mut streamed = params.clone();
+        streamed["as"] = "stream".into();
+        let said = session.begin(1, "tools/list", streamed).await.rest().await;
+        assert_eq!(names(&said[1].to_string()), shown);
+        let batch = json!([request(1, "tools/list", params.clone()), request(2, "tools/list", params)]);
+        let answers = batches.client.post(&batch).await.whole().await.json();
+        for answer in answers.as_array().expect("two answers") {
+            assert_eq!(names(&answer.to_string()), shown);
+        }
+    }
 }
 
 async fn it_acts_on_the_session_named_and_never_on_the_callers(backend: Backend) {

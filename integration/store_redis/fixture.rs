@@ -107,7 +107,7 @@ pub(super) async fn live_once(store: &RedisStore) -> Result<(), StoreError> {
     let key = given.key;
     assert!(matches!(store.open(&given, None).await?, Opening::Opened { .. }));
     assert!(store.find(&key).await?.is_some());
-    assert_eq!(store.blueprint(&key).await?.map(|blueprint| blueprint.handshake).as_ref(), Some(&given.handshake));
+    assert_eq!(store.blueprint(&key).await?.and_then(|blueprint| blueprint.handshake).as_ref(), Some(&given.handshake));
     store.data_put(&key, 0, "name", Bytes::from_static(b"value"), 100).await?;
     assert!(store.data_get(&key, "name").await?.is_some());
     let appended = store.append(&key, 0, &stream("a"), &[Bytes::from_static(b"m")], &LIMITS).await?;

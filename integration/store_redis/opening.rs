@@ -33,6 +33,8 @@ async fn options_that_make_no_sense_are_refused() {
         RedisStore::builder(url).shards(65),
         RedisStore::builder(url).pool_size(0),
         RedisStore::builder(url).response_timeout(Duration::ZERO),
+        RedisStore::builder(url).connect_timeout(Duration::from_micros(999)),
+        RedisStore::builder(url).response_timeout(Duration::MAX),
     ] {
         let text = format!("{builder:?}");
         assert_eq!(kind(&builder.connect().await), Some(StoreErrorKind::Misconfigured), "{text}");
@@ -43,6 +45,26 @@ async fn options_that_make_no_sense_are_refused() {
 async fn a_server_that_is_not_there_is_unavailable() {
     let result = RedisStore::connect("redis://127.0.0.1:1/").await;
     assert_eq!(kind(&result), Some(StoreErrorKind::Unavailable));
+}
+
+/// What `fn main() -> Result<(), Box<dyn Error>>` prints.
+#[tokio::test]
+async fn an_error_of_connecting_says_where_and_what_to_do() {
+    let refused = RedisStore::connect("redis://somebody:hunter2@127.0.0.1:1/3").await.unwrap_err();
+    let text = format!("{:?}", Box::<dyn Error>::from(refused));
+    for part in ["127.0.0.1:1 cannot be reached", "start it, or name another address", "refused"] {
+        assert!(text.contains(part), "{part:?} is missing: {text}");
+    }
+    let unreadable = RedisStore::connect("hunter2").await.unwrap_err();
+    let server = RedisServer::with(&["--requirepass", "correct"]);
+    let wrong = RedisStore::connect(format!("redis://:hunter2@127.0.0.1:{}/", server.port())).await.unwrap_err();
+    for (error, named) in
+        [(unreadable, "the given address".to_owned()), (wrong, format!("127.0.0.1:{}", server.port()))]
+    {
+        let text = format!("{error:?}");
+        assert!(text.contains(&named) && text.contains("redis://[user:password@]host[:port]/"), "{text}");
+        assert!(!text.contains("hunter2") && !text.contains("StoreError"), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod answering;
 mod bounds;
+mod letters;
 mod listening;
 mod processes;
 mod resuming;

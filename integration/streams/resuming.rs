@@ -18,7 +18,8 @@ use crate::harness::trio::Trio;
 on_every_backend! {
     a_cut_stream_goes_on_elsewhere_exactly_where_it_was_cut,
     a_stream_goes_on_on_the_same_replica_too,
-    resuming_after_the_result_gives_an_ended_stream,
+    resuming_after_the_result_says_that_there_is_no_more,
+    the_listening_stream_never_says_that_there_is_no_more,
     older_revisions_get_ids_without_priming_and_retry,
     what_names_no_event_of_the_session_is_refused_and_changes_nothing,
     a_stranger_with_a_cursor_is_told_of_an_unknown_session,
@@ -80,7 +81,9 @@ async fn a_stream_goes_on_on_the_same_replica_too(backend: Backend) {
     let all = stream.all().await;
     assert_steps_and_result(&all, 1, STEPS);
     assert_rising(&all);
-    for (seen, event) in [&priming].into_iter().chain(&all).enumerate() {
+    let (last, before) = all.split_last().expect("a result");
+    assert_eq!(session.try_to_resume(last.cursor()).await.status, StatusCode::NO_CONTENT);
+    for (seen, event) in [&priming].into_iter().chain(before).enumerate() {
         for replica in &trio.replicas {
             let resumed = session.at(replica).resume(event.cursor()).await.all().await;
             assert_eq!(resumed[0].message, None);
@@ -89,17 +92,66 @@ async fn a_stream_goes_on_on_the_same_replica_too(backend: Backend) {
     }
 }
 
-async fn resuming_after_the_result_gives_an_ended_stream(backend: Backend) {
-    let trio = Trio::start(backend).await;
-    let session = trio.open().await;
-    let stream = begin(&session, 1).await;
-    trio.inners[0].release(session.key(), 1);
-    let all = stream.all().await;
-    let cursor = all.last().expect("a result").cursor();
-    for replica in &trio.replicas {
-        let again = session.at(replica).resume(cursor).await.all().await;
-        assert_eq!(again.len(), 1, "{again:?}");
-        assert_eq!((again[0].cursor(), &again[0].message), (cursor, &None));
+/// A browser's `EventSource` that gets an ended stream comes back for ever; one that gets a 204 does not.
+async fn resuming_after_the_result_says_that_there_is_no_more(backend: Backend) {
+    let trio = Trio::with(backend, |builder| builder.stream_log(6, 1 << 20, Duration::from_secs(600))).await;
+    for version in LEGACY {
+        let session = trio.client().open(version).await;
+        let stream = begin(&session, 1).await;
+        trio.inners[0].release(session.key(), 1);
+        let all = stream.all().await;
+        let cursor = all.last().expect("a result").cursor().to_owned();
+        let is_over = async || {
+            for replica in &trio.replicas {
+                let told = session.at(replica).try_to_resume(&cursor).await;
+                assert_eq!((told.status, told.text()), (StatusCode::NO_CONTENT, ""), "{version}");
+                assert!(!told.headers.contains_key("content-type") && !told.headers.contains_key(SESSION_ID));
+            }
+        };
+        is_over().await;
+        let beginning = format!("{}.0", cursor.rsplit_once('.').unwrap().0);
+        let again = session.resume(&beginning).await.all().await;
+        assert_eq!(again.last(), all.last(), "what comes before is there for whoever missed it");
+
+        let other = begin(&session, 1).await;
+        is_over().await;
+        trio.inners[0].release(session.key(), 1);
+        other.all().await;
+        is_over().await;
+
+        // A stream of which something is lost is no stream of which all was heard.
+        let long = begin(&session, 9).await;
+        trio.inners[0].release(session.key(), 9);
+        assert_eq!(long.all().await.len(), if version == "2025-11-25" { 11 } else { 10 });
+        let lost = session.client.with(LAST_EVENT_ID, &beginning).get().await;
+        assert!([StatusCode::OK, StatusCode::BAD_REQUEST].contains(&lost.status), "{}", lost.status);
+    }
+}
+
+/// A client that is told there is no more would hear nothing of the server ever again.
+async fn the_listening_stream_never_says_that_there_is_no_more(backend: Backend) {
+    let (trio, mut left) = (Trio::start(backend).await, 0);
+    for version in LEGACY {
+        let session = trio.client().open(version).await;
+        let mut cursor: Option<String> = None;
+        for replica in trio.replicas.iter().chain(&trio.replicas) {
+            let client = session.at(replica).client;
+            let client = cursor.iter().fold(client, |client, cursor| client.with(LAST_EVENT_ID, cursor));
+            let mut listening = client.get().await.events();
+            eventually("it is heard", async || trio.inners[0].ears() > 0).await;
+            if cursor.is_none() {
+                trio.inners[0].say(&super::word("once"));
+            }
+            let event = match (version, &cursor) {
+                ("2025-11-25", None) => listening.take(2).await.pop(),
+                ("2025-11-25", Some(_)) | (_, None) => listening.take(1).await.pop(),
+                (_, Some(_)) => None,
+            };
+            cursor = event.map(|event| event.cursor().to_owned()).or(cursor);
+            left += 1;
+            drop(listening);
+            eventually("the listener has left", async || trio.store.departures() == left).await;
+        }
     }
 }
 

@@ -177,42 +177,46 @@ impl Ear {
                 Said::Question(message, name) => (message, Some(name)),
                 Said::Response(_) | Said::Nothing => continue,
             };
-            engine.tell_listener(speaker, &message, question.as_ref()).await?;
+            let signed = signed(&engine.replica_id, &message);
+            // The inner service has said it: an ear that is stopped now, since another replica listens, must not take it along.
+            let telling = tokio::spawn(tell_listener(self.engine.clone(), speaker, signed, question));
+            telling.await.unwrap_or(Err(Stop))?;
         }
     }
 }
 
-impl Engine {
-    /// Puts a message into the listening stream, however long the store is away; the inner service is not read on meanwhile.
-    async fn tell_listener(
-        &self,
-        mut speaker: Speaker,
-        message: &[u8],
-        question: Option<&QuestionName>,
-    ) -> Result<(), Stop> {
-        let signed = signed(&self.replica_id, message);
-        loop {
-            let told = match self.try_to_tell(&speaker, &signed, question).await {
-                Ok(Some(Appended::Gone)) => return Err(Stop),
-                Ok(Some(Appended::Superseded)) => self.generation_after(&speaker).await,
-                Ok(_) => return Ok(()),
-                Err(error) => Err(error),
-            };
-            match told {
-                Ok(Some(adopted)) => {
-                    speaker.generation = adopted;
-                    continue;
-                }
-                Ok(None) => return Err(Stop),
-                Err(error) => tracing::debug!(session = %speaker.key, %error, "a message waits for the store"),
+/// Puts a message into the listening stream, however long the store is away; the inner service is not read on meanwhile.
+async fn tell_listener(
+    engine: Weak<Engine>,
+    mut speaker: Speaker,
+    signed: Bytes,
+    question: Option<QuestionName>,
+) -> Result<(), Stop> {
+    while let Some(engine) = engine.upgrade() {
+        let told = match engine.try_to_tell(&speaker, &signed, question.as_ref()).await {
+            Ok(Some(Appended::Gone)) => return Err(Stop),
+            Ok(Some(Appended::Superseded)) => engine.generation_after(&speaker).await,
+            Ok(_) => return Ok(()),
+            Err(error) => Err(error),
+        };
+        match told {
+            Ok(Some(adopted)) => {
+                speaker.generation = adopted;
+                continue;
             }
-            if !speaker.binding.is_open() {
-                return Err(Stop);
-            }
-            sleep(PAUSE).await;
+            Ok(None) => return Err(Stop),
+            Err(error) => tracing::debug!(session = %speaker.key, %error, "a message waits for the store"),
         }
+        if !speaker.binding.is_open() {
+            return Err(Stop);
+        }
+        drop(engine);
+        sleep(PAUSE).await;
     }
+    Err(Stop)
+}
 
+impl Engine {
     async fn try_to_tell(
         &self,
         speaker: &Speaker,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::body::BoxError;
+use crate::causes;
 use crate::id::SessionKey;
 use crate::protocol::version::ProtocolVersion;
 use crate::session::{ClientInfo, Principal, SessionRecord};
@@ -121,11 +122,9 @@ impl fmt::Debug for McpSession {
     }
 }
 
-/// Why a session's data could not be read or kept.
-#[derive(Debug)]
+/// Why a session's data could not be read or kept. `Debug` reads like `Display`, with all causes.
 pub struct SessionDataError(Kind);
 
-#[derive(Debug)]
 enum Kind {
     TooLarge { limit: usize },
     Ended,
@@ -175,6 +174,12 @@ impl fmt::Display for SessionDataError {
             Kind::Codec(_) => f.write_str("the value kept with the session is of another type"),
             Kind::Store(error) => error.fmt(f),
         }
+    }
+}
+
+impl fmt::Debug for SessionDataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        causes::write(f, self)
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::StreamExt;
 
 use crate::engine::Engine;
+use crate::engine::inbox::addressee;
 use crate::engine::resident::Resident;
 use crate::id::SessionKey;
 use crate::store::{BusMessage, BusSignal, ReplicaId};
@@ -58,17 +59,14 @@ impl Engine {
         }
     }
 
-    /// The bell may have rung unheard: every reader and every inbox looks.
-    fn look_everywhere(self: &Arc<Self>) {
-        let residents = self.residents.all();
-        residents.iter().for_each(|resident| resident.bell.notify_waiters());
-        let engine = Arc::downgrade(self);
-        tokio::spawn(async move {
-            for resident in residents {
-                let Some(engine) = engine.upgrade() else { return };
-                engine.read_inbox(&resident).await;
+    /// The bell may have rung unheard: every reader and every inbox looks, the inboxes with the next interval.
+    fn look_everywhere(&self) {
+        for resident in self.residents.all() {
+            resident.bell.notify_waiters();
+            if let Some(binding) = addressee(&resident) {
+                binding.unread.ring();
             }
-        });
+        }
     }
 
     fn hear(self: &Arc<Self>, signal: &BusSignal) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use tokio::time::Instant;
 
+use crate::protocol::names;
 use crate::store::ReplicaId;
 
 /// Equal hints within this time are about the same change.
@@ -58,6 +59,11 @@ impl Hints {
         self.0.extract_if(|_, recent| recent.again && recent.until <= now).map(|(hint, _)| hint).collect()
     }
 
+    /// Hints that have to be said again, now or later: for whoever listens next.
+    pub(crate) fn owed(&mut self) -> Vec<Bytes> {
+        self.0.extract_if(|_, recent| recent.again).map(|(hint, _)| hint).collect()
+    }
+
     /// How long until there is one.
     pub(crate) fn next_due(&self) -> Option<Duration> {
         let waiting = self.0.values().filter(|recent| recent.again);
@@ -72,7 +78,7 @@ fn is_hint(message: &[u8]) -> bool {
         #[serde(borrow)]
         method: std::borrow::Cow<'a, str>,
     }
-    serde_json::from_slice::<Named<'_>>(message)
+    names::object::<Named<'_>>(message)
         .is_ok_and(|named| named.method == "notifications/resources/updated" || named.method.ends_with("/list_changed"))
 }
 
@@ -96,10 +102,12 @@ mod tests {
         assert!(hints.due().is_empty());
         tokio::time::advance(hints.next_due().unwrap()).await;
         assert_eq!(hints.due(), [changed], "once more, for a change that came after the first was told");
-        assert!(hints.due().is_empty());
+        assert!(hints.due().is_empty() && hints.owed().is_empty());
         assert!(admitted(&mut hints, "BBBBBBBB", changed));
         assert!(admitted(&mut hints, "BBBBBBBB", changed), "what one replica says twice is two changes");
         let log = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"data":1}}"#;
         assert!(admitted(&mut hints, "AAAAAAAA", log) && admitted(&mut hints, "BBBBBBBB", log));
+        assert!(!admitted(&mut hints, "AAAAAAAA", changed));
+        assert_eq!(hints.owed(), [changed], "a listener that leaves owes it to the next one");
     }
 }

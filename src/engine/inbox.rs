@@ -2,7 +2,11 @@
 //! of another.
 //!
 //! A letter is in the store before its sender's client is answered; then the bell rings. A replica that waits for something
-//! (an answer, or a call that may be cancelled) looks into the inbox every second all the same.
+//! (an answer, or a call that may be cancelled) looks into the inbox every second all the same, and so does one that heard the
+//! bell and could not read yet: a bell is answered by a reading that reached the end of the inbox, and by nothing less.
+//!
+//! Whoever starts a reading may give up waiting for it; the reading goes on, so that no letter is lost between the inbox and
+//! the inner service.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -20,7 +24,7 @@ use crate::engine::question_name::asker;
 use crate::engine::resident::Resident;
 use crate::protocol::message::{self, Kind};
 use crate::protocol::rewrite;
-use crate::store::{LogLimits, QuestionName, ReplicaId};
+use crate::store::{LogLimits, QuestionName, ReplicaId, StoreError};
 
 /// How often to look without having heard the bell.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -68,13 +72,16 @@ pub(crate) async fn run(engine: Weak<Engine>) {
     loop {
         ticks.tick().await;
         let Some(engine) = engine.upgrade() else { return };
-        let waits = |resident: &Arc<Resident>| resident.recording.load(Ordering::Acquire) > 0;
+        let waits = |resident: &Arc<Resident>| {
+            let may_wait = addressee(resident).is_some_and(|binding| binding.unread.may_wait());
+            may_wait || resident.recording.load(Ordering::Acquire) > 0
+        };
         let owed = engine.questions.sessions().into_iter().filter_map(|key| engine.residents.get(&key));
         let mut waiting: Vec<_> = engine.residents.all().into_iter().filter(waits).chain(owed).collect();
         waiting.sort_unstable_by_key(|resident| resident.key);
         waiting.dedup_by_key(|resident| resident.key);
         // An inner service that takes its time with one letter holds up no other session's.
-        let look = async |resident: Arc<Resident>| engine.read_inbox(&resident).await;
+        let look = async |resident: Arc<Resident>| engine.look_into_inbox(resident).await;
         let _ = timeout(INTERVAL * 5, stream::iter(waiting).for_each_concurrent(AT_ONCE, look)).await;
     }
 }
@@ -85,10 +92,20 @@ impl Engine {
 
     /// Reads the session's inbox in the background, if its inner service here may have to be told something.
     pub(crate) fn read_inbox_soon(self: &Arc<Self>, resident: Arc<Resident>) {
-        if let Some(binding) = resident.binding().filter(|binding| binding.incarnation().is_none()) {
-            binding.set_mail(true);
+        if let Some(binding) = addressee(&resident) {
+            binding.unread.ring();
             let engine = Arc::clone(self);
             tokio::spawn(async move { engine.read_inbox(&resident).await });
+        }
+    }
+
+    /// Reads the session's inbox, unless that is under way.
+    async fn look_into_inbox(self: &Arc<Self>, resident: Arc<Resident>) {
+        if addressee(&resident).is_some_and(|binding| binding.inbox.try_lock().is_ok()) {
+            let engine = Arc::clone(self);
+            let reading = tokio::spawn(async move { engine.read_inbox(&resident).await });
+            // One that panicked is looked at again with the next interval.
+            let _ = reading.await;
         }
     }
 
@@ -100,33 +117,43 @@ impl Engine {
     }
 
     /// Delivers all letters that have not been delivered to the session's binding here, and hears it if the client listens:
-    /// word of that may have come before there was a binding, or not at all.
-    pub(crate) async fn read_inbox(self: &Arc<Self>, resident: &Resident) {
-        // What concerns a shared inner session goes there at once, from whichever replica it reaches: there are no letters.
-        let Some(binding) = resident.binding().filter(|binding| binding.incarnation().is_none()) else { return };
+    /// word of that may have come before there was a binding, or not at all. Runs in a task of its own, which nobody cuts
+    /// short.
+    async fn read_inbox(self: &Arc<Self>, resident: &Resident) {
+        let Some(binding) = addressee(resident) else { return };
         let mut read = binding.inbox.lock().await;
-        binding.set_mail(false);
+        let bells = binding.unread.begin();
+        match self.deliver_letters(resident, &binding, &mut read).await {
+            Ok(()) => binding.unread.answer(bells),
+            Err(error) => {
+                // Whatever this reading was for, letters may wait now.
+                binding.unread.ring();
+                tracing::debug!(session = %resident.key, %error, "the inbox cannot be read; trying again");
+            }
+        }
+    }
+
+    async fn deliver_letters(
+        self: &Arc<Self>,
+        resident: &Resident,
+        binding: &Arc<Binding>,
+        read: &mut u64,
+    ) -> Result<(), StoreError> {
         loop {
-            let letters = match self.store.letters(&resident.key, *read, PART).await {
-                Ok(letters) => letters,
-                Err(error) => {
-                    tracing::debug!(session = %resident.key, %error, "the inbox cannot be read; trying again");
-                    return;
-                }
-            };
+            let letters = self.store.letters(&resident.key, *read, PART).await?;
             if letters.listened && !binding.was_heard() {
-                self.hear_binding(&resident.key, &binding);
+                self.hear_binding(&resident.key, binding);
             }
             if letters.gap {
-                self.shape_again(resident, &binding).await;
+                self.shape_again(resident, binding).await?;
             }
             let is_all = letters.letters.len() < PART;
             for (position, letter) in letters.letters {
                 *read = position;
-                self.deliver(resident, &binding, &letter).await;
+                self.deliver(resident, binding, &letter).await;
             }
             if is_all {
-                return;
+                return Ok(());
             }
         }
     }
@@ -180,12 +207,19 @@ impl Engine {
     }
 
     /// Letters were missed: the inner service is told again how the session is shaped.
-    async fn shape_again(&self, resident: &Resident, binding: &Binding) {
-        let Ok(Some(blueprint)) = self.store.blueprint(&resident.key).await else { return };
-        for (_, call) in blueprint.shapings {
+    async fn shape_again(&self, resident: &Resident, binding: &Binding) -> Result<(), StoreError> {
+        let blueprint = self.store.blueprint(&resident.key).await?;
+        for (_, call) in blueprint.into_iter().flat_map(|blueprint| blueprint.shapings) {
             tell_all(binding, call).await;
         }
+        Ok(())
     }
+}
+
+/// The binding that the session's letters are for. What concerns a shared inner session goes there at once, from whichever
+/// replica it reaches: there are no letters.
+pub(super) fn addressee(resident: &Resident) -> Option<Arc<Binding>> {
+    resident.binding().filter(|binding| binding.incarnation().is_none())
 }
 
 /// Tells an inner service what every inner service of the session has to know.

@@ -21,8 +21,9 @@
 //! | `reader`, `hints`, `orphan` | how does a client read its streams, on whichever replica? |
 //! | `inner_lost_session`, `recovery` | does the inner service still know its session, and how often is that asked? |
 //! | `ear`, `get_answer`, `ear_signal`, `backoff` | how is what an inner service says by itself heard? |
+//! | `until_stored` | what if the store is away when something is over? |
 //! | `outgoing`, `questions`, `question_name` | how does a question of the server's find its answer? |
-//! | `inbox` | how does what reached one replica get to the inner service of another? |
+//! | `inbox`, `unread` | how does what reached one replica get to the inner service of another? |
 //! | `shape` | how does a log level or a subscription reach every replica? |
 //! | `presence` | which replicas run? |
 //! | `clock` | what time is it, by the store? |
@@ -68,6 +69,8 @@ pub(crate) mod shape;
 mod shared_inner;
 mod sweep;
 mod undelivered;
+mod unread;
+mod until_stored;
 pub(crate) mod verdict;
 mod watch;
 

@@ -28,10 +28,11 @@ pub(super) async fn is_orphaned(engine: &Engine, stream: &StreamName, absent_sin
 impl Engine {
     /// Finishes a stream whose producer has died with an error for its request. Whoever does it first does it for all.
     pub(super) async fn finish_orphan(&self, admission: &Admission, stream: &StreamName, about: &[u8]) {
-        let Some(id) = RequestId::from_json(about) else { return };
+        // One that was too long to be kept is not named.
+        let id = RequestId::from_json(about);
         tracing::info!(session = %admission.record.key, "a call ended with its replica; its client is told so");
         let (key, generation) = (&admission.record.key, admission.record.generation);
-        let error = Bytes::from(rejection::broken_stream_message(&id));
+        let error = Bytes::from(rejection::orphaned_stream_message(id.as_ref()));
         // If the store is away, the next look finds the stream as it is now.
         let _ = self.store.finish(key, generation, stream, &[error], &self.config.stream_log).await;
     }

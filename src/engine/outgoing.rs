@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::FutureExt;
 
 use crate::engine::Engine;
 use crate::engine::binding::Binding;
@@ -149,11 +150,17 @@ impl Engine {
     /// The client is away: what an inner service asked it by itself fails at once, instead of waiting for ever.
     pub(crate) fn give_up_questions(&self, key: &SessionKey) {
         for (name, question) in self.questions.take_stream(key, &StreamName::LISTEN) {
-            let (store, key) = (Arc::clone(&self.store), *key);
+            let Some(engine) = self.itself.upgrade() else { return };
+            let key = *key;
             tokio::spawn(async move {
-                // One that was answered, maybe at another replica, needs no error.
-                if !matches!(store.settle(&key, question.generation(), &name).await, Ok(false)) {
-                    give_up(&question);
+                match engine.store.settle(&key, question.generation(), &name).await {
+                    // One that was answered, maybe at another replica, needs no error.
+                    Ok(false) => {}
+                    Ok(true) => give_up(&question),
+                    Err(_) => {
+                        give_up(&question);
+                        engine.settle_later(key, question.generation(), name);
+                    }
                 }
             });
         }
@@ -166,11 +173,11 @@ impl Engine {
         }
     }
 
+    /// Until then the store takes an answer that finds nobody here who waits.
     fn settle_later(&self, key: SessionKey, generation: u32, name: QuestionName) {
-        let store = Arc::clone(&self.store);
-        tokio::spawn(async move {
-            // If the store is away the question stays open there; its answer then finds nobody here who waits.
-            let _ = store.settle(&key, generation, &name).await;
+        self.tell_until_stored(move |store| {
+            let name = name.clone();
+            async move { store.settle(&key, generation, &name).await.map(drop) }.boxed()
         });
     }
 }

@@ -21,7 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::body::{BoxError, ResponseBody};
 use crate::engine::Engine;
-use crate::engine::hints::Hints;
+use crate::engine::hints::{Hints, signed};
 use crate::engine::orphan;
 use crate::engine::record::Handed;
 use crate::engine::verdict::Admission;
@@ -284,12 +284,20 @@ impl Reader {
 }
 
 impl Drop for Reader {
-    /// A listener says how far it heard, so that the next one goes on from there.
+    /// A listener says how far it heard, so that the next one goes on from there, and leaves it what was still to be said again.
     fn drop(&mut self) {
-        if let (Source::Listen { listener, .. }, Ok(runtime)) = (&self.source, Handle::try_current()) {
-            let (store, key) = (Arc::clone(&self.engine.store), self.admission.record.key);
+        if let (Source::Listen { listener, hints, .. }, Ok(runtime)) = (&mut self.source, Handle::try_current()) {
+            let (engine, record) = (Arc::clone(&self.engine), Arc::clone(&self.admission.record));
             let (listener, after) = (*listener, self.after);
-            runtime.spawn(async move { store.leave(&key, listener, after).await });
+            let owed: Vec<Bytes> = hints.owed().iter().map(|hint| signed(&engine.replica_id, hint)).collect();
+            runtime.spawn(async move {
+                if !owed.is_empty() {
+                    let (log, limits) = (&StreamName::LISTEN, &engine.config.stream_log);
+                    // What can be asked for again is worth no second try.
+                    let _ = engine.store.append(&record.key, record.generation, log, &owed, limits).await;
+                }
+                engine.store.leave(&record.key, listener, after).await
+            });
         }
     }
 }

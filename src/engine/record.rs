@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -198,7 +199,7 @@ impl Recording {
     async fn write(&mut self) -> Result<Appended, StoreError> {
         if !self.held.begun {
             let Speaker { key, generation, stream, .. } = &self.speaker;
-            let about = self.id.as_json().as_bytes();
+            let about = if self.id.is_short() { self.id.as_json().as_bytes() } else { b"" };
             let begun = self.engine.store.begin(key, *generation, stream, about).await?;
             let Appended::Stored { .. } = begun else { return Ok(begun) };
             self.held.begun = true;
@@ -276,9 +277,13 @@ impl Drop for Recording {
         if self.held.concluded {
             return;
         }
-        let (store, limits) = (Arc::clone(&self.engine.store), self.engine.config.stream_log);
+        let limits = self.engine.config.stream_log;
         let (key, generation, stream) = (self.speaker.key, self.speaker.generation, self.speaker.stream.clone());
         let error = Bytes::from(rejection::broken_stream_message(&self.id));
-        runtime.spawn(async move { store.finish(&key, generation, &stream, &[error], &limits).await });
+        let _runtime = runtime.enter();
+        self.engine.tell_until_stored(move |store| {
+            let (stream, error) = (stream.clone(), error.clone());
+            async move { store.finish(&key, generation, &stream, &[error], &limits).await.map(drop) }.boxed()
+        });
     }
 }

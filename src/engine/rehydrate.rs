@@ -21,11 +21,12 @@ use crate::engine::verdict::Admission;
 use crate::id::SessionKey;
 use crate::inner::{Ask, Failure, Inner, InnerHead, InnerService, InnerSession};
 use crate::protocol::headers;
-use crate::protocol::message::{self, Kind};
+use crate::protocol::message::{self, Kind, Method};
 use crate::rejection::Rejection;
-use crate::session::SessionRecord;
-use crate::store::Blueprint;
-use crate::stream::{early, initialize};
+use crate::session::{EndReason, SessionRecord};
+use crate::store::{Blueprint, EndedBy};
+use crate::stream::early;
+use crate::stream::initialize::{self, Form};
 use crate::telemetry::text::escaped;
 
 /// How long an inner service may take for a whole replay; some have to wake up first.
@@ -148,6 +149,27 @@ impl Engine {
         stored.ok_or(Rejection::SessionNotFound)
     }
 
+    /// The session's handshake. Without it no inner service could ever be told of the session again: it ends for all replicas,
+    /// instead of being found on some and not on others.
+    async fn handshake<S: InnerService>(
+        &self,
+        inner: &Inner<S>,
+        admission: &Admission,
+        parts: &Parts,
+        blueprint: &Blueprint,
+    ) -> Result<Bytes, Rejection> {
+        let is_handshake =
+            |kept: &&Bytes| matches!(message::kind(kept), Some(Kind::Request { method: Method::Initialize, .. }));
+        if let Some(handshake) = blueprint.handshake.as_ref().filter(is_handshake) {
+            return Ok(handshake.clone());
+        }
+        let SessionRecord { key, generation, .. } = &*admission.record;
+        tracing::warn!(session = %key, "the session store has lost the session's handshake; the session ends");
+        let otherwise = || Some(Self::binding_to_close(inner, parts));
+        self.end(key, EndedBy::Holder(*generation), EndReason::HandshakeLost, otherwise).await?;
+        Err(Rejection::SessionNotFound)
+    }
+
     /// Tells the inner service the session's handshake, and what shaped the session since.
     pub(super) async fn replay<S: InnerService>(
         &self,
@@ -156,8 +178,9 @@ impl Engine {
         parts: &Parts,
         blueprint: &Blueprint,
     ) -> Result<Binding, Failure<S::Failure>> {
-        let (binding, response) = self.replay_handshake(inner, admission, parts, blueprint.handshake.clone()).await?;
-        let answer = initialize::read(accepted(response)?, &blueprint.handshake).await?;
+        let handshake = self.handshake(inner, admission, parts, blueprint).await?;
+        let (binding, response) = self.replay_handshake(inner, admission, parts, handshake.clone()).await?;
+        let answer = initialize::read(accepted(response)?, &handshake, Form::Json).await?;
         let version = answer.accepted.as_ref().map(|accepted| accepted.protocol_version);
         let Some(version) = version else { return Err(Rejection::InnerLostSession.into()) };
         let binding = binding.speaking(version);

@@ -11,6 +11,7 @@ use http::request::Parts;
 use http::{Response, header};
 
 use super::detach::{Detach, Panicked};
+use super::purpose::Takes;
 #[cfg(feature = "reconnect")]
 use super::reconnect::Returning;
 use super::unclaimed::{Introduced, Introduction};
@@ -24,7 +25,7 @@ use crate::protocol::introduction;
 use crate::protocol::message::RequestId;
 use crate::rejection::Rejection;
 use crate::session::SessionOrigin;
-use crate::stream::initialize;
+use crate::stream::initialize::{self, Form};
 use crate::telemetry::text::escaped;
 
 /// How long an `initialize` may take whose client has left. What was opened by then is closed again.
@@ -52,10 +53,11 @@ impl<S: InnerService> Exchange<S> {
         headers::take_ours(&mut parts.headers);
         // Its answer is read here, so it must not come compressed.
         parts.headers.remove(header::ACCEPT_ENCODING);
-        let head = InnerHead::of(&parts);
+        let (head, takes) = (InnerHead::of(&parts), Takes::of(&parts.headers));
+        let form = if takes.stream() && !takes.json() { Form::Stream } else { Form::Json };
         let mut response = self.inner.call(inner::whole(*parts, body.clone())).await.map_err(Failure::Inner)?;
         let binding = bound_by(&mut response, self.inner.later(), head);
-        let answer = initialize::read(response, &body).await?;
+        let answer = initialize::read(response, &body, form).await?;
         match &answer.accepted {
             Some(accepted) if !accepted.protocol_version.is_modern() => {
                 self.engine.note_server(accepted);

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
+use http::{Response, StatusCode};
 
 use super::purpose::Purpose;
 use super::{Answered, Exchange, Outcome, answer, with_token};
+use crate::body::ResponseBody;
 use crate::classify::Declared;
 use crate::engine::binding::Binding;
 use crate::engine::config::Resumable;
@@ -101,11 +103,21 @@ impl<S: InnerService> Exchange<S> {
         let (engine, key) = (&self.engine, &admission.record.key);
         let found = engine.store.read(key, &stream, position, 1).await;
         let found = found.map_err(|error| engine.store_failed("read", key, &error))?;
-        if found.state == StreamState::Unknown {
-            return Err(Rejection::EventIdUnknown.into());
+        match found.state {
+            StreamState::Unknown => return Err(Rejection::EventIdUnknown.into()),
+            // The final response was the last it heard. A client that is told so by 204 does not come back (WHATWG HTML, Server-sent
+            // events); an empty stream would bring it back for ever.
+            StreamState::Finished if found.messages.is_empty() && !found.gap => return Ok(nothing_more()),
+            StreamState::Finished | StreamState::Open(_) => {}
         }
         Ok(Reader::resumed(Arc::clone(engine), admission, stream, position).into_response())
     }
+}
+
+fn nothing_more() -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::whole(""));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 /// Where the client was cut off, if it says so.

@@ -26,7 +26,7 @@ use crate::protocol::{headers, response};
 use crate::rejection::{self, Rejection};
 use crate::store::{Shaped, Shaping};
 use crate::stream::early::{self, Beginning};
-use crate::stream::first;
+use crate::stream::{first, pass_at_once};
 
 /// What a recording may have handed over before its client's reader takes it.
 const BUFFER: usize = 8;
@@ -118,6 +118,7 @@ impl Answering {
     fn record(self, response: Response<ResponseBody>, call: Call) -> Response<ResponseBody> {
         let (mut head, body) = response.into_parts();
         head.headers.remove(header::CONTENT_LENGTH);
+        pass_at_once(&mut head.headers);
         let inner = InnerStream::resuming(&self.binding, body);
         let engine = Arc::clone(&self.engine);
         let (recording, reader) = self.recording(call, inner);
@@ -179,6 +180,7 @@ impl Answering {
         let (mut head, body) = response.into_parts();
         let (body, pump) = if is_event_stream {
             head.headers.remove(header::CONTENT_LENGTH);
+            pass_at_once(&mut head.headers);
             relay.events(body)
         } else {
             relay.bytes(body)

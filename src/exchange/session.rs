@@ -93,9 +93,10 @@ impl<S: InnerService> Exchange<S> {
         let binding = self.engine.binding(&mut self.inner, &admission, &parts).await?;
         binding.note_head(&parts);
         binding.ear_signal.request_came();
+        let mut introducing = None;
         if !binding.is_introduced() {
             match purpose {
-                Purpose::Word(Method::Initialized) => binding.set_introduced(),
+                Purpose::Word(Method::Initialized) => introducing = Some(Introducing::begin(&binding)),
                 Purpose::Call(_, Method::Ping) => {}
                 Purpose::Call(..) | Purpose::Word(_) | Purpose::Listen => {
                     self.inner.release();
@@ -106,13 +107,16 @@ impl<S: InnerService> Exchange<S> {
             // The inner service here was told when the handshake was replayed.
             return Ok(accepted());
         }
-        if binding.has_mail() || !self.engine.watch.is_listening() {
+        if binding.unread.may_wait() || !self.engine.watch.is_listening() {
             self.inner.release();
             Box::pin(self.engine.read_inbox_in_time(Arc::clone(&admission.lease))).await;
         }
         let takes = Takes::of(&parts.headers);
         let request = if purpose.shapes() { body.clone() } else { Bytes::new() };
         let (response, binding) = self.call_inner(&admission, binding, parts, body).await?;
+        if response.status().is_success() {
+            introducing.into_iter().for_each(Introducing::succeed);
+        }
         #[cfg(feature = "reconnect")]
         let response = match purpose {
             Purpose::Call(_, Method::ToolsList) if self.engine.config.reconnect_tool => {
@@ -183,6 +187,29 @@ impl<S: InnerService> Exchange<S> {
             undeclared.insert(headers::version(admission.record.origin.protocol_version));
         }
         parts.extensions.insert(self.engine.session_handle(admission));
+    }
+}
+
+/// A client's `notifications/initialized` on its way to the inner service: nobody else says it meanwhile. Dropping this, because
+/// it was refused or never arrived, leaves it to the client, or the next request, to say it again.
+struct Introducing(Option<Arc<Binding>>);
+
+impl Introducing {
+    fn begin(binding: &Arc<Binding>) -> Self {
+        binding.set_introduced();
+        Self(Some(Arc::clone(binding)))
+    }
+
+    fn succeed(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Introducing {
+    fn drop(&mut self) {
+        if let Some(binding) = &self.0 {
+            binding.set_not_introduced();
+        }
     }
 }
 

@@ -354,6 +354,9 @@ impl SessionLayerBuilder {
         if lifetimes.expires_after < lifetimes.idle_timeout {
             self.problems.push("expires_after must not be shorter than idle_timeout".to_owned());
         }
+        if lifetimes.expires_after > LONGEST_RETENTION {
+            self.problems.push("expires_after must not be longer than ten years".to_owned());
+        }
         if lifetimes.max_lifetime.is_some_and(|lifetime| lifetime.is_zero()) {
             self.problems.push("max_lifetime must not be zero; leave it out for no limit".to_owned());
         }
@@ -369,6 +372,10 @@ impl SessionLayerBuilder {
             self.problems.push("require_principal needs principal(…), or nobody is let in".to_owned());
         }
         self.problems.extend(self.config.limits.problems());
+        #[cfg(feature = "reconnect")]
+        if self.config.reconnect.as_ref().is_some_and(|keys| !TOKEN_TTLS.contains(&keys.ttl())) {
+            self.problems.push("the token_ttl of reconnect(keys) must be one second to 30 days".to_owned());
+        }
         #[cfg(feature = "reconnect")]
         if self.config.reconnect_tool && self.config.reconnect.is_none() {
             self.problems.push("reconnect_tool needs reconnect(keys)".to_owned());
@@ -391,9 +398,14 @@ impl fmt::Debug for SessionLayerBuilder {
     }
 }
 
-/// Options that make no sense.
-#[derive(Debug)]
+/// Options that make no sense. `Debug` reads like `Display`.
 pub struct ConfigError(Vec<String>);
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -402,6 +414,11 @@ impl fmt::Display for ConfigError {
 }
 
 impl Error for ConfigError {}
+
+/// Beyond it Redis may take no expiry.
+const LONGEST_RETENTION: Duration = Duration::from_secs(3650 * 24 * 3600);
+#[cfg(feature = "reconnect")]
+const TOKEN_TTLS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
 
 fn default_replica() -> Arc<str> {
     let host = std::env::var("HOSTNAME")
@@ -422,6 +439,7 @@ mod tests {
     fn options_that_make_no_sense_are_named_all_at_once() {
         let error = SessionLayer::builder(MemoryStore::new())
             .idle_timeout(Duration::ZERO)
+            .expires_after(Duration::MAX)
             .allow_host("https://x")
             .allow_origin("x")
             .require_principal()
@@ -430,11 +448,27 @@ mod tests {
             .to_string();
         for part in [
             "idle_timeout",
+            "expires_after must not be longer than ten years",
             "allow_host: \"https://x\"",
             "allow_origin: \"x\" is no origin",
             "require_principal needs principal",
         ] {
             assert!(error.contains(part), "{error}");
         }
+    }
+
+    #[cfg(feature = "reconnect")]
+    #[test]
+    fn a_token_lifetime_that_makes_no_sense_is_refused_with_the_range() {
+        let built = |ttl| {
+            let keys = ReconnectKeys::random().unwrap().token_ttl(Duration::from_secs(ttl));
+            SessionLayer::builder(MemoryStore::new()).reconnect(keys).try_build()
+        };
+        for ttl in [0, 30 * 24 * 3600 + 1, u64::MAX] {
+            let error = built(ttl).unwrap_err();
+            assert!(error.to_string().contains("one second to 30 days"), "{ttl}: {error}");
+            assert_eq!(format!("{error:?}"), error.to_string());
+        }
+        assert!(built(1).is_ok() && built(30 * 24 * 3600).is_ok());
     }
 }

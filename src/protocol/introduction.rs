@@ -3,47 +3,50 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::protocol::map_or::MapOr;
+use crate::protocol::names;
 use crate::protocol::version::ProtocolVersion;
 use crate::session::ClientInfo;
 
 /// Who the client says it is: `params.clientInfo` of its `initialize`. Missing or malformed parts read as empty.
 pub(crate) fn client_info(initialize: &[u8]) -> ClientInfo {
-    #[derive(Deserialize)]
+    #[derive(Default, Deserialize)]
     struct Initialize {
-        params: InitializeParams,
+        #[serde(default)]
+        params: MapOr<InitializeParams>,
     }
-    #[derive(Deserialize)]
+    #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct InitializeParams {
-        client_info: ClientInfo,
+        #[serde(default)]
+        client_info: MapOr<ClientInfo>,
     }
-    serde_json::from_slice::<Initialize>(initialize)
-        .map_or_else(|_| ClientInfo::default(), |read| read.params.client_info.bounded())
+    let read = names::object::<Initialize>(initialize).unwrap_or_default();
+    read.params.map.client_info.map.bounded()
 }
 
 /// Who the client of a modern request says it is, as it wrote it: `clientInfo` in `_meta` (MCP 2026-07-28, General Fields).
 pub(crate) fn modern_client_info(request: &[u8]) -> Option<&str> {
     #[derive(Deserialize)]
     struct Request<'a> {
-        #[serde(borrow)]
-        params: Params<'a>,
+        #[serde(borrow, default)]
+        params: MapOr<Params<'a>>,
     }
-    #[derive(Deserialize)]
+    #[derive(Default, Deserialize)]
     struct Params<'a> {
-        #[serde(borrow, rename = "_meta")]
-        meta: Meta<'a>,
+        #[serde(borrow, default, rename = "_meta")]
+        meta: MapOr<Meta<'a>>,
     }
-    #[derive(Deserialize)]
+    #[derive(Default, Deserialize)]
     struct Meta<'a> {
         #[serde(borrow, rename = "io.modelcontextprotocol/clientInfo")]
-        client_info: &'a RawValue,
+        client_info: Option<&'a RawValue>,
     }
-    serde_json::from_slice::<Request<'_>>(request).ok().map(|request| request.params.meta.client_info.get())
+    names::object::<Request<'_>>(request).ok()?.params.map.meta.map.client_info.map(RawValue::get)
 }
 
-/// What a successful `initialize` answer says; `None` if it is none, or names no version.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// What a successful `initialize` answer says.
+#[derive(Debug)]
 pub(crate) struct Accepted {
     /// The version it settles on.
     pub(crate) protocol_version: ProtocolVersion,
@@ -52,12 +55,21 @@ pub(crate) struct Accepted {
 }
 
 impl Accepted {
+    /// Reads it; `None` if it is none, or names no version.
     pub(crate) fn read(answer: &[u8]) -> Option<Self> {
         #[derive(Deserialize)]
         struct Answer {
-            result: Accepted,
+            #[serde(default)]
+            result: MapOr<InitializeResult>,
         }
-        serde_json::from_slice::<Answer>(answer).ok().map(|answer| answer.result)
+        #[derive(Default, Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct InitializeResult {
+            protocol_version: Option<ProtocolVersion>,
+            server_info: Option<Box<RawValue>>,
+        }
+        let InitializeResult { protocol_version, server_info } = names::object::<Answer>(answer).ok()?.result.map;
+        Some(Self { protocol_version: protocol_version?, server_info })
     }
 
     /// `serverInfo.name`, bounded; empty if the server does not say.

@@ -6,6 +6,8 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::protocol::names::Named;
+
 /// `T` read from an object; its default from any other JSON value, which is the inner service's to judge.
 #[derive(Default)]
 pub(super) struct MapOr<T> {
@@ -28,7 +30,7 @@ impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for MapOrVisitor<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map))
+        T::deserialize(MapAccessDeserializer::new(Named(map)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<T, A::Error> {

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::protocol::map_or::MapOr;
 pub(crate) use crate::protocol::method::Method;
+use crate::protocol::names;
 pub(crate) use crate::protocol::request_id::RequestId;
 
 /// What a single JSON-RPC object is.
@@ -88,7 +89,7 @@ fn read_item(item: &RawValue) -> Result<Envelope, Malformed> {
 }
 
 fn read_single(body: &[u8]) -> Result<Envelope, Malformed> {
-    let fields: Fields<'_> = serde_json::from_slice(body).map_err(|error| match error.classify() {
+    let fields: Fields<'_> = names::object(body).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => {
             Malformed::NotAMessage("`id`, `method` or `params` is repeated or of the wrong type")
         }
@@ -102,7 +103,7 @@ fn read_single(body: &[u8]) -> Result<Envelope, Malformed> {
 /// Where a client's message would be refused, an inner service's is read as well as may be: a `null` for an id that a
 /// notification has not, and an error that does not say whose it is.
 pub(crate) fn kind(message: &[u8]) -> Option<Kind> {
-    let fields: Fields<'_> = serde_json::from_slice(message).ok()?;
+    let fields: Fields<'_> = names::object(message).ok()?;
     let id = fields.id.filter(|id| id.get() != "null");
     match (fields.method, id) {
         (None, None) => (fields.error == Member::Value).then_some(Kind::Response(None)),
@@ -140,9 +141,7 @@ impl Fields<'_> {
             }
             (Some(method), None) => Ok(Kind::Notification(*method)),
             (Some(method), Some(id)) => {
-                let id = RequestId::read(id)
-                    .filter(RequestId::is_short)
-                    .ok_or(Malformed::NotAMessage("`id` must be a string or a number of at most 4096 characters"))?;
+                let id = RequestId::read(id).ok_or(Malformed::NotAMessage("`id` must be a string or a number"))?;
                 Ok(Kind::Request { id, method: *method })
             }
             (None, _) if !self.says_outcome() => {
@@ -216,7 +215,7 @@ pub(crate) fn is_result(message: &[u8]) -> bool {
         #[serde(default)]
         error: Member,
     }
-    serde_json::from_slice::<Outcome>(message)
+    names::object::<Outcome>(message)
         .is_ok_and(|outcome| outcome.result != Member::Absent && outcome.error != Member::Value)
 }
 
@@ -261,9 +260,6 @@ mod tests {
     #[test]
     fn what_an_inner_service_says_is_read_as_well_as_may_be() {
         assert!(matches!(kind(br#"{"error":{"code":1,"message":"x"}}"#), Some(Kind::Response(None))));
-        let long = format!(r#"{{"id":"{}","method":"ping"}}"#, "x".repeat(100_000));
-        assert!(matches!(kind(long.as_bytes()), Some(Kind::Request { .. })));
-        assert!(matches!(single(&long), Err(Malformed::NotAMessage(_))), "a client's may not be as long");
         for none in
             [r#"{"result":{}}"#, r#"{"id":{},"method":"ping"}"#, r#"{"id":0,"method":"x","result":{}}"#, "[]", "{}"]
         {
@@ -284,16 +280,52 @@ mod tests {
     }
 
     #[test]
+    fn odd_but_valid_messages_are_messages() {
+        let is_call = |body: &str| {
+            let read = single(body).map(|envelope| envelope.kind);
+            let own = kind(body.as_bytes());
+            matches!(read, Ok(Kind::Request { .. })) && matches!(own, Some(Kind::Request { .. }))
+        };
+        let long = "x".repeat(100_000);
+        for body in [
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","error":null}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":null,"result":null}"#,
+            r#"{"id":1,"method":"tools/list","\ud800":1}"#,
+            r#"{"id":1,"method":"tools/list","\udc00\ud800":{"\ud800":"\ud800"}}"#,
+            r#"{"id":1,"method":"tools/list","params":{"\ud800":1,"_meta":{"\ud800":null}}}"#,
+            r#"{"id":1,"\u006dethod":"tools/list"}"#,
+            r#"{"id":"\ud800","method":"tools/list"}"#,
+            r#"{"id":1,"method":"\ud800"}"#,
+            &format!(r#"{{"id":"{long}","method":"tools/list"}}"#),
+            &format!(r#"{{"id":{},"method":"tools/list"}}"#, "1".repeat(300)),
+            &format!(r#"{{"id":1,"method":"{long}"}}"#),
+        ] {
+            assert!(is_call(body), "{}", &body[..body.len().min(100)]);
+        }
+        let hidden = r#"{"\ud800":0,"id":1,"\u006dethod":"initialize","p\u0061rams":{"\udc00":0,"\u005fmeta":{"\ud800":0,"io.modelcontextprotocol/protocolVersion":""}}}"#;
+        let envelope = single(hidden).unwrap();
+        assert!(envelope.is_initialize() && envelope.claims_modern);
+        assert!(is_result(br#"{"id":1,"result":{},"\ud800":0}"#));
+        for answer in [r#"{"id":1,"\u0072esult":{},"\ud800":0}"#, r#"{"id":1,"error":{"code":1},"\ud800":0}"#] {
+            assert!(matches!(single(answer).unwrap().kind, Kind::Response(Some(_))), "{answer}");
+        }
+    }
+
+    #[test]
     fn what_two_readers_could_read_differently_is_refused() {
         for body in [
             r#"{"id":1,"id":2,"method":"x"}"#,
             r#"{"id":1,"method":"x","method":"initialize"}"#,
+            r#"{"id":1,"method":"x","\ud800":0,"\u006dethod":"initialize"}"#,
+            r#"{"id":1,"method":"x","params":{"\ud800":0,"_meta":{},"\u005fmeta":{}}}"#,
             r#"{"id":1,"Method":"initialize"}"#,
             r#"{"id":1,"method":"x","params":{"_meta":{},"_meta":{}}}"#,
             r#"{"id":null,"method":"x"}"#,
             r#"{"id":{},"method":"x"}"#,
             r#"{"id":1,"method":"x","result":{}}"#,
             r#"{"id":1,"method":5}"#,
+            r#"{"id":1,"method":null}"#,
+            r#"{"id":1,"method":["x"]}"#,
             r#"{"result":{}}"#,
             "{}",
             "5",

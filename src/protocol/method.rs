@@ -1,9 +1,10 @@
 //! The methods that mean something to a session layer.
 
-use std::fmt;
-
 use serde::Deserialize;
-use serde::de::{Deserializer, Visitor};
+use serde::de::{Deserializer, Error};
+use serde_json::value::RawValue;
+
+use crate::protocol::names;
 
 /// A message's method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,39 +36,32 @@ pub(crate) enum Method {
 }
 
 impl Method {
-    fn named(name: &str) -> Self {
+    fn named(name: &[u8]) -> Self {
         match name {
-            "initialize" => Self::Initialize,
-            "notifications/initialized" => Self::Initialized,
-            "ping" => Self::Ping,
-            "logging/setLevel" => Self::SetLevel,
-            "resources/subscribe" => Self::Subscribe,
-            "resources/unsubscribe" => Self::Unsubscribe,
-            "tools/list" => Self::ToolsList,
-            "tools/call" => Self::ToolsCall,
-            "notifications/cancelled" => Self::Cancelled,
-            "notifications/progress" => Self::Progress,
-            "notifications/roots/list_changed" => Self::RootsChanged,
+            b"initialize" => Self::Initialize,
+            b"notifications/initialized" => Self::Initialized,
+            b"ping" => Self::Ping,
+            b"logging/setLevel" => Self::SetLevel,
+            b"resources/subscribe" => Self::Subscribe,
+            b"resources/unsubscribe" => Self::Unsubscribe,
+            b"tools/list" => Self::ToolsList,
+            b"tools/call" => Self::ToolsCall,
+            b"notifications/cancelled" => Self::Cancelled,
+            b"notifications/progress" => Self::Progress,
+            b"notifications/roots/list_changed" => Self::RootsChanged,
             _ => Self::Other,
         }
     }
 }
 
-/// The name is read without copying it.
+/// The name is read without copying it, unless it is escaped. JSON can say halves of characters, which no text can: a method that
+/// is called so is another one.
 impl<'de> Deserialize<'de> for Method {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Name;
-        impl Visitor<'_> for Name {
-            type Value = Method;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a method's name")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Method, E> {
-                Ok(Method::named(name))
-            }
+        let name = <&RawValue>::deserialize(deserializer)?;
+        match name.get().starts_with('"') {
+            true => Ok(Self::named(&names::said(name))),
+            false => Err(D::Error::custom("a method has a name")),
         }
-        deserializer.deserialize_str(Name)
     }
 }

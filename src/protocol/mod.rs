@@ -8,6 +8,7 @@ pub(crate) mod introduction;
 mod map_or;
 pub(crate) mod message;
 mod method;
+pub(crate) mod names;
 mod request_id;
 pub(crate) mod response;
 pub(crate) mod rewrite;

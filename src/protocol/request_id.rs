@@ -15,8 +15,8 @@ use serde_json::value::RawValue;
 pub(crate) struct RequestId(Arc<str>);
 
 impl RequestId {
-    /// Longest id of a client's; an error answer that echoes it must stay small.
-    pub(crate) const MAX_LEN: usize = 4096;
+    /// Longest id that is kept beyond its call.
+    const KEPT: usize = 4096;
 
     /// As it stands in JSON.
     pub(crate) fn as_json(&self) -> &str {
@@ -40,9 +40,9 @@ impl RequestId {
         scalar.then(|| Self(text.into()))
     }
 
-    /// Whether it is short enough for a client's.
+    /// Whether it is short enough to be kept beyond its call, in the session store. A client may make it as long as a body.
     pub(crate) fn is_short(&self) -> bool {
-        self.0.len() <= Self::MAX_LEN
+        self.0.len() <= Self::KEPT
     }
 }
 
@@ -67,7 +67,7 @@ impl Serialize for RequestId {
 }
 
 /// What a JSON string says. Bytes, because JSON can say halves of characters that Rust's text cannot.
-fn unescaped(json: &str) -> Option<Vec<u8>> {
+pub(super) fn unescaped(json: &str) -> Option<Vec<u8>> {
     struct Said(Vec<u8>);
     impl<'de> Deserialize<'de> for Said {
         fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::protocol::message::{self, Kind, RequestId};
-use crate::protocol::{bom, rewrite};
+use crate::protocol::{bom, names, rewrite};
 
 /// The response to a request, in a body that has nothing else to say: one message, or an array of them.
 pub(crate) fn in_body(id: &RequestId, body: Bytes) -> Option<Bytes> {
@@ -50,7 +50,7 @@ fn adopted(id: &RequestId, response: &[u8]) -> Option<Bytes> {
     if rewrite::value(response, rewrite::ID).is_some_and(|id| id.get() != "null") {
         return None;
     }
-    let error = serde_json::from_slice::<Nameless<'_>>(response).ok()?.error;
+    let error = names::object::<Nameless<'_>>(response).ok()?.error;
     let named = Named { jsonrpc: "2.0", id, error };
     error.get().starts_with('{').then(|| serde_json::to_vec(&named).ok().map(Bytes::from))?
 }

@@ -6,10 +6,11 @@ use std::mem;
 
 use bytes::Bytes;
 use memchr::memmem;
+use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
+
+use crate::protocol::names;
 
 /// Where a request's or response's id stands.
 pub(crate) const ID: &[&str] = &["id"];
@@ -26,7 +27,7 @@ pub(crate) const URI: &[&str] = &["params", "uri"];
 pub(crate) fn value<'a>(message: &'a [u8], path: &[&str]) -> Option<&'a RawValue> {
     let (first, rest) = path.split_first()?;
     let object: Object<'a> = serde_json::from_slice(message).ok()?;
-    let found = object.0.into_iter().find(|(name, _)| name == first)?.1;
+    let found = object.0.into_iter().find(|(name, _)| names::is(name, first))?.1;
     let Cow::Borrowed(found) = found else { return None };
     if rest.is_empty() { Some(found) } else { value(found.get().as_bytes(), rest) }
 }
@@ -40,7 +41,7 @@ pub(crate) fn text(message: &[u8], path: &[&str]) -> Option<String> {
 pub(crate) fn replace(message: &[u8], path: &[&str], json: &str) -> Option<Bytes> {
     let json = RawValue::from_string(json.to_owned()).ok()?;
     let (changed, ()) = edit(message, path, |object, name| {
-        object.0.iter_mut().find(|(known, _)| known == name)?.1 = Cow::Owned(json);
+        object.0.iter_mut().find(|(known, _)| names::is(known, name))?.1 = Cow::Owned(json);
         Some(())
     })?;
     Some(changed)
@@ -51,7 +52,7 @@ pub(crate) fn replace(message: &[u8], path: &[&str], json: &str) -> Option<Bytes
 pub(crate) fn remove<'a>(message: &'a [u8], path: &[&str]) -> Option<(Bytes, Vec<Cow<'a, RawValue>>)> {
     edit(message, path, |object, name| {
         let (removed, kept): (Vec<_>, Vec<_>) =
-            mem::take(&mut object.0).into_iter().partition(|(known, _)| known == name);
+            mem::take(&mut object.0).into_iter().partition(|(known, _)| names::is(known, name));
         object.0 = kept;
         (!removed.is_empty()).then(|| removed.into_iter().map(|(_, value)| value).collect())
     })
@@ -62,8 +63,8 @@ pub(crate) fn without_nulls(message: &[u8], names: &[&str]) -> Option<Bytes> {
     memmem::find(message, b"null")?;
     let mut object: Object<'_> = serde_json::from_slice(message).ok()?;
     let before = object.0.len();
-    object.0.retain(|(name, value)| value.get() != "null" || !names.contains(&&**name));
-    (object.0.len() < before).then(|| serde_json::to_vec(&object).ok().map(Bytes::from))?
+    object.0.retain(|(name, value)| value.get() != "null" || !names.iter().any(|wanted| names::is(name, wanted)));
+    (object.0.len() < before).then(|| object.to_bytes())
 }
 
 /// Changes the object that a path leads to; `change` is given it and the path's last name.
@@ -77,13 +78,13 @@ fn edit<'a, T>(
     let told = if rest.is_empty() {
         change(&mut object, first)?
     } else {
-        let member = &mut object.0.iter_mut().find(|(name, _)| name == first)?.1;
+        let member = &mut object.0.iter_mut().find(|(name, _)| names::is(name, first))?.1;
         let Cow::Borrowed(before) = *member else { return None };
         let (after, told) = edit(before.get().as_bytes(), rest, change)?;
         *member = Cow::Owned(RawValue::from_string(String::from_utf8(after.into()).ok()?).ok()?);
         told
     };
-    Some((serde_json::to_vec(&object).ok()?.into(), told))
+    Some((object.to_bytes(), told))
 }
 
 /// Whether a message may hold a string with this word of ASCII letters, digits and `_` in it. `false` is certain, and cheap.
@@ -99,8 +100,26 @@ pub(crate) fn quoted(text: &str) -> String {
     serde_json::to_string(text).expect("text is JSON")
 }
 
-/// An object's members, in their order.
-struct Object<'a>(Vec<(String, Cow<'a, RawValue>)>);
+/// An object's members in their order, with their names as they are written.
+struct Object<'a>(Vec<(&'a RawValue, Cow<'a, RawValue>)>);
+
+impl Object<'_> {
+    fn to_bytes(&self) -> Bytes {
+        let length: usize = self.0.iter().map(|(name, value)| name.get().len() + value.get().len() + 2).sum();
+        let mut json = Vec::with_capacity(length + 2);
+        for (name, value) in &self.0 {
+            json.push(if json.is_empty() { b'{' } else { b',' });
+            json.extend_from_slice(name.get().as_bytes());
+            json.push(b':');
+            json.extend_from_slice(value.get().as_bytes());
+        }
+        if json.is_empty() {
+            json.push(b'{');
+        }
+        json.push(b'}');
+        json.into()
+    }
+}
 
 impl<'de> Deserialize<'de> for Object<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -114,23 +133,13 @@ impl<'de> Deserialize<'de> for Object<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
+                while let Some((name, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
                     members.push((name, Cow::Borrowed(value)));
                 }
                 Ok(Object(members))
             }
         }
         deserializer.deserialize_map(Members)
-    }
-}
-
-impl Serialize for Object<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in &self.0 {
-            map.serialize_entry(name, value.as_ref())?;
-        }
-        map.end()
     }
 }
 
@@ -159,6 +168,24 @@ mod tests {
         );
         assert_eq!(replace(QUESTION, TOKEN, "1"), None);
     }
+
+    #[test]
+    fn names_that_are_no_text_are_in_nobodys_way() {
+        let message =
+            br#"{"\ud800":0,"\u0069d":1,"params":{"\udc00":null,"uri":"a","_meta":{"\ud800":1,"progressToken":7}}}"#;
+        assert_eq!(value(message, ID).unwrap().get(), "1");
+        assert_eq!(text(message, URI).as_deref(), Some("a"));
+        let renamed = replace(message, ASKED_TOKEN, "8").unwrap();
+        assert_eq!(
+            replace(&renamed, ID, "2").unwrap(),
+            &br#"{"\ud800":0,"\u0069d":2,"params":{"\udc00":null,"uri":"a","_meta":{"\ud800":1,"progressToken":8}}}"#[..]
+        );
+        let (left, _) = remove(message, &["params", "_meta"]).unwrap();
+        assert_eq!(left, &br#"{"\ud800":0,"\u0069d":1,"params":{"\udc00":null,"uri":"a"}}"#[..]);
+        assert_eq!(without_nulls(br#"{"\ud800":null,"id":null}"#, &["id"]).unwrap(), &br#"{"\ud800":null}"#[..]);
+        assert_eq!(remove(br#"{"id":1}"#, ID).unwrap().0, "{}");
+    }
+
     #[test]
     fn a_member_is_removed_however_often_and_however_it_is_written() {
         let (left, removed) = remove(QUESTION, ASKED_TOKEN).unwrap();

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub struct ProtocolVersion([u8; 10]);
 
 impl ProtocolVersion {
+    /// The first revision of all. It has no Streamable HTTP, and is spoken over it all the same.
+    pub const V2024_11_05: Self = Self(*b"2024-11-05");
     /// The first revision with Streamable HTTP; the only one with JSON-RPC batches.
     pub const V2025_03_26: Self = Self(*b"2025-03-26");
     /// The revision that added the `MCP-Protocol-Version` header.
@@ -47,10 +49,10 @@ impl ProtocolVersion {
         *self >= Self::V2026_07_28
     }
 
-    /// Whether this is one of the three revisions with sessions over Streamable HTTP.
+    /// Whether this is one of the revisions with sessions that there are.
     #[must_use]
     pub fn is_known_legacy(&self) -> bool {
-        [Self::V2025_03_26, Self::V2025_06_18, Self::V2025_11_25].contains(self)
+        [Self::V2024_11_05, Self::V2025_03_26, Self::V2025_06_18, Self::V2025_11_25].contains(self)
     }
 }
 

@@ -5,9 +5,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::body::BoxError;
+use crate::causes;
 
-/// [`ReconnectKeys`](super::ReconnectKeys) could not be made. The text names the fix and never shows a key.
-#[derive(Debug)]
+/// [`ReconnectKeys`](super::ReconnectKeys) could not be made. The text names the fix and never shows a key; `Debug` reads like
+/// `Display`, with the cause.
 pub struct ReconnectKeysError {
     kind: Kind,
     /// Counted from 1, where the keys came as text.
@@ -81,6 +82,12 @@ impl fmt::Display for ReconnectKeysError {
             Kind::File(path) => write!(f, "make {} a UTF-8 text file that this process may read", path.display()),
             Kind::Randomness => f.write_str("the operating system has no randomness to give; name a key instead"),
         }
+    }
+}
+
+impl fmt::Debug for ReconnectKeysError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        causes::write(f, self)
     }
 }
 

@@ -219,7 +219,8 @@ impl ReconnectKeys {
         self
     }
 
-    /// How long a token is good, in whole seconds (parts are cut off) and at least one. Default: 15 minutes.
+    /// How long a token is good, in whole seconds (parts are cut off). Default: 15 minutes. A layer is built with one second to 30
+    /// days.
     ///
     /// A token says itself when it ends: tokens minted under another lifetime stay good for as long as they say.
     ///
@@ -231,7 +232,7 @@ impl ReconnectKeys {
     /// ```
     #[must_use]
     pub fn token_ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Duration::from_secs(ttl.as_secs().max(1));
+        self.ttl = Duration::from_secs(ttl.as_secs());
         self
     }
 
@@ -277,7 +278,7 @@ mod tests {
     fn a_lifetime_is_whole_seconds_and_at_least_one() {
         let ttl = |millis| ReconnectKeys::random().unwrap().token_ttl(Duration::from_millis(millis)).ttl();
         assert_eq!(ReconnectKeys::random().unwrap().ttl(), Duration::from_secs(900));
-        assert_eq!([ttl(0), ttl(999), ttl(2_999)], [1, 1, 2].map(Duration::from_secs));
+        assert_eq!([ttl(0), ttl(999), ttl(2_999)], [0, 0, 2].map(Duration::from_secs));
     }
 
     #[test]

@@ -29,24 +29,30 @@ const DEFINITION: &str = concat!(
     r#""idempotentHint":false,"openWorldHint":false}}"#,
 );
 
-/// The answer to `tools/list` with our tool at its end; `None` if it is no list, not the last page of one, or has a tool of
-/// this name. The rest stays as it was written, byte for byte.
+/// The answer to `tools/list` as clients get it, `None` if it stays as it is: our tool stands at the end of the last page, and no
+/// other of its name on any, for calls of that name come to us. The rest stays as it was written, byte for byte.
 pub(crate) fn list(response: &[u8]) -> Option<Bytes> {
     let result = rewrite::value(response, &["result"])?.get().as_bytes();
     let tools = rewrite::value(result, &["tools"])?.get();
-    let has_more = rewrite::value(result, &["nextCursor"]).is_some_and(|cursor| cursor.get() != "null");
+    let is_last = rewrite::value(result, &["nextCursor"]).is_none_or(|cursor| cursor.get() == "null");
     let listed: Vec<&RawValue> = serde_json::from_str(tools).ok()?;
-    if has_more || listed.iter().any(|tool| is_ours(tool)) {
+    let (hidden, shown): (Vec<&RawValue>, Vec<&RawValue>) = listed.into_iter().partition(|tool| has_our_name(tool));
+    if hidden.is_empty() && !is_last {
         return None;
     }
     // `tools` is a slice of `response`: where it stands is the difference of where they begin, and its last byte is the `]`.
-    let end = tools.as_ptr().addr() - response.as_ptr().addr() + tools.len() - 1;
-    let (before, after) = response.split_at(end);
-    let comma: &[u8] = if listed.is_empty() { b"" } else { b"," };
-    Some([before, comma, DEFINITION.as_bytes(), after].concat().into())
+    let start = tools.as_ptr().addr() - response.as_ptr().addr();
+    let (before, after) = (&response[..start], &response[start + tools.len() - 1..]);
+    let kept = match hidden.is_empty() {
+        true => tools.as_bytes()[..tools.len() - 1].to_vec(),
+        false => format!("[{}", shown.iter().map(|tool| tool.get()).collect::<Vec<_>>().join(",")).into_bytes(),
+    };
+    let comma: &[u8] = if is_last && !shown.is_empty() { b"," } else { b"" };
+    let ours: &[u8] = if is_last { DEFINITION.as_bytes() } else { b"" };
+    Some([before, &kept, comma, ours, after].concat().into())
 }
 
-fn is_ours(tool: &RawValue) -> bool {
+fn has_our_name(tool: &RawValue) -> bool {
     rewrite::text(tool.get().as_bytes(), &["name"]).is_some_and(|name| name == NAME)
 }
 
@@ -137,7 +143,30 @@ mod tests {
             let at = response.rfind(']').unwrap();
             let comma = if response[..at].trim_end().ends_with('[') { "" } else { "," };
             assert_eq!(listed, format!("{}{comma}{DEFINITION}{}", &response[..at], &response[at..]));
-            assert_eq!(list(listed.as_bytes()), None, "listed once");
+            let again = list(listed.as_bytes()).unwrap();
+            let read = |json: &[u8]| serde_json::from_slice::<Value>(json).unwrap();
+            assert_eq!(read(&again), read(listed.as_bytes()), "listed once");
+        }
+    }
+
+    #[test]
+    fn another_tool_of_our_name_is_on_no_page() {
+        let ours = DEFINITION;
+        for (tools, kept) in [
+            (r#"{"name":"reconnect_session"}"#, ""),
+            (r#" { "name" : "reconnect\u005fsession", "x":[1] } , {"name":"a"}"#, r#"{"name":"a"}"#),
+            (r#"{"name":"a"},{"name":"reconnect_session"},{"name":"b"}"#, r#"{"name":"a"},{"name":"b"}"#),
+            (r#"{"\ud800":0,"n\u0061me":"reconnect_session"},5"#, "5"),
+            (r#"{"name":"reconnect_session"},{"name":"reconnect_session","title":"2"}"#, ""),
+        ] {
+            for (cursor, is_last) in [("", true), (r#","nextCursor":null"#, true), (r#","nextCursor":"2""#, false)] {
+                let page =
+                    |tools: &str| format!(r#"{{"id":1,"result":{{"_meta":{{"a":1}},"tools":[{tools}]{cursor}}}}}"#);
+                let listed = list(page(tools).as_bytes()).unwrap();
+                let comma = if kept.is_empty() || !is_last { "" } else { "," };
+                let shown = format!("{kept}{comma}{}", if is_last { ours } else { "" });
+                assert_eq!(std::str::from_utf8(&listed).unwrap(), page(&shown));
+            }
         }
     }
 
@@ -146,8 +175,7 @@ mod tests {
         for response in [
             r#"{"id":1,"result":{"tools":[],"nextCursor":"2"}}"#,
             r#"{"id":1,"result":{"tools":[],"nextCursor":""}}"#,
-            r#"{"id":1,"result":{"tools":[{"name":"reconnect_session"}]}}"#,
-            r#"{"id":1,"result":{"tools":[{"name":"reconnect\u005fsession"}]}}"#,
+            r#"{"id":1,"result":{"tools":[{"name":"a"}],"nextCursor":"2"}}"#,
             r#"{"id":1,"result":{"tools":{}}}"#,
             r#"{"id":1,"result":{"prompts":[]}}"#,
             r#"{"id":1,"result":[{"tools":[]}]}"#,

@@ -5,11 +5,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::body::BoxError;
+use crate::causes;
 
-/// A store could not do what it was asked. The cause is kept as [`source`](Error::source).
-#[derive(Clone, Debug)]
+/// A store could not do what it was asked. The cause is kept as [`source`](Error::source); `Debug` reads like `Display`, with all
+/// causes.
+#[derive(Clone)]
 pub struct StoreError {
     kind: StoreErrorKind,
+    /// Of a store that could not be connected to, without what is secret of it.
+    address: Option<Arc<str>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -32,7 +36,13 @@ pub enum StoreErrorKind {
 impl StoreError {
     /// An error with a cause.
     pub fn new(kind: StoreErrorKind, source: impl Into<BoxError>) -> Self {
-        Self { kind, source: Some(source.into().into()) }
+        Self { kind, address: None, source: Some(source.into().into()) }
+    }
+
+    /// The same, of a store at this address, which whoever gets the error wants to connect to. It must hold no secret.
+    #[must_use]
+    pub fn at(self, address: impl Into<Arc<str>>) -> Self {
+        Self { address: Some(address.into()), ..self }
     }
 
     /// What kind of failure this is.
@@ -44,26 +54,68 @@ impl StoreError {
 
 impl From<StoreErrorKind> for StoreError {
     fn from(kind: StoreErrorKind) -> Self {
-        Self { kind, source: None }
+        Self { kind, address: None, source: None }
+    }
+}
+
+impl StoreErrorKind {
+    /// What has happened, and what whoever wants to connect can do about it.
+    const fn texts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Unavailable => ("cannot be reached", "start it, or name another address"),
+            Self::Refused => (
+                "refuses to write (full, read-only or loading)",
+                "give it memory, name the primary, or wait until it has loaded",
+            ),
+            Self::NewerFormat => (
+                "holds a session that was written by a newer version of tower-mcp-sessions; upgrade this replica",
+                "or name another address",
+            ),
+            Self::Corrupt => {
+                ("holds something tower-mcp-sessions did not write", "name another address, or another prefix")
+            }
+            Self::Misconfigured => (
+                "does not fit its address, credentials or options",
+                "an address is redis://[user:password@]host[:port]/, and its user needs the rights that RedisStore names",
+            ),
+        }
     }
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            StoreErrorKind::Unavailable => "the session store cannot be reached",
-            StoreErrorKind::Refused => "the session store refuses to write (full, read-only or loading)",
-            StoreErrorKind::NewerFormat => {
-                "the session was written by a newer version of tower-mcp-sessions; upgrade this replica"
-            }
-            StoreErrorKind::Corrupt => "the session store holds something tower-mcp-sessions did not write",
-            StoreErrorKind::Misconfigured => "the session store's address or options make no sense",
-        })
+        let (happened, advice) = self.kind.texts();
+        match &self.address {
+            None => write!(f, "the session store {happened}"),
+            Some(address) => write!(f, "the session store at {address} {happened}; {advice}"),
+        }
+    }
+}
+
+impl fmt::Debug for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        causes::write(f, self)
     }
 }
 
 impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_reads_the_same_by_debug_and_names_where_and_what_to_do() {
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let error = StoreError::new(StoreErrorKind::Unavailable, refused);
+        assert_eq!(error.to_string(), "the session store cannot be reached");
+        assert_eq!(format!("{error:?}"), "the session store cannot be reached: connection refused");
+        let error = error.at("127.0.0.1:6379");
+        let text = "the session store at 127.0.0.1:6379 cannot be reached; start it, or name another address";
+        assert_eq!((error.to_string(), format!("{error:#?}")), (text.into(), format!("{text}: connection refused")));
     }
 }

@@ -21,7 +21,8 @@ pub trait SessionStore: Send + Sync + 'static {
     /// The session's record, or `None` if no such session lives. Sees every change acknowledged before the call.
     async fn find(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError>;
 
-    /// What another replica's inner service has to be told to know the session, or `None` if no such session lives.
+    /// What another replica's inner service has to be told to know the session, or `None` if no such session lives. A session
+    /// whose handshake alone is lost lives: its blueprint says so.
     async fn blueprint(&self, key: &SessionKey) -> Result<Option<Blueprint>, StoreError>;
 
     /// Tells of activity, some time ago. For each session: an active one is seen at `now - age`, unless it was seen later
@@ -130,8 +131,8 @@ pub enum Opening {
 /// What makes an inner service know a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Blueprint {
-    /// The `initialize` message the session was opened with.
-    pub handshake: Bytes,
+    /// The `initialize` message the session was opened with; `None` if the store has lost it.
+    pub handshake: Option<Bytes>,
     /// The shaping calls made since, by name.
     pub shapings: Vec<(String, Bytes)>,
     /// Position of the last letter that is already in the above.

@@ -14,6 +14,7 @@ use crate::protocol::response::in_body;
 use crate::protocol::sse::{self, Splitter};
 use crate::protocol::{headers, rewrite};
 use crate::rejection::Rejection;
+use crate::stream::pass_at_once;
 
 /// Longest answer to `initialize` that is read.
 const LIMIT: usize = 4 << 20;
@@ -27,12 +28,21 @@ pub(crate) struct Answer {
     pub(crate) accepted: Option<Accepted>,
 }
 
+/// The form in which a client takes the answer to its `initialize`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Plain JSON, unless there is more to say.
+    Json,
+    /// An event stream.
+    Stream,
+}
+
 /// Reads an answer until the JSON-RPC response to this `initialize` is known.
 ///
 /// # Errors
 ///
 /// If the inner service seems to accept and says nothing that can be read.
-pub(crate) async fn read(response: Response<ResponseBody>, initialize: &[u8]) -> Result<Answer, Rejection> {
+pub(crate) async fn read(response: Response<ResponseBody>, initialize: &[u8], form: Form) -> Result<Answer, Rejection> {
     let (mut parts, body) = response.into_parts();
     if !parts.status.is_success() {
         return Ok(Answer { parts, body, accepted: None });
@@ -52,13 +62,15 @@ pub(crate) async fn read(response: Response<ResponseBody>, initialize: &[u8]) ->
         return Err(Rejection::InnerAnswerUnreadable);
     }
     parts.status = StatusCode::OK;
-    let body = match found.said_before.is_empty() {
-        true => {
+    let body = match (form, found.said_before.is_empty()) {
+        (Form::Json, true) => {
             headers::make_json(&mut parts.headers);
             ResponseBody::whole(found.response)
         }
-        false => {
+        (Form::Json, false) | (Form::Stream, _) => {
             parts.headers.remove(header::CONTENT_LENGTH);
+            parts.headers.insert(header::CONTENT_TYPE, headers::EVENT_STREAM);
+            pass_at_once(&mut parts.headers);
             ResponseBody::whole([found.said_before, sse::message(&found.response)].concat())
         }
     };
@@ -68,7 +80,7 @@ pub(crate) async fn read(response: Response<ResponseBody>, initialize: &[u8]) ->
 /// The JSON-RPC response in an answer.
 struct Found {
     response: Bytes,
-    /// The events before it. Where there are none it goes out as plain JSON, which every client takes.
+    /// The events before it. Where there are none it goes out as plain JSON, which nearly every client takes.
     said_before: Bytes,
 }
 
@@ -123,7 +135,7 @@ mod tests {
         let mut response = Response::new(ResponseBody::whole(body.to_owned()));
         *response.status_mut() = StatusCode::from_u16(status).unwrap();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
-        read(response, INITIALIZE).await
+        read(response, INITIALIZE, Form::Json).await
     }
 
     /// The version, the media type and the body of what goes to the client.
@@ -148,6 +160,24 @@ mod tests {
         let (version, media, body) = passed(200, stream, &format!("{log}\n\ndata: {foreign}\n\ndata: {OLD}\n\n")).await;
         assert_eq!((version, &*media), (alone.0, stream));
         assert_eq!(body, format!("{log}\n\ndata: {OLD}\n\n"));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_streams_alone_gets_one() {
+        let pretty = OLD.replace(",", ",\n");
+        for (media, body) in [("application/json", pretty), ("text/event-stream", format!("data: {OLD}\n\n"))] {
+            let mut response = Response::new(ResponseBody::whole(body));
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+            let answer = read(response, INITIALIZE, Form::Stream).await.unwrap();
+            assert_eq!(answer.accepted.unwrap().protocol_version, ProtocolVersion::V2025_11_25);
+            assert_eq!(answer.parts.headers[header::CONTENT_TYPE], "text/event-stream");
+            assert_eq!(answer.parts.headers["x-accel-buffering"], "no");
+            let mut splitter = Splitter::default();
+            splitter.push(&answer.body.collect().await.unwrap().to_bytes());
+            let event = splitter.next_message().unwrap();
+            assert_eq!(event.data.iter().filter(|byte| **byte != b'\n').copied().collect::<Vec<_>>(), OLD.as_bytes());
+            assert!(splitter.next_message().is_none());
+        }
     }
 
     #[tokio::test]
@@ -187,7 +217,7 @@ mod tests {
             let mut response = Response::new(ResponseBody::whole("\x1f..."));
             response.headers_mut().insert(header::CONTENT_TYPE, media);
             response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            assert_eq!(read(response, INITIALIZE).await.unwrap_err(), Rejection::InnerAnswerCompressed);
+            assert_eq!(read(response, INITIALIZE, Form::Json).await.unwrap_err(), Rejection::InnerAnswerCompressed);
         }
     }
 }

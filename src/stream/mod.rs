@@ -10,7 +10,7 @@ pub(crate) mod peek;
 pub(crate) mod quiet;
 mod seen;
 
-use http::{HeaderValue, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 
 use crate::body::ResponseBody;
 use crate::protocol::headers;
@@ -21,6 +21,11 @@ pub(crate) fn event_stream(body: ResponseBody) -> Response<ResponseBody> {
     let fields = response.headers_mut();
     fields.insert(header::CONTENT_TYPE, headers::EVENT_STREAM);
     fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    fields.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    pass_at_once(fields);
     response
+}
+
+/// Tells proxies (nginx and those that follow it) to pass on each event as it comes: a stream that waits in a buffer is none.
+pub(crate) fn pass_at_once(headers: &mut HeaderMap) {
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 }

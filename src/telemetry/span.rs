@@ -11,7 +11,7 @@ use tracing::Span;
 use tracing::field::{Empty, display};
 
 use crate::id::SessionKey;
-use crate::protocol::headers;
+use crate::protocol::{headers, names};
 use crate::telemetry::text::escaped;
 
 const TARGET: &str = "tower_mcp_sessions::request";
@@ -38,7 +38,7 @@ pub(crate) fn of_message(parts: &Parts, body: &[u8]) -> Span {
     if !is_wanted() {
         return Span::none();
     }
-    let named = serde_json::from_slice::<Named<'_>>(body).unwrap_or(Named { method: None, params: None });
+    let named = names::object::<Named<'_>>(body).unwrap_or(Named { method: None, params: None });
     let name = named.params.and_then(|params| params.name);
     span(parts, named.method.as_deref(), name.as_deref())
 }

@@ -166,9 +166,12 @@ fn literal(answer: &Value) -> Response<Body> {
 }
 
 /// A page of tools, written in a way of its own; the last one where a cursor is given, and as an event where a stream is asked for.
+/// Told so, it has a tool on it that is called as the layer's.
 fn list_tools(id: &Value, params: &Value) -> Response<Body> {
     let more = if params["cursor"].is_null() { r#", "nextCursor":"2""# } else { "" };
-    let page = format!(r#"{{ "jsonrpc":"2.0","id":{id}, "result" : {{"tools": [ {{"name" :"own"}} ]{more}}} }}"#);
+    let rival = if params["rival"] == true { r#"{"name":"reconnect_session"}, "# } else { "" };
+    let page =
+        format!(r#"{{ "jsonrpc":"2.0","id":{id}, "result" : {{"tools": [ {rival}{{"name" :"own"}} ]{more}}} }}"#);
     if params["as"] == "stream" {
         return events(vec![Ok(event(&log("listing"))), Ok(format!("id: 7\ndata: {page}\n\n").into())]);
     }

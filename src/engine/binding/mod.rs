@@ -13,6 +13,7 @@ use crate::engine::ear_signal::EarSignal;
 use crate::engine::handle::McpSession;
 use crate::engine::newest_head::NewestHead;
 use crate::engine::undelivered::Waiting;
+use crate::engine::unread::Unread;
 use crate::inner::{Ask, InnerHead, InnerSession};
 use crate::protocol::version::ProtocolVersion;
 
@@ -34,8 +35,8 @@ pub(crate) struct Binding {
     is_open: AtomicBool,
     /// The inner service was told `notifications/initialized`.
     introduced: AtomicBool,
-    /// A letter came that was not read yet.
-    has_mail: AtomicBool,
+    /// Whether a letter may wait that the inner service should know before it is asked anything more.
+    pub(crate) unread: Unread,
     /// What it refused for want of authority.
     undelivered: Waiting,
     /// The task that hears what the inner service says by itself.
@@ -60,7 +61,7 @@ impl Binding {
             head: NewestHead::new(head),
             session: RwLock::default(),
             is_open: AtomicBool::new(true),
-            has_mail: AtomicBool::new(false),
+            unread: Unread::default(),
             undelivered: Waiting::default(),
             ear: Mutex::default(),
             ear_signal: Arc::default(),
@@ -162,13 +163,9 @@ impl Binding {
         self.introduced.store(true, Ordering::Release);
     }
 
-    /// Whether a letter waits that the inner service should know before it is asked anything more.
-    pub(crate) fn has_mail(&self) -> bool {
-        self.has_mail.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn set_mail(&self, waits: bool) {
-        self.has_mail.store(waits, Ordering::Release);
+    /// It was about to be told so, and did not take it.
+    pub(crate) fn set_not_introduced(&self) {
+        self.introduced.store(false, Ordering::Release);
     }
 
     /// Whether nobody hears what the inner service says by itself, which others may: nobody tried, or not with the credentials

@@ -1,12 +1,12 @@
 //! A small JSON object that was POSTed.
 
 use bytes::Bytes;
-use http::StatusCode;
 use http::request::Parts;
+use http::{StatusCode, header};
 use http_body::Body;
 use serde::de::DeserializeOwned;
 
-use crate::body::{BoxError, Unreadable, read_whole};
+use crate::body::{BoxError, Unreadable, read_request};
 use crate::monitor::answer::Refusal;
 use crate::protocol::headers;
 use crate::rejection::Rejection;
@@ -25,7 +25,8 @@ where
     if !headers::has_media_type(&parts.headers, &headers::JSON) {
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send JSON, with Content-Type: application/json"));
     }
-    let body = read_whole(body, LIMIT).await.map_err(|why| match why {
+    let is_expected = parts.headers.contains_key(header::EXPECT);
+    let body = read_request(body, LIMIT, is_expected).await.map_err(|why| match why {
         Unreadable::TooLong => Refusal::from(Rejection::BodyTooLarge),
         Unreadable::Broken => Refusal::from(Rejection::BodyBroken),
     })?;

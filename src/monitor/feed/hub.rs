@@ -39,10 +39,18 @@ pub(crate) struct Hub {
     pub(super) nudged: Arc<Notify>,
     /// The pages of the last snapshot, and when it was taken.
     pub(super) snapshot: tokio::sync::Mutex<Option<(Instant, Pages)>>,
-    /// The sessions whose last activity all viewers were told lately, with when that was.
-    pub(super) told: Mutex<HashMap<SessionKey, Timestamp>>,
+    pub(super) told: Mutex<ToldActivity>,
     pub(super) task: Mutex<Option<AbortOnDropHandle<()>>>,
     seats_taken: AtomicUsize,
+}
+
+/// What all viewers were told of activity.
+#[derive(Default)]
+pub(super) struct ToldActivity {
+    /// The sessions told of lately, with when they were last active.
+    pub(super) sessions: HashMap<SessionKey, Timestamp>,
+    /// Up to when; a look that failed leaves it.
+    pub(super) until: Option<Timestamp>,
 }
 
 /// A snapshot.

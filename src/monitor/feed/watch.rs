@@ -12,10 +12,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, tim
 use tokio_util::task::AbortOnDropHandle;
 
 use super::cursor::{Cursor, Mark};
-use super::hub::Hub;
+use super::hub::{Hub, ToldActivity};
 use super::update::{Shown, State, Told};
 use crate::event::SessionEvent;
-use crate::id::SessionKey;
 use crate::monitor::stats::Stats;
 use crate::session::{SessionStatus, Timestamp};
 use crate::store::{Epoch, EventHead, EventSignal, StoreError};
@@ -226,47 +225,51 @@ impl Hub {
     /// Tells the counts, and with `activity` which sessions were seen lately.
     async fn recount(&self, activity: bool) {
         if self.viewers() == 0 {
+            // Whoever comes next comes with a snapshot.
+            self.told().until = None;
             return;
         }
         let Ok(vitals) = self.engine.store.vitals(&self.engine.config.ages).await else { return };
         let is_news = self.learn(&Arc::new(Stats::of(&vitals)));
-        let shown = if activity { self.seen_lately(vitals.now).await } else { Vec::new() };
+        // What cannot be read now is told with the next look.
+        let shown = if activity { self.seen_lately(vitals.now).await.unwrap_or_default() } else { Vec::new() };
         if is_news || !shown.is_empty() {
             self.publish_state(self.state(), vitals.now, shown);
         }
     }
 
     /// The sessions whose last activity viewers were not told of yet, or some of them.
-    async fn seen_lately(&self, now: Timestamp) -> Vec<Told> {
-        let mut seen = self.seen_since(now.before(LOOK)).await;
+    async fn seen_lately(&self, now: Timestamp) -> Result<Vec<Told>, StoreError> {
+        let since = self.told().until.map_or(now, |until| until.min(now)).before(LOOK);
+        let mut seen = self.seen_since(since).await?;
         let mut told = self.told();
         let last = |told: &Told| told.session().map(|session| (session.key, session.last_seen));
         let known: HashMap<_, _> = seen.iter().filter_map(last).collect();
-        seen.retain(|one| last(one).is_some_and(|(key, at)| told.get(&key) != Some(&at)));
-        *told = known;
-        seen
+        seen.retain(|one| last(one).is_some_and(|(key, at)| told.sessions.get(&key) != Some(&at)));
+        *told = ToldActivity { sessions: known, until: Some(now) };
+        Ok(seen)
     }
 
     /// The sessions of whose activity a viewer may not know, or some of them: it was told of events at once, and of activity
     /// with the last look before.
     pub(super) async fn seen_after(&self, cursor: &Cursor) -> Vec<Told> {
-        self.seen_since(cursor.time().before(LOOK)).await
+        self.seen_since(cursor.time().before(LOOK)).await.unwrap_or_default()
     }
 
     /// The sessions that were seen since a moment, or some of them.
-    async fn seen_since(&self, since: Timestamp) -> Vec<Told> {
-        let seen = self.engine.store.page(Some(SessionStatus::Active), None, SHOWN).await.unwrap_or_default();
+    async fn seen_since(&self, since: Timestamp) -> Result<Vec<Told>, StoreError> {
+        let seen = self.engine.store.page(Some(SessionStatus::Active), None, SHOWN).await?;
         let (since, now) = (since.before(LATE), self.time());
         let lately = seen.into_iter().filter(|session| session.last_seen >= since);
-        lately.map(|session| Told::Session(Shown::new(session, now))).collect()
+        Ok(lately.map(|session| Told::Session(Shown::new(session, now))).collect())
     }
 
     /// Somebody comes with a snapshot of a moment ago, and may not know what was told since.
     pub(super) fn forget_told(&self) {
-        self.told().clear();
+        self.told().sessions.clear();
     }
 
-    fn told(&self) -> MutexGuard<'_, HashMap<SessionKey, Timestamp>> {
+    fn told(&self) -> MutexGuard<'_, ToldActivity> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

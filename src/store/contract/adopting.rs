@@ -53,7 +53,7 @@ pub async fn an_anonymous_session_is_its_first_principals(store: Arc<dyn Store>)
             "an adoption is told, with the session as it is"
         );
         let blueprint = subject.0.blueprint(&key).await.unwrap().expect("the session lives");
-        assert_eq!(blueprint.handshake, given.handshake, "the handshake stays");
+        assert_eq!(blueprint.handshake, Some(given.handshake), "the handshake stays");
         assert_eq!(blueprint.shapings, [("level".into(), text("debug"))], "and so do shaping calls");
         assert_eq!(subject.0.letters(&key, 0, 10).await.unwrap().letters.len(), 2, "letters");
         assert_eq!(subject.get(&key, "name").await.as_deref(), Some(&b"value"[..]), "and data");

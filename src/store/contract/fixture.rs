@@ -110,7 +110,7 @@ impl Subject {
     }
 
     pub(super) async fn handshake(&self, key: &SessionKey) -> Option<Bytes> {
-        self.0.blueprint(key).await.expect("blueprint works").map(|blueprint| blueprint.handshake)
+        self.0.blueprint(key).await.expect("blueprint works").and_then(|blueprint| blueprint.handshake)
     }
 
     pub(super) async fn status(&self, key: &SessionKey) -> Option<SessionStatus> {

@@ -34,7 +34,7 @@ pub(super) struct Wire {
 impl Wire {
     pub(super) fn blueprint(&self, handshake: Bytes, inner: Option<SealedInner>) -> Blueprint {
         Blueprint {
-            handshake,
+            handshake: Some(handshake),
             shapings: self.shapings.iter().map(|(name, call)| (name.clone(), call.clone())).collect(),
             inbox: self.inbox.last,
             listened: self.listener > 0,

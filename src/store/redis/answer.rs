@@ -39,6 +39,10 @@ impl Answer {
         self.next::<Vec<u8>>().map(Bytes::from)
     }
 
+    pub(super) fn bytes_or_nil(&mut self) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.next::<Option<Vec<u8>>>()?.map(Bytes::from))
+    }
+
     /// An inner session: its number, 0 for none, and what is known of it.
     pub(super) fn inner(&mut self) -> Result<Option<SealedInner>, StoreError> {
         let (incarnation, sealed) = (self.number()?, self.bytes()?);

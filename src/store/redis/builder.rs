@@ -1,6 +1,7 @@
 //! [`RedisStoreBuilder`]: options, and what is checked before the first session.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -41,6 +42,7 @@ pub struct RedisStoreBuilder {
 }
 
 impl RedisStoreBuilder {
+    const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(60);
     /// Commands that may wait for their turn on the held connection.
     const QUEUE: usize = 1024;
 
@@ -71,14 +73,14 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// How long making a connection may take. Default: 1 s.
+    /// How long making a connection may take, 1 ms to 60 s. Default: 1 s.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How long Redis may take to answer; an operation as a whole takes at most twice that. Default: 250 ms.
+    /// How long Redis may take to answer, 1 ms to 60 s; an operation as a whole takes at most twice that. Default: 250 ms.
     #[must_use]
     pub fn response_timeout(mut self, timeout: Duration) -> Self {
         self.response_timeout = timeout;
@@ -101,6 +103,12 @@ impl RedisStoreBuilder {
     /// Redis 7.0; [`Unavailable`](StoreErrorKind::Unavailable) if it
     /// cannot be reached; [`Refused`](StoreErrorKind::Refused) if it does not take writes.
     pub async fn connect(self) -> Result<RedisStore, StoreError> {
+        let address =
+            self.connection_info().map_or_else(|_| "the given address".into(), |info| info.addr().to_string());
+        self.try_to_connect().await.map_err(|error| error.at(address))
+    }
+
+    async fn try_to_connect(self) -> Result<RedisStore, StoreError> {
         self.check()?;
         let store = self.build().map_err(store_error)?;
         store.link().ready(self.connect_timeout + self.response_timeout).await?;
@@ -118,8 +126,11 @@ impl RedisStoreBuilder {
             }
             () if !(1..=Keys::MAX_SHARDS).contains(&self.shards) => wrong("there must be 1 to 64 shards"),
             () if self.pool_size == 0 => wrong("the pool must have room for a connection"),
-            () if self.connect_timeout.is_zero() || self.response_timeout.is_zero() => {
-                wrong("a timeout must be above zero")
+            () if ![self.connect_timeout, self.response_timeout]
+                .iter()
+                .all(|timeout| Self::TIMEOUTS.contains(timeout)) =>
+            {
+                wrong("a timeout must be 1 ms to 60 s")
             }
             () => Ok(()),
         }

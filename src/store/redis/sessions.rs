@@ -56,7 +56,7 @@ impl SessionStore for RedisStore {
         if answer.is_empty() {
             return Ok(None);
         }
-        let (handshake, inbox, listener) = (answer.bytes()?, answer.number()?, answer.number()?);
+        let (handshake, inbox, listener) = (answer.bytes_or_nil()?, answer.number()?, answer.number()?);
         let inner = answer.inner()?;
         let mut shapings = Vec::new();
         while !answer.is_empty() {

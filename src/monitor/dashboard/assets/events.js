@@ -14,6 +14,7 @@ const REASONS = {
 	expired: 'expired: not seen for the whole retention',
 	max_lifetime: 'it had reached the greatest lifetime',
 	abandoned: 'its client left before the handshake was complete',
+	handshake_lost: 'the store had lost its handshake',
 };
 
 /** @param {string} text */

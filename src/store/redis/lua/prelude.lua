@@ -227,7 +227,9 @@ end
 -- that stood up to position `fold` nothing is known any more, but for the listening one and those that have a row.
 local function log_of(s)
   local meta = redis.call('HMGET', s.meta, '#last', '#bytes', '#fold')
-  local last, kept = tonumber(meta[1] or 0), redis.call('LLEN', s.log)
+  -- Where Redis has dropped this hash, positions go on after those that a listener knows.
+  local last = tonumber(meta[1] or redis.call('HGET', s.wire, '#heard') or 0)
+  local kept = redis.call('LLEN', s.log)
   local bytes = kept > 0 and tonumber(meta[2]) or 0
   return {last = last, kept = kept, floor = last - kept, bytes = bytes, fold = tonumber(meta[3] or 0)}
 end
