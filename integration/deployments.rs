@@ -1,5 +1,6 @@
 //! Two servers that share a Redis by mistake: whoever says what it is, is told.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -23,8 +24,15 @@ on_every_backend! {
     a_keys_id_with_another_secret_is_warned_of,
 }
 
-fn count(log: &Log, part: &str) -> usize {
-    log.text().lines().filter(|line| line.contains(part)).count()
+/// A name that no other test has.
+fn unique(name: &str) -> &'static str {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    format!("{name}-{}", LAST.fetch_add(1, Ordering::Relaxed)).leak()
+}
+
+/// How many lines say all this.
+fn count(log: &Log, parts: &[&str]) -> usize {
+    log.text().lines().filter(|line| parts.iter().all(|part| line.contains(part))).count()
 }
 
 async fn two_names_on_one_store_are_refused(backend: Backend) {
@@ -49,14 +57,15 @@ async fn who_does_not_ask_before_serving_serves_nothing(backend: Backend) {
     let log = Log::capture_ours();
     let (store, inner) = (backend.store().await, Scripted::with_sessions());
     let named = async |name: &str| Replica::start(layer(&store).deployment(name).build().layer(inner.clone())).await;
-    let right = named("billing").await;
+    let (billing, search) = (unique("billing"), unique("search"));
+    let right = named(billing).await;
     let session = Client::of(&right).open("2025-11-25").await;
     eventually("its word is there", async || {
         let asked = layer(&store).deployment("asks").build().start().await;
         asked.is_err_and(|error| error.is_other_deployment())
     })
     .await;
-    let wrong = named("search").await;
+    let wrong = named(search).await;
     eventually("the other one finds out", async || {
         session.at(&wrong).status().await == StatusCode::SERVICE_UNAVAILABLE
     })
@@ -65,9 +74,7 @@ async fn who_does_not_ask_before_serving_serves_nothing(backend: Backend) {
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "it opens none either");
     assert!(refused.headers.contains_key("retry-after"));
     assert!(session.works().await, "the right one goes on");
-    let told = log.text();
-    let told: Vec<&str> = told.lines().filter(|line| line.contains("ERROR") && line.contains("\"search\"")).collect();
-    assert!(told.len() == 1 && told[0].contains("\"billing\"") && told[0].contains("503"), "{told:?}");
+    assert_eq!(count(&log, &["ERROR", search, billing, "503"]), 1, "{}", log.text());
 }
 
 async fn served(
@@ -83,39 +90,42 @@ async fn served(
 async fn servers_without_a_deployments_name_are_told_apart_by_their_own(backend: Backend) {
     let log = Log::capture_ours();
     let store = backend.store().await;
-    let warned = || count(&log, "two MCP servers with different names");
-    let billing = served(&store, "billing", |layer| layer).await;
+    let (first, other) = (unique("billing"), unique("search"));
+    let hostile = format!("sea\u{1b}[31mrch\r\nforged {other}").leak();
+    let warned = || count(&log, &["two MCP servers with different names", first]);
+    let billing = served(&store, first, |layer| layer).await;
     for _ in 0..2 {
         Client::of(&billing).open("2025-11-25").await;
     }
-    Client::of(&served(&store, "billing", |layer| layer).await).open("2025-11-25").await;
+    Client::of(&served(&store, first, |layer| layer).await).open("2025-11-25").await;
     throughout(Duration::from_millis(200), "one name is one server", async || warned() == 0).await;
-    let hostile = served(&store, "sea\u{1b}[31mrch\r\nforged", |layer| layer).await;
+    let hostile = served(&store, hostile, |layer| layer).await;
     for _ in 0..3 {
         Client::of(&hostile).open("2025-11-25").await;
     }
     eventually("another name is warned of", async || warned() > 0).await;
     throughout(Duration::from_millis(200), "once", async || warned() == 1).await;
-    assert!(!log.text().contains('\u{1b}') && count(&log, "own=\"sea") == 1, "in one line that forges nothing");
-    Client::of(&served(&store, "search", |layer| layer.deployment("both")).await).open("2025-11-25").await;
+    assert_eq!(count(&log, &["own=\"sea", other]), 1, "in one line that forges nothing");
+    Client::of(&served(&store, other, |layer| layer.deployment("both")).await).open("2025-11-25").await;
     throughout(Duration::from_millis(200), "a name of the deployment says it is meant", async || warned() == 1).await;
 }
 
 async fn a_keys_id_with_another_secret_is_warned_of(backend: Backend) {
     let log = Log::capture_ours();
     let store = backend.store().await;
+    let (one, two) = (unique("one"), unique("two"));
     let keyed = |kid: &str, secret: u8| ReconnectKeys::new(kid, &[secret; 32]).expect("a good key");
     let start = async |keys: ReconnectKeys| layer(&store).reconnect(keys).build().start().await.expect("it starts");
-    let warned = || count(&log, "with another secret under this key's id");
-    for keys in [keyed("one", 1), keyed("one", 1).accept("two", &[2; 32]).expect("a good key"), keyed("two", 2)] {
+    let warned = |kid: &str| count(&log, &["with another secret under this key's id", kid]);
+    for keys in [keyed(one, 1), keyed(one, 1).accept(two, &[2; 32]).expect("a good key"), keyed(two, 2)] {
         start(keys).await;
     }
     start(ReconnectKeys::random().expect("randomness")).await;
-    assert_eq!(warned(), 0, "the same ids have the same secrets, and a random key is nobody else's");
-    start(keyed("one", 3)).await;
-    assert_eq!((warned(), count(&log, "key=\"one\"")), (1, 1));
-    start(keyed("one", 3)).await;
-    assert_eq!(warned(), 1, "all have changed it");
+    assert_eq!((warned(one), warned(two)), (0, 0), "the same ids have the same secrets, and a random key is nobody else's");
+    start(keyed(one, 3)).await;
+    assert_eq!((warned(one), warned(two)), (1, 0));
+    start(keyed(one, 3)).await;
+    assert_eq!(warned(one), 1, "all have changed it");
     for secret in [[1; 32], [2; 32], [3; 32]] {
         let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
         assert!(!log.text().contains(&hex));
