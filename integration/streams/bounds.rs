@@ -14,6 +14,7 @@ use crate::harness::size::size;
 use crate::harness::trio::Trio;
 
 on_every_backend! {
+    an_id_as_long_as_a_body_is_answered_and_not_kept,
     who_comes_back_too_late_is_told_of_the_gap_and_gets_what_was_kept,
     what_nobody_reads_takes_no_more_than_its_limit,
     a_slow_client_that_reads_on_loses_nothing,
@@ -111,4 +112,27 @@ async fn a_slow_client_that_reads_on_loses_nothing(backend: Backend) {
     let rest = stream.all().await;
     assert_steps_and_result(&rest, 1, COUNT as u64);
     assert_rising(&rest);
+}
+
+/// The log is bounded; what is kept of a stream beside it must be, too.
+async fn an_id_as_long_as_a_body_is_answered_and_not_kept(backend: Backend) {
+    let trio = Trio::start(backend).await;
+    let session = trio.open().await;
+    for length in [300, 1 << 20] {
+        let id = "x".repeat(length);
+        let call = json!({ "jsonrpc": "2.0", "id": id, "method": "steps", "params": { "steps": 1 } });
+        let mut stream = session.client.post(&call).await.events();
+        let cursor = stream.take(2).await[1].cursor().to_owned();
+        if let Some(redis) = trio.store.redis() {
+            let rows = redis.cli(&["HGETALL", &format!("mcp:{{00}}:m:{}", session.key())]);
+            assert_eq!(rows.contains(&id), length == 300, "what an orphan is told its end with");
+            assert!(rows.len() < 10_000, "{} bytes", rows.len());
+        }
+        let resumed = session.at(&trio.replicas[1]).resume(&cursor).await;
+        trio.inners[0].release("", 1);
+        for stream in [stream, resumed] {
+            let result = stream.all().await.pop().expect("a result");
+            assert!(result.message()["id"] == id && result.message()["result"].is_object());
+        }
+    }
 }
