@@ -121,7 +121,11 @@ async fn a_keys_id_with_another_secret_is_warned_of(backend: Backend) {
         start(keys).await;
     }
     start(ReconnectKeys::random().expect("randomness")).await;
-    assert_eq!((warned(one), warned(two)), (0, 0), "the same ids have the same secrets, and a random key is nobody else's");
+    assert_eq!(
+        (warned(one), warned(two)),
+        (0, 0),
+        "the same ids have the same secrets, and a random key is nobody else's"
+    );
     start(keyed(one, 3)).await;
     assert_eq!((warned(one), warned(two)), (1, 0));
     start(keyed(one, 3)).await;

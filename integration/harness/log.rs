@@ -19,7 +19,9 @@ impl Log {
     /// Captures everything at `TRACE` from now on.
     pub(crate) fn capture() -> Self {
         let (log, filter) = Self::of_this_process();
-        filter.reload(Targets::new().with_default(LevelFilter::TRACE)).expect("the subscriber lives as long as the process");
+        filter
+            .reload(Targets::new().with_default(LevelFilter::TRACE))
+            .expect("the subscriber lives as long as the process");
         log.clone()
     }
 
