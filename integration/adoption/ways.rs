@@ -64,7 +64,7 @@ async fn what_is_refused_or_of_no_session_adopts_nothing(backend: Backend) {
     let [anonymous, ..] = trio.open_everywhere().await;
     let alice = of(&anonymous, "alice");
     for (client, method, body) in [
-        (alice.client.with(VERSION, "2024-11-05"), Method::POST, request(1, "echo", json!({})).to_string()),
+        (alice.client.with(VERSION, "2025-01-01"), Method::POST, request(1, "echo", json!({})).to_string()),
         (alice.client.with(VERSION, "2026-07-28"), Method::POST, request(1, "echo", json!({})).to_string()),
         (alice.client.without(VERSION), Method::POST, modern("echo").to_string()),
         (alice.client.clone(), Method::POST, "no JSON".to_owned()),
@@ -72,8 +72,8 @@ async fn what_is_refused_or_of_no_session_adopts_nothing(backend: Backend) {
         (alice.client.clone(), Method::POST, initialize("2025-11-25").to_string()),
         (alice.client.clone(), Method::PUT, String::new()),
         (alice.client.clone(), Method::OPTIONS, String::new()),
-        (alice.client.with(VERSION, "2024-11-05"), Method::GET, String::new()),
-        (alice.client.with(VERSION, "2024-11-05"), Method::DELETE, String::new()),
+        (alice.client.with(VERSION, "2025-01-01"), Method::GET, String::new()),
+        (alice.client.with(VERSION, "2025-01-01"), Method::DELETE, String::new()),
         (alice.client.with("origin", "https://evil.example"), Method::DELETE, String::new()),
     ] {
         client.send(method.clone(), body.clone()).await;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower_mcp_sessions::monitor::Role;
 use tower_mcp_sessions::store::{Lifetimes, SessionStore};
 use tower_mcp_sessions::{OnReturn, SessionLayer};
@@ -15,7 +15,9 @@ use crate::harness::eventually::{eventually, throughout};
 use crate::harness::inner::Scripted;
 use crate::harness::log::Log;
 use crate::harness::login::everybody_as;
-use crate::harness::raw::Client;
+use crate::harness::process::{Process, token_flag};
+use crate::harness::raw::{Client, Session};
+use crate::harness::redis::RedisServer;
 use crate::harness::replica::{Replica, layer};
 
 on_every_backend! {
@@ -122,4 +124,40 @@ async fn what_a_return_finds_is_the_sessions_own(backend: Backend) {
     let revive = Lifetimes { on_return: OnReturn::Revive, ..Lifetimes::default() };
     store.apply_lifetimes(&revive).await.expect("the store answers");
     eventually("given others, it comes back too", async || stays_away.at(&rejecting).works().await).await;
+}
+
+/// Real processes on one Redis, as in a deploy that changes a timeout; the third is asked for its health, as a dashboard does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_three_processes_with_different_settings_each_has_its_own_sessions() {
+    let redis = RedisServer::start();
+    let url = redis.url();
+    let patient = [Process::server(&["--redis", &url]).await, Process::server(&["--redis", &url]).await];
+    let mut sessions = Vec::new();
+    for process in patient.iter().cycle().take(6) {
+        sessions.push(Client::to(process.address()).open("2025-11-25").await);
+    }
+    let brief = Process::server(&["--redis", &url, "--idle-timeout", "3s", "--expires-after", "6s"]).await;
+    let [flag, file] = token_flag();
+    assert_eq!(flag, "--monitor-token-file");
+    let token = std::fs::read_to_string(file).expect("the file of the token");
+    let health = Client::to(brief.address()).with("authorization", &format!("Bearer {}", token.trim()));
+    let total = async || {
+        let health: Value = health.at_path("/api/mcp/sessions/health").get().await.whole().await.json();
+        health["status_breakdown"]["total"].as_u64()
+    };
+    let own = Client::to(brief.address()).open("2025-11-25").await;
+    assert_eq!(total().await, Some(7));
+    eventually("its own session ends after its own time", async || total().await == Some(6)).await;
+    let ping = async |session: &Session| session.call("ping", json!({})).await.status;
+    assert_eq!(ping(&own).await, StatusCode::NOT_FOUND);
+    for session in &sessions {
+        for process in patient.iter().chain([&brief]) {
+            assert_eq!(ping(&session.at_address(process.address())).await, StatusCode::OK, "no other ends");
+        }
+    }
+    let warned = "idle_timeout is 3s here and 300s there, expires_after is 6s here and 86400s there";
+    assert_eq!(brief.stderr().matches(warned).count(), 1, "{}", brief.stderr());
+    for process in &patient {
+        assert!(!process.stderr().contains("other lifetimes"), "{}", process.stderr());
+    }
 }

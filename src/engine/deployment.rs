@@ -23,6 +23,8 @@ const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 
 const DEPLOYMENT: &str = "deployment";
 const SERVER: &str = "server";
+/// Before a key's id.
+const KEY: &str = "key:";
 
 /// Why a process must not serve the sessions in its store.
 #[derive(Debug)]
@@ -115,32 +117,45 @@ impl Engine {
     /// Says what this process is, and compares.
     pub(crate) async fn announce(&self) -> Result<(), StartError> {
         self.compare_deployments().await?;
+        self.compare_servers_and_keys().await?;
         self.compare_lifetimes().await?;
         Ok(())
     }
 
+    /// A process of another deployment says nothing else.
     async fn compare_deployments(&self) -> Result<(), StartError> {
-        let name = self.config.deployment.iter().map(|name| fact(DEPLOYMENT, name, Believed::First));
+        let Some(own) = &self.config.deployment else { return Ok(()) };
+        let said = [fact(DEPLOYMENT, own, Believed::First)];
+        let others = self.differing(&said).await?;
+        let other = others.into_iter().next().map(|(_, other)| other);
+        self.elsewhere.store(other.is_some(), Ordering::Relaxed);
+        match other {
+            Some(other) => Err(StartError(Kind::OtherDeployment { own: Arc::clone(own), other })),
+            None => Ok(()),
+        }
+    }
+
+    async fn compare_servers_and_keys(&self) -> Result<(), StoreError> {
         let server = self.server_name.get().map(|name| fact(SERVER, name, Believed::First));
-        let facts: Vec<Fact> = name.chain(server).chain(self.key_facts()).collect();
-        let told = self.store.declare(&facts, self.remembered()).await?;
-        let others =
-            facts.iter().zip(told).filter_map(|(fact, told)| Some((fact, told.filter(|told| *told != fact.value)?)));
-        let mut elsewhere = None;
-        for (fact, other) in others {
-            match (fact.name.as_str(), &self.config.deployment) {
-                (DEPLOYMENT, Some(own)) => elsewhere = Some(Kind::OtherDeployment { own: Arc::clone(own), other }),
-                (SERVER, None) => self.warn_of_another_server(&fact.value, &other),
-                (SERVER | DEPLOYMENT, _) => {}
-                (key, _) => tracing::warn!(
-                    key = &*escaped(key.strip_prefix("key:").unwrap_or(key)),
+        let facts: Vec<Fact> = server.into_iter().chain(self.key_facts()).collect();
+        for (fact, other) in self.differing(&facts).await? {
+            match fact.name.strip_prefix(KEY) {
+                Some(kid) => tracing::warn!(
+                    key = &*escaped(kid),
                     "another process signs reconnect tokens with another secret under this key's id: each refuses the other's tokens; \
                      give all replicas the same secret, and a new one an id of its own"
                 ),
+                None => self.warn_of_another_server(&fact.value, &other),
             }
         }
-        self.elsewhere.store(elsewhere.is_some(), Ordering::Relaxed);
-        elsewhere.map_or(Ok(()), |kind| Err(StartError(kind)))
+        Ok(())
+    }
+
+    /// Says facts; returns those of which something else had been said, with what that was.
+    async fn differing<'a>(&self, facts: &'a [Fact]) -> Result<Vec<(&'a Fact, String)>, StoreError> {
+        let told = self.store.declare(facts, self.remembered()).await?;
+        let differs = |(fact, told): (&'a Fact, Option<String>)| Some((fact, told.filter(|told| *told != fact.value)?));
+        Ok(facts.iter().zip(told).filter_map(differs).collect())
     }
 
     async fn compare_lifetimes(&self) -> Result<(), StoreError> {
@@ -166,19 +181,17 @@ impl Engine {
         }
         tokio::spawn(async move {
             // If the store does not hear, it is said again with everything else.
-            let said = fact(SERVER, engine.server_name.get().map_or("", |name| name), Believed::First);
-            let told = engine.store.declare(std::slice::from_ref(&said), engine.remembered()).await;
-            if let Ok([Some(other)]) = told.as_deref()
-                && *other != said.value
-                && engine.config.deployment.is_none()
-            {
-                engine.warn_of_another_server(&said.value, other);
-            }
+            let said = [fact(SERVER, engine.server_name.get().map_or("", |name| name), Believed::First)];
+            let others = engine.differing(&said).await.unwrap_or_default();
+            others.iter().for_each(|(said, other)| engine.warn_of_another_server(&said.value, other));
         });
     }
 
-    /// Once in a round, whichever of the two ways it was found out by.
+    /// Once in a round, whichever of the two ways it was found out by; never where the deployment has a name, and that is meant.
     fn warn_of_another_server(&self, own: &str, other: &str) {
+        if self.config.deployment.is_some() {
+            return;
+        }
         let mut warned = self.warned_of_server.lock().unwrap_or_else(PoisonError::into_inner);
         if warned.is_some_and(|before| before.elapsed() < EVERY / 2) {
             return;
@@ -200,7 +213,7 @@ impl Engine {
     #[cfg(feature = "reconnect")]
     fn key_facts(&self) -> impl Iterator<Item = Fact> {
         let keys = self.config.reconnect.iter().flat_map(crate::reconnect::ReconnectKeys::fingerprints);
-        keys.map(|(kid, fingerprint)| fact(&format!("key:{kid}"), &fingerprint, Believed::Last))
+        keys.map(|(kid, fingerprint)| fact(&format!("{KEY}{kid}"), &fingerprint, Believed::Last))
     }
 
     #[cfg(not(feature = "reconnect"))]
