@@ -42,18 +42,22 @@ pub(crate) fn open(keys: Option<&ReconnectKeys>, session: &SessionKey, sealed: &
 #[cfg(not(feature = "reconnect"))]
 pub(crate) enum ReconnectKeys {}
 
-#[cfg(not(feature = "reconnect"))]
+/// Without the feature no key seals.
+#[cfg(not(feature = "seal"))]
 impl ReconnectKeys {
+    #[expect(clippy::unused_self, reason = "with the feature it depends on the keys")]
     fn can_seal(&self) -> bool {
-        match *self {}
+        false
     }
 
+    #[expect(clippy::unused_self, reason = "with the feature it depends on the keys")]
     fn seal(&self, _: u8, _: &SessionKey, _: &[u8]) -> Option<Bytes> {
-        match *self {}
+        None
     }
 
+    #[expect(clippy::unused_self, reason = "with the feature it depends on the keys")]
     fn unseal(&self, _: u8, _: &SessionKey, _: &[u8]) -> Option<Vec<u8>> {
-        match *self {}
+        None
     }
 }
 

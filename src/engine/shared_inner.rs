@@ -36,10 +36,11 @@ impl Engine {
         let sealed = self.config.seal(key, &inner.to_bytes())?;
         if seal::is_readable(&sealed) {
             self.unsealed.call_once(|| {
-                tracing::warn!(
-                    "the ids of inner sessions lie readable in the session store; give all replicas the same reconnect keys \
-                     (SessionLayer::builder(…).reconnect(…), --secret-file) to have them sealed"
-                );
+                let advice = match cfg!(feature = "seal") {
+                    true => "give all replicas the same reconnect keys (SessionLayer::builder(…).reconnect(…), --secret-file)",
+                    false => "build with the feature `seal`",
+                };
+                tracing::warn!("the ids of inner sessions lie readable in the session store; to have them sealed, {advice}");
             });
         }
         Some(sealed)

@@ -23,6 +23,7 @@ mod jwt;
 mod key_text;
 mod keys;
 mod renewal;
+#[cfg(feature = "seal")]
 mod seal;
 pub(crate) mod token;
 pub(crate) mod tool;
