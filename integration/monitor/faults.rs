@@ -25,6 +25,7 @@ on_every_backend! {
     what_a_silent_bus_did_not_tell_is_repaired,
     a_bus_that_loses_doubles_and_turns_around_changes_nothing,
     viewers_see_that_the_store_is_away_and_back,
+    viewers_are_told_of_activity_that_a_failed_look_left_out,
 }
 
 /// The hub compares with the store every 5 s; the rest is for a machine with much else to do.
@@ -96,6 +97,29 @@ async fn viewers_see_that_the_store_is_away_and_back(backend: Backend) {
         assert_eq!((&update["state"], &update["from"]), (&json!("live"), &cursor));
         assert_eq!(update["events"][0]["session"]["session_id"], session.key());
     }
+}
+
+async fn viewers_are_told_of_activity_that_a_failed_look_left_out(backend: Backend) {
+    let trio = open_trio(backend).await;
+    let session = trio.open().await;
+    let mut socket = Socket::hello(&trio.replicas[0]).await;
+    let snapshot = socket.update().await;
+    let before = snapshot["events"][0]["session"]["last_seen_at"].as_u64().expect("it was seen");
+    // One look marks the time, the next one is too late for what the one after it would ask for.
+    trio.store.fail("page", 2);
+    within(REPAIRED_WITHIN, "a look failed", async || trio.store.failures_left("page") == 1).await;
+    assert!(session.works().await);
+    within(REPAIRED_WITHIN, "another one failed", async || trio.store.failures_left("page") == 0).await;
+    let told = async {
+        loop {
+            let update = socket.update().await;
+            let seen = |event: &Value| event["session"]["last_seen_at"].as_u64().is_some_and(|at| at > before);
+            if update["events"].as_array().expect("events").iter().any(seen) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(REPAIRED_WITHIN, told).await.expect("it is told with the next look");
 }
 
 async fn until_state(socket: &mut Socket, state: &str) -> Value {

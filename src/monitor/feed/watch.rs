@@ -240,7 +240,10 @@ impl Hub {
 
     /// The sessions whose last activity viewers were not told of yet, or some of them.
     async fn seen_lately(&self, now: Timestamp) -> Result<Vec<Told>, StoreError> {
-        let since = self.told().until.map_or(now, |until| until.min(now)).before(LOOK);
+        // Where nobody was told yet: who watches came with a snapshot since the last look.
+        let since = *self.told().until.get_or_insert(now.before(LOOK));
+        // A store's clock may go back.
+        let since = since.min(now.before(LOOK));
         let mut seen = self.seen_since(since).await?;
         let mut told = self.told();
         let last = |told: &Told| told.session().map(|session| (session.key, session.last_seen));
