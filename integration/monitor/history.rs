@@ -44,8 +44,8 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Clients at the same time.
 const CLIENTS: u64 = 12;
 
-/// For how long viewers may lag behind when all is over.
-const SETTLED_WITHIN: Duration = Duration::from_secs(20);
+/// When all is over, how long a test may wait for the rest before it is taken to hang: no figure, only patience with a busy machine.
+const SETTLED_WITHIN: Duration = Duration::from_secs(120);
 
 fn options(_: usize, builder: SessionLayerBuilder) -> SessionLayerBuilder {
     let keys = ReconnectKeys::new("first", b"of the viewers' tests, 32 bytes or more").expect("a good key");
@@ -77,7 +77,7 @@ pub(super) async fn viewers_of_a_history(store: SharedStore, sessions: usize, cu
     let sessions = sessions as u64 / CLIENTS;
     let clients = (0..CLIENTS).map(|_| tokio::spawn(live(Arc::clone(&trio), dice.fork(), sessions)));
     join_all(clients.collect::<Vec<_>>()).await.into_iter().for_each(|lived| lived.expect("a client lived"));
-    within(IDLE * 5, "nobody is active any more", async || trio.store.counts().await.0 == 0).await;
+    within(SETTLED_WITHIN, "nobody is active any more", async || trio.store.counts().await.0 == 0).await;
 
     let truth = Truth::of(&trio).await;
     println!("{} sessions live, {} events, in {:?}", truth.sessions.len(), truth.events.len(), begun.elapsed());
