@@ -3,6 +3,7 @@
 mod adoption;
 mod backends;
 mod conformance;
+mod cors;
 mod dashboard;
 mod deployments;
 mod doors;

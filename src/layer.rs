@@ -103,6 +103,13 @@ impl SessionLayer {
         self.engine.store.apply_lifetimes(&self.engine.config.lifetimes).await
     }
 
+    /// Whether this layer lets in pages of the request's `Origin`, by the same rule by which it refuses all others with 403: see
+    /// [`allow_origin`](SessionLayerBuilder::allow_origin). True if there is no `Origin`. It is the question that a CORS layer
+    /// outside has to ask, since this layer sends no CORS headers; [Browsers](crate#browsers) shows one.
+    pub fn allows_origin(&self, parts: &http::request::Parts) -> bool {
+        self.engine.config.origins.allows_origin(parts)
+    }
+
     /// What stands beside the MCP endpoint: an API, the live feed, and where clients reconnect over plain HTTP. Mount it as
     /// the fallback of the same app, or under a prefix. See [`monitor`](crate::monitor).
     #[cfg(feature = "monitor")]

@@ -63,6 +63,12 @@ impl OriginPolicy {
         self.check_origin(parts, host)
     }
 
+    /// Whether a page of the request's `Origin` may ask, whatever else is wrong with the request.
+    pub(crate) fn allows_origin(&self, parts: &Parts) -> bool {
+        let host = self.check_host(parts).ok().flatten();
+        self.check_origin(parts, host).is_ok()
+    }
+
     /// The host that was asked for, if it is a known one: `None` where any is answered.
     fn check_host<'a>(&self, parts: &'a Parts) -> Result<Option<Host<'a>>, Rejection> {
         let named = match (single(&parts.headers, &header::HOST), parts.uri.authority()) {
@@ -329,6 +335,29 @@ mod tests {
         again(&mut named[1]).unwrap();
         assert_eq!(verdict(&named[1], "mcp.example.com", "http://localhost:3000"), Ok(()), "named, it counts");
         assert_eq!(verdict(&named[0], "localhost", "chrome-extension://localhost"), Err(Rejection::ForeignOrigin));
+    }
+
+    #[test]
+    fn an_origin_is_allowed_whatever_the_host() {
+        let allows = |headers: &[(&'static str, &str)]| {
+            let mut request = Request::new(());
+            for (name, value) in headers {
+                request.headers_mut().append(*name, value.parse().unwrap());
+            }
+            policy().allows_origin(&request.into_parts().0)
+        };
+        let app = ("origin", "https://app.example.com");
+        assert!(allows(&[("host", "localhost"), app]));
+        assert!(allows(&[("host", "evil.example"), app]), "a page may read why it is refused");
+        assert!(allows(&[app]));
+        assert!(allows(&[("host", "localhost")]), "no page asks");
+        assert!(allows(&[("host", "mcp.example.com"), ("origin", "https://mcp.example.com")]), "a page of its own");
+        assert!(
+            !allows(&[("host", "evil.example"), ("origin", "https://evil.example")]),
+            "of no host of this server's"
+        );
+        assert!(!allows(&[("host", "localhost"), ("origin", "https://evil.example")]));
+        assert!(!allows(&[("host", "localhost"), app, app]));
     }
 
     #[test]

@@ -33,6 +33,8 @@ use crate::options::Options;
 use crate::proxy::Proxy;
 use crate::upstream::Upstream;
 
+#[path = "../support/cors.rs"]
+mod cors;
 #[path = "../support/dashboard_link.rs"]
 mod dashboard_link;
 #[path = "../support/monitor_options.rs"]
@@ -61,10 +63,8 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     options.sessions.start(&sessions).await?;
     let code = OneTimeCode::generate()?;
     let endpoint = sessions.layer(proxy);
-    let app = Router::new()
-        .route_service("/mcp", endpoint.clone())
-        .route_service("/mcp/", endpoint)
-        .fallback_service(options.monitor.monitor(&sessions, &code)?);
+    let endpoint = Router::new().route_service("/mcp", endpoint.clone()).route_service("/mcp/", endpoint);
+    let app = cors::around(endpoint, &sessions).fallback_service(options.monitor.monitor(&sessions, &code)?);
     server.announce()?;
     let _link = dashboard_link::tell(&code, server.address()?)?;
     server.serve(app, sessions).await

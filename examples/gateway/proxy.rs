@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{Request, Response, Version, header};
+use http::{HeaderMap, Request, Response, Version, header};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -80,6 +80,7 @@ impl Proxy {
         self.stays_here(&response)?;
         *response.version_mut() = Version::HTTP_11;
         hop_by_hop::remove(response.headers_mut());
+        remove_cors(response.headers_mut());
         Ok(response)
     }
 
@@ -112,6 +113,14 @@ impl Proxy {
         };
         tracing::warn!(upstream = %self.upstream, error = with_causes(error), "no answer; {advice}");
         failure
+    }
+}
+
+/// Which pages may read an answer is said on this side, for this side's origins. What the upstream says of it would add to that.
+fn remove_cors(headers: &mut HeaderMap) {
+    let of_cors: Vec<_> = headers.keys().filter(|name| name.as_str().starts_with("access-control-")).cloned().collect();
+    for name in of_cors {
+        headers.remove(name);
     }
 }
 

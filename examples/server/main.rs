@@ -22,6 +22,8 @@ use tower_mcp_sessions::monitor::OneTimeCode;
 use crate::options::Options;
 use crate::tools::Tools;
 
+#[path = "../support/cors.rs"]
+mod cors;
 #[path = "../support/dashboard_link.rs"]
 mod dashboard_link;
 #[path = "../support/monitor_options.rs"]
@@ -47,10 +49,8 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     options.sessions.start(&sessions).await?;
     let code = OneTimeCode::generate()?;
     let endpoint = sessions.layer(mcp(&options, replica));
-    let app = Router::new()
-        .route_service("/mcp", endpoint.clone())
-        .route_service("/mcp/", endpoint)
-        .fallback_service(options.monitor.monitor(&sessions, &code)?);
+    let endpoint = Router::new().route_service("/mcp", endpoint.clone()).route_service("/mcp/", endpoint);
+    let app = cors::around(endpoint, &sessions).fallback_service(options.monitor.monitor(&sessions, &code)?);
     server.announce()?;
     let _link = dashboard_link::tell(&code, server.address()?)?;
     server.serve(app, sessions).await

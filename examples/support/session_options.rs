@@ -93,8 +93,8 @@ pub struct SessionOptions {
     #[arg(long, value_name = "HOST")]
     allow_host: Vec<String>,
 
-    /// Accept browser requests from this origin: https://name[:port], or another scheme, such as chrome-extension://ID. May be
-    /// repeated. Loopback origins are accepted while neither this nor --allow-host is given.
+    /// Accept browser requests from this origin, and answer them with CORS headers: https://name[:port], or another scheme, such
+    /// as chrome-extension://ID. May be repeated. Loopback origins are accepted while neither this nor --allow-host is given.
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
 }

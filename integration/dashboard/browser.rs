@@ -21,7 +21,7 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A page in a browser of its own.
-pub(super) struct Page {
+pub(crate) struct Page {
     client: Client,
     _driver: Driver,
     _profile: TempDir,
@@ -42,11 +42,11 @@ impl Drop for Driver {
 
 impl Page {
     /// Opens an address in a new browser, 1280 by 900.
-    pub(super) async fn open(url: &str) -> Self {
+    pub(crate) async fn open(url: &str) -> Self {
         Self::sized(url, 1280, 900).await
     }
 
-    pub(super) async fn sized(url: &str, width: u32, height: u32) -> Self {
+    pub(crate) async fn sized(url: &str, width: u32, height: u32) -> Self {
         let profile = tempfile::tempdir().expect("the temporary directory can be written");
         let (driver, port) = start(profile.path()).await;
         let args = [
@@ -70,72 +70,72 @@ impl Page {
         page
     }
 
-    pub(super) async fn goto(&self, url: &str) {
+    pub(crate) async fn goto(&self, url: &str) {
         self.client.goto(url).await.expect("the page loads");
     }
 
-    pub(super) async fn reload(&self) {
+    pub(crate) async fn reload(&self) {
         self.client.refresh().await.expect("the page loads again");
     }
 
-    pub(super) async fn address(&self) -> String {
+    pub(crate) async fn address(&self) -> String {
         self.client.current_url().await.expect("a page has an address").to_string()
     }
 
     /// What a script returns.
-    pub(super) async fn run(&self, script: &str) -> Value {
+    pub(crate) async fn run(&self, script: &str) -> Value {
         let ran = self.client.execute(script, Vec::new()).await;
         ran.unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
     /// Waits until a script returns `true`; returns how long that took.
-    pub(super) async fn until(&self, what: &str, script: &str) -> Duration {
+    pub(crate) async fn until(&self, what: &str, script: &str) -> Duration {
         within(PATIENCE, what, async || self.run(script).await == true).await
     }
 
-    pub(super) async fn text(&self, selector: &str) -> String {
+    pub(crate) async fn text(&self, selector: &str) -> String {
         let found = self.run(&format!("return document.querySelector({selector:?}).textContent")).await;
         found.as_str().expect("text").to_owned()
     }
 
     /// Clicks as a mouse does: it must be in sight and nothing before it.
-    pub(super) async fn click(&self, selector: &str) {
+    pub(crate) async fn click(&self, selector: &str) {
         let element = self.client.find(fantoccini::Locator::Css(selector)).await;
         let element = element.unwrap_or_else(|error| panic!("{selector}: {error}"));
         element.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
     /// Types into what has the focus.
-    pub(super) async fn press(&self, keys: &str) {
+    pub(crate) async fn press(&self, keys: &str) {
         let focused = self.client.active_element().await.expect("something has the focus");
         focused.send_keys(keys).await.expect("it takes keys");
     }
 
     /// Runs a script that calls its last argument when it is done.
-    pub(super) async fn run_async(&self, script: &str) -> Value {
+    pub(crate) async fn run_async(&self, script: &str) -> Value {
         self.client.execute_async(script, Vec::new()).await.expect("the script ends")
     }
 
     /// The size of what the page has to itself, the browser's own bars not counted.
-    pub(super) async fn resize(&self, width: u32, height: u32) {
+    pub(crate) async fn resize(&self, width: u32, height: u32) {
         // A window is never narrower than 500 pixels; what is emulated may be.
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
-    pub(super) async fn prefer(&self, scheme: &str) {
+    pub(crate) async fn prefer(&self, scheme: &str) {
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
     /// A command of Chromium's own.
-    pub(super) async fn devtools(&self, command: &str, params: Value) -> Value {
+    pub(crate) async fn devtools(&self, command: &str, params: Value) -> Value {
         let asked = self.client.issue_cmd(DevTools { command: command.to_owned(), params }).await;
         asked.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
     /// What the page shows, as a PNG. With `DASHBOARD_SHOTS` set, it is also written into that folder.
-    pub(super) async fn screenshot(&self, name: &str) -> Vec<u8> {
+    pub(crate) async fn screenshot(&self, name: &str) -> Vec<u8> {
         let png = self.client.screenshot().await.expect("a screenshot");
         if let Some(folder) = std::env::var_os("DASHBOARD_SHOTS") {
             std::fs::create_dir_all(&folder).expect("the folder can be made");
@@ -145,13 +145,13 @@ impl Page {
     }
 
     /// What the browser complained about: errors of scripts, of the network, of the content security policy.
-    pub(super) async fn complaints(&self) -> Vec<String> {
+    pub(crate) async fn complaints(&self) -> Vec<String> {
         let asked = self.client.issue_cmd(Log).await.expect("the log can be read");
         let entries = asked.as_array().expect("a list").iter();
         entries.filter_map(|entry| Some(entry["message"].as_str()?.to_owned())).collect()
     }
 
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         self.client.clone().close().await.expect("the browser closes");
     }
 }

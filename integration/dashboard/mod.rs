@@ -2,7 +2,7 @@
 
 mod acting;
 mod axe;
-mod browser;
+pub(crate) mod browser;
 mod closed;
 mod cutter;
 mod documented;

@@ -235,7 +235,8 @@ impl SessionLayerBuilder {
     /// `chrome-extension://…` and `vscode-webview://…`; never `null`, which is anybody's. A page of this server's own, on a
     /// host it answers to by name, is always accepted. Loopback origins are accepted until a host or an origin is named; from
     /// then on they have to be named, too. Any other origin is refused with 403. A request without `Origin` comes from no
-    /// browser and is accepted.
+    /// browser and is accepted. To read the answers, a page of another origin needs CORS headers too: see
+    /// [Browsers](crate#browsers).
     pub fn allow_origin(mut self, origin: &str) -> Self {
         let refused = self.config.origins.allow_origin(origin).err();
         self.problems.extend(refused.map(|why| format!("allow_origin: {why}")));
