@@ -40,6 +40,8 @@ async fn every_example_leaves_when_told_to() {
             process.signal(signal);
             let exit = process.exit().await;
             assert!(exit.status.success(), "{example} after {signal:?}: {}", exit.stderr);
+            let heard = if signal == Signal::TERM { "SIGTERM" } else { "SIGINT" };
+            assert!(example == "bare_hyper" || exit.stderr.contains(heard), "{example}: {}", exit.stderr);
         }
     }
 }
