@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::eventually::soon;
@@ -43,6 +43,38 @@ async fn every_example_leaves_when_told_to() {
             let heard = if signal == Signal::TERM { "SIGTERM" } else { "SIGINT" };
             assert!(example == "bare_hyper" || exit.stderr.contains(heard), "{example}: {}", exit.stderr);
         }
+    }
+}
+
+/// What the examples with a log, told to leave, have written to a pipe.
+async fn log_of(example: &str, arguments: &[&str]) -> String {
+    let process = Process::example(example, &[required_by(example), arguments].concat()).await;
+    let exit = process.terminate().await;
+    assert!(exit.stderr.contains("SIGTERM"), "{example} {arguments:?}: {}", exit.stderr);
+    exit.stderr
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_in_a_terminal_is_plain() {
+    for example in EXAMPLES.into_iter().filter(|&example| example != "bare_hyper") {
+        for arguments in [&[][..], &["--log-format", "text"]] {
+            let log = log_of(example, arguments).await;
+            assert!(!log.contains('\u{1b}') && log.contains(" INFO "), "{example}: {log}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_for_programs_is_an_object_a_line() {
+    for example in EXAMPLES.into_iter().filter(|&example| example != "bare_hyper") {
+        let log = log_of(example, &["--log-format", "json"]).await;
+        let lines = log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{example}: {line}")));
+        let lines: Vec<Value> = lines.collect();
+        for line in &lines {
+            let has = |name| line[name].as_str().is_some_and(|text| !text.is_empty());
+            assert!(["timestamp", "level", "target", "message"].into_iter().all(has), "{example}: {line}");
+        }
+        assert!(lines.iter().any(|line| line["message"] == "SIGTERM: finishing calls"), "{example}: {log}");
     }
 }
 

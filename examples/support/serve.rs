@@ -23,12 +23,6 @@ const LAST_MOMENT: Duration = Duration::from_millis(9500);
 /// When a client from which nothing comes is asked whether it is still there; it is gone if it does not answer three times.
 const ASKED_AFTER: Duration = Duration::from_secs(10);
 
-/// Logs to stderr, as `RUST_LOG` says; `info` by default.
-pub fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-}
-
 /// What a process ends with: if it failed, why, with all causes.
 pub fn exit_code(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
     let Err(error) = outcome else { return ExitCode::SUCCESS };
