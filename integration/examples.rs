@@ -281,11 +281,24 @@ async fn a_redis_url_that_is_none_is_not_repeated() {
     }
 }
 
+/// None of them is told that there is no Redis, nor to look into a log.
 #[tokio::test]
-async fn a_wrong_redis_password_is_called_so() {
-    let redis = RedisServer::with(&["--requirepass", "correct"]);
-    let said = server_with_redis(&format!("redis://:hunter2@127.0.0.1:{}/", redis.port())).await;
-    assert!(said.to_lowercase().contains("password"), "{said}");
+async fn a_redis_that_does_not_fit_is_told_apart_with_what_to_do() {
+    let redis = RedisServer::start();
+    redis.cli(&["ACL", "SETUSER", "poor", "on", ">hunter2", "~mcp:*", "&*", "-@all", "+@connection"]);
+    redis.cli(&["ACL", "SETUSER", "rich", "on", ">hunter2", "~*", "&*", "+@all"]);
+    for (user, path, happened, advice) in [
+        ("nobody", "", "does not take the user and password", "%40"),
+        ("rich", "99", "has no database", "0 to 15"),
+        ("poor", "", "lets its user do too little", "ACL SETUSER"),
+    ] {
+        let said = server_with_redis(&format!("redis://{user}:hunter2@127.0.0.1:{}/{path}", redis.port())).await;
+        let address = format!("the session store at 127.0.0.1:{}", redis.port());
+        for part in [&address, happened, advice, "--redis takes redis://"] {
+            assert!(said.contains(part), "{user} {path:?}: {part:?} is missing: {said}");
+        }
+        assert!(!said.contains("no Redis at"), "{said}");
+    }
 }
 
 /// Why `server` does not start with this Redis, whose password is `hunter2`.
