@@ -14,11 +14,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
 use tower::ServiceBuilder;
 use tower_mcp_sessions::body::RequestBody;
 use tower_mcp_sessions::store::MemoryStore;
-use tower_mcp_sessions::{McpSession, PeerAddr, SessionLayer};
+use tower_mcp_sessions::{McpSession, PeerAddr, SessionLayer, shutdown_signal};
 
 #[path = "support/staged_close.rs"]
 #[allow(dead_code, reason = "it has a listener for axum, too")]
@@ -40,14 +39,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let service = ServiceBuilder::new().layer(sessions.clone()).service_fn(answer);
     let listener = tokio::net::TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut told_to_leave = shutdown_signal()?;
     println!("listening on http://{}", listener.local_addr()?);
     let connections = GracefulShutdown::new();
     loop {
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => accepted?,
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            _ = &mut told_to_leave => break,
         };
         stream.set_nodelay(true)?;
         let service = ServiceBuilder::new()

@@ -28,6 +28,8 @@ use tower_mcp_sessions::{
     ClientInfo, EndReason, NewSession, Principal, SessionKey, SessionLayer, SessionRecord, SessionStatus, SessionView,
 };
 
+#[path = "support/log.rs"]
+mod log;
 #[path = "support/serve.rs"]
 mod serve;
 
@@ -343,6 +345,8 @@ struct Options {
     /// How long a session may go unused before it is disconnected.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     idle_timeout: Duration,
+    #[command(flatten)]
+    log: log::LogOptions,
 }
 
 #[derive(Deserialize, schemars::JsonSchema)]
@@ -365,8 +369,9 @@ impl ServerHandler for Tools {}
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    serve::log_to_stderr();
-    serve::exit_code(run(Options::parse()).await)
+    let options = Options::parse();
+    options.log.begin();
+    serve::exit_code(run(options).await)
 }
 
 async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {

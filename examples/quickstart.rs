@@ -23,6 +23,8 @@ use tower_mcp_sessions::{ReconnectKeys, SessionLayer};
 
 #[path = "support/dashboard_link.rs"]
 mod dashboard_link;
+#[path = "support/log.rs"]
+mod log;
 #[path = "support/serve.rs"]
 mod serve;
 use serve::Server;
@@ -33,6 +35,9 @@ struct Options {
     /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1:8931")]
     listen: SocketAddr,
+
+    #[command(flatten)]
+    log: log::LogOptions,
 }
 
 #[derive(Deserialize, schemars::JsonSchema)]
@@ -60,8 +65,9 @@ impl ServerHandler for Greeter {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    serve::log_to_stderr();
-    serve::exit_code(run(Options::parse()).await)
+    let options = Options::parse();
+    options.log.begin();
+    serve::exit_code(run(options).await)
 }
 
 async fn run(options: Options) -> Result<(), Box<dyn Error>> {

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::eventually::soon;
@@ -40,7 +40,41 @@ async fn every_example_leaves_when_told_to() {
             process.signal(signal);
             let exit = process.exit().await;
             assert!(exit.status.success(), "{example} after {signal:?}: {}", exit.stderr);
+            let heard = if signal == Signal::TERM { "SIGTERM" } else { "SIGINT" };
+            assert!(example == "bare_hyper" || exit.stderr.contains(heard), "{example}: {}", exit.stderr);
         }
+    }
+}
+
+/// What the examples with a log, told to leave, have written to a pipe.
+async fn log_of(example: &str, arguments: &[&str]) -> String {
+    let process = Process::example(example, &[required_by(example), arguments].concat()).await;
+    let exit = process.terminate().await;
+    assert!(exit.stderr.contains("SIGTERM"), "{example} {arguments:?}: {}", exit.stderr);
+    exit.stderr
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_in_a_terminal_is_plain() {
+    for example in EXAMPLES.into_iter().filter(|&example| example != "bare_hyper") {
+        for arguments in [&[][..], &["--log-format", "text"]] {
+            let log = log_of(example, arguments).await;
+            assert!(!log.contains('\u{1b}') && log.contains(" INFO "), "{example}: {log}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_for_programs_is_an_object_a_line() {
+    for example in EXAMPLES.into_iter().filter(|&example| example != "bare_hyper") {
+        let log = log_of(example, &["--log-format", "json"]).await;
+        let lines = log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{example}: {line}")));
+        let lines: Vec<Value> = lines.collect();
+        for line in &lines {
+            let has = |name| line[name].as_str().is_some_and(|text| !text.is_empty());
+            assert!(["timestamp", "level", "target", "message"].into_iter().all(has), "{example}: {line}");
+        }
+        assert!(lines.iter().any(|line| line["message"] == "SIGTERM: finishing calls"), "{example}: {log}");
     }
 }
 
@@ -247,11 +281,24 @@ async fn a_redis_url_that_is_none_is_not_repeated() {
     }
 }
 
+/// None of them is told that there is no Redis, nor to look into a log.
 #[tokio::test]
-async fn a_wrong_redis_password_is_called_so() {
-    let redis = RedisServer::with(&["--requirepass", "correct"]);
-    let said = server_with_redis(&format!("redis://:hunter2@127.0.0.1:{}/", redis.port())).await;
-    assert!(said.to_lowercase().contains("password"), "{said}");
+async fn a_redis_that_does_not_fit_is_told_apart_with_what_to_do() {
+    let redis = RedisServer::start();
+    redis.cli(&["ACL", "SETUSER", "poor", "on", ">hunter2", "~mcp:*", "&*", "-@all", "+@connection"]);
+    redis.cli(&["ACL", "SETUSER", "rich", "on", ">hunter2", "~*", "&*", "+@all"]);
+    for (user, path, happened, advice) in [
+        ("nobody", "", "does not take the user and password", "%40"),
+        ("rich", "99", "has no database", "0 to 15"),
+        ("poor", "", "lets its user do too little", "ACL SETUSER"),
+    ] {
+        let said = server_with_redis(&format!("redis://{user}:hunter2@127.0.0.1:{}/{path}", redis.port())).await;
+        let address = format!("the session store at 127.0.0.1:{}", redis.port());
+        for part in [&address, happened, advice, "--redis takes redis://"] {
+            assert!(said.contains(part), "{user} {path:?}: {part:?} is missing: {said}");
+        }
+        assert!(!said.contains("no Redis at"), "{said}");
+    }
 }
 
 /// Why `server` does not start with this Redis, whose password is `hunter2`.

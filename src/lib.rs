@@ -32,6 +32,8 @@ mod rejection;
 mod seal;
 mod service;
 mod session;
+#[cfg(all(feature = "signal", any(unix, windows)))]
+mod shutdown_signal;
 pub mod store;
 mod stream;
 mod telemetry;
@@ -57,9 +59,11 @@ pub use service::SessionService;
 pub use session::{
     ClientInfo, EndReason, NewSession, Principal, SessionOrigin, SessionRecord, SessionStatus, Timestamp,
 };
+#[cfg(all(feature = "signal", any(unix, windows)))]
+pub use shutdown_signal::{ShutdownSignal, shutdown_signal};
 
 /// The code of the README, compiled.
-#[cfg(all(doctest, feature = "redis"))]
+#[cfg(all(doctest, feature = "redis", feature = "signal"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 

@@ -97,6 +97,24 @@ impl OriginPolicy {
         }
     }
 
+    /// The hosts that are answered, for the log.
+    pub(crate) fn hosts_taken(&self) -> String {
+        if self.any_host {
+            return "any".to_owned();
+        }
+        let named = self.hosts.iter().map(|HostEntry { name, port }| written(name, *port));
+        std::iter::once("loopback names".to_owned()).chain(named).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The origins that are accepted, for the log.
+    pub(crate) fn origins_taken(&self) -> String {
+        let loopback = (!self.is_named()).then(|| "loopback origins".to_owned());
+        let own = (!self.any_host).then(|| "pages of the host that was asked".to_owned());
+        let named = self.origins.iter();
+        let named = named.map(|OriginEntry { scheme, name, port }| format!("{scheme}://{}", written(name, *port)));
+        own.into_iter().chain(loopback).chain(named).collect::<Vec<_>>().join(", ")
+    }
+
     /// Whether somebody said whom this server is for.
     fn is_named(&self) -> bool {
         self.any_host || !self.hosts.is_empty() || !self.origins.is_empty()
@@ -138,6 +156,12 @@ impl<'a> Host<'a> {
         self.name.eq_ignore_ascii_case("localhost")
             || self.name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
+}
+
+/// A host as it stands in a URL.
+fn written(name: &str, port: Option<u16>) -> String {
+    let name = if name.contains(':') { format!("[{name}]") } else { name.to_owned() };
+    port.map_or_else(|| name.clone(), |port| format!("{name}:{port}"))
 }
 
 /// A host to allow; without a port it covers every port.
@@ -281,6 +305,24 @@ mod tests {
         }
         assert_eq!(verdict(&[]), Err(Rejection::ForeignHost));
         assert_eq!(verdict(&[("host", "localhost"), ("host", "localhost")]), Err(Rejection::ForeignHost));
+    }
+
+    #[test]
+    fn what_is_taken_is_told() {
+        let mut policy = OriginPolicy::default();
+        assert_eq!(policy.hosts_taken(), "loopback names");
+        assert_eq!(policy.origins_taken(), "pages of the host that was asked, loopback origins");
+        policy.allow_host("mcp.example.com").unwrap();
+        policy.allow_host("[2001:db8::1]:8443").unwrap();
+        policy.allow_origin("https://app.example.com").unwrap();
+        assert_eq!(policy.hosts_taken(), "loopback names, mcp.example.com, [2001:db8::1]:8443");
+        let origins = "pages of the host that was asked, https://app.example.com:443";
+        assert_eq!(policy.origins_taken(), origins);
+        policy.allow_any_host();
+        assert_eq!(
+            (policy.hosts_taken(), policy.origins_taken()),
+            ("any".into(), "https://app.example.com:443".into())
+        );
     }
 
     #[test]

@@ -15,7 +15,6 @@ use tracing::Instrument;
 use crate::body::{BoxError, RequestBody, ResponseBody, Unreadable, drain, read_request};
 use crate::classify::{self, Declared, Head, Post};
 use crate::engine::Engine;
-use crate::engine::config::Config;
 use crate::exchange::{Answered, Exchange};
 use crate::future::ResponseFuture;
 use crate::inner::{Inner, InnerService};
@@ -91,7 +90,7 @@ where
         return Ok(Rejection::StoreUnavailable.answer(None));
     }
     let mut timer = RequestTimer::start();
-    let head = doors(&exchange.engine.config, &parts).and_then(|principal| {
+    let head = doors(&exchange.engine, &parts).and_then(|principal| {
         exchange.principal = principal;
         classify::head(&parts).map_err(Refusal::of)
     });
@@ -112,9 +111,9 @@ where
 
 /// What both eras pass, before anything else is looked at: where a request comes from, and who it acts for. Preflights of
 /// browsers carry no credentials.
-fn doors(config: &Config, parts: &Parts) -> Result<Option<Principal>, Box<Refusal>> {
-    config.origins.check(parts).map_err(Refusal::of)?;
-    if parts.method == Method::OPTIONS { Ok(None) } else { config.principal_of(parts) }
+fn doors(engine: &Engine, parts: &Parts) -> Result<Option<Principal>, Box<Refusal>> {
+    engine.check_origin(parts).map_err(Refusal::of)?;
+    if parts.method == Method::OPTIONS { Ok(None) } else { engine.config.principal_of(parts) }
 }
 
 async fn respond_to_post<S, B>(

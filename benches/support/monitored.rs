@@ -63,12 +63,8 @@ pub fn serve_if_asked() {
                 axum.or_else(|| parts.extensions.get::<PeerAddr>().map(|peer| peer.0))
             })
             .build();
-        let monitor = sessions
-            .monitor()
-            .access(Access::from_fn(|_| async { Some(Role::View) }))
-            .viewers(20_000)
-            .ping_every(ping)
-            .build();
+        let monitor =
+            sessions.monitor().access(Access::from_fn(|_| Some(Role::View))).viewers(20_000).ping_every(ping).build();
         let app = Router::new().fallback_service(monitor);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         println!("{}", listener.local_addr().expect("an address"));

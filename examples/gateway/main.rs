@@ -37,6 +37,8 @@ use crate::upstream::Upstream;
 mod cors;
 #[path = "../support/dashboard_link.rs"]
 mod dashboard_link;
+#[path = "../support/log.rs"]
+mod log;
 #[path = "../support/monitor_options.rs"]
 mod monitor_options;
 #[path = "../support/redis.rs"]
@@ -49,7 +51,7 @@ mod session_options;
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    serve::log_to_stderr();
+    options.log.begin();
     serve::exit_code(run(options).await)
 }
 

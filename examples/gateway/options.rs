@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use tower_mcp_sessions::InnerSessions;
 
+use crate::log::LogOptions;
 use crate::monitor_options::MonitorOptions;
 use crate::session_options::{SessionOptions, time_span};
 
@@ -39,6 +40,9 @@ pub struct Options {
 
     #[command(flatten)]
     pub monitor: MonitorOptions,
+
+    #[command(flatten)]
+    pub log: LogOptions,
 }
 
 /// See [`InnerSessions`].

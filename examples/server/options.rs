@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 
+use crate::log::LogOptions;
 use crate::monitor_options::MonitorOptions;
 use crate::session_options::SessionOptions;
 
@@ -20,6 +21,9 @@ pub struct Options {
 
     #[command(flatten)]
     pub monitor: MonitorOptions,
+
+    #[command(flatten)]
+    pub log: LogOptions,
 
     /// Run rmcp without sessions of its own.
     #[arg(long)]

@@ -9,17 +9,21 @@ use crate::serve::with_causes;
 /// The store at `url`, or why there is none and what can be done. Neither tells the URL's password.
 pub async fn connect(url: &str, patience: Duration) -> Result<RedisStore, String> {
     RedisStore::builder(url).response_timeout(patience).connect().await.map_err(|error| {
-        let advice = match error.kind() {
-            StoreErrorKind::Unavailable => "start it with `redis-server`, or name another one with --redis",
-            StoreErrorKind::Misconfigured => "--redis takes redis://[user:password@]host[:port]/",
-            _ => "look into its log, or name another one with --redis",
+        let (what, advice) = match error.kind() {
+            StoreErrorKind::Unavailable => {
+                // What the error says itself is said here in the words of the command line.
+                let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), with_causes);
+                (
+                    format!("no Redis at {}: {why}", address(url)),
+                    "start it with `redis-server`, or name another one with --redis",
+                )
+            }
+            StoreErrorKind::Misconfigured => {
+                (with_causes(&error), "--redis takes redis://[user:password@]host[:port]/[number]")
+            }
+            _ => (with_causes(&error), "--redis names another one"),
         };
-        // What the error says itself is said here in the words of the command line.
-        let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), with_causes);
-        format!(
-            "no Redis at {}: {why}\n{advice}; without --redis, sessions live in this process's memory",
-            address(url)
-        )
+        format!("{what}\n{advice}; without --redis, sessions live in this process's memory")
     })
 }
 

@@ -10,9 +10,8 @@ use axum::Router;
 use axum::serve::ListenerExt;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
-use tower_mcp_sessions::SessionLayer;
+use tower_mcp_sessions::{SessionLayer, ShutdownSignal, shutdown_signal};
 
 #[path = "staged_close.rs"]
 mod staged_close;
@@ -23,12 +22,6 @@ const LAST_MOMENT: Duration = Duration::from_millis(9500);
 
 /// When a client from which nothing comes is asked whether it is still there; it is gone if it does not answer three times.
 const ASKED_AFTER: Duration = Duration::from_secs(10);
-
-/// Logs to stderr, as `RUST_LOG` says; `info` by default.
-pub fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-}
 
 /// What a process ends with: if it failed, why, with all causes.
 pub fn exit_code(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
@@ -48,18 +41,16 @@ pub fn with_causes(error: &dyn Error) -> String {
 /// A server that has its address, and can be told to stop.
 pub struct Server {
     listener: TcpListener,
-    terminate: Signal,
-    interrupt: Signal,
+    told_to_leave: ShutdownSignal,
 }
 
 impl Server {
     /// Takes the address and listens for signals, before anything else is begun.
     pub async fn bind(address: SocketAddr) -> Result<Self, String> {
-        let handled = |kind| signal(kind).map_err(|error| format!("cannot handle signals: {error}"));
-        let (terminate, interrupt) = (handled(SignalKind::terminate())?, handled(SignalKind::interrupt())?);
+        let told_to_leave = shutdown_signal().map_err(|error| format!("cannot handle signals: {error}"))?;
         let bound = TcpListener::bind(address).await;
         let listener = bound.map_err(|error| format!("cannot listen on {address}: {error}"))?;
-        Ok(Self { listener, terminate, interrupt })
+        Ok(Self { listener, told_to_leave })
     }
 
     /// Where it is, the port being known by now.
@@ -76,14 +67,12 @@ impl Server {
 
     /// Serves `app` until Ctrl-C or SIGTERM; then calls in flight are answered, open streams are told to retry elsewhere,
     /// and the function returns within ten seconds.
-    pub async fn serve(mut self, app: Router, sessions: SessionLayer) -> Result<(), Box<dyn Error>> {
+    pub async fn serve(self, app: Router, sessions: SessionLayer) -> Result<(), Box<dyn Error>> {
         let (stopping, told) = oneshot::channel();
         let leaving = sessions.clone();
         let stop = async move {
-            tokio::select! {
-                _ = self.terminate.recv() => tracing::info!("SIGTERM: finishing calls"),
-                _ = self.interrupt.recv() => tracing::info!("interrupted: finishing calls"),
-            }
+            let signal = self.told_to_leave.await;
+            tracing::info!("{signal}: finishing calls");
             leaving.close_streams();
             let _ = stopping.send(());
         };

@@ -5,12 +5,41 @@ use tower::Layer;
 
 use crate::harness::backend::{Backend, on_every_backend};
 use crate::harness::inner::Scripted;
+use crate::harness::log::Log;
 use crate::harness::raw::{Client, VERSION, initialize, modern};
 use crate::harness::replica::{Replica, layer};
 
 on_every_backend! {
     a_foreign_host_or_origin_is_403_before_any_work,
     loopback_and_allowed_hosts_and_origins_are_served,
+    a_refusal_is_logged_with_what_arrived_and_what_would_be_taken,
+}
+
+/// The lines of the log in which all of this stands.
+fn lines_with(log: &Log, parts: &[&str]) -> usize {
+    log.text().lines().filter(|line| parts.iter().all(|part| line.contains(part))).count()
+}
+
+/// At the endpoint and at the monitor, which a proxy in front may name differently.
+async fn a_refusal_is_logged_with_what_arrived_and_what_would_be_taken(backend: Backend) {
+    let log = Log::capture_ours();
+    let (store, inner) = (backend.store().await, Scripted::with_sessions());
+    let sessions = layer(&store).allow_host("mcp.example.com").allow_origin("https://app.example.com").build();
+    let replica = Replica::with_monitor(&sessions, &inner).await;
+    let port = replica.address.port();
+    for (what, path) in [("endpoint", "/mcp"), ("monitor", "/api/mcp/sessions/health")] {
+        let client = Client::of(&replica).at_path(path);
+        let host = format!("{what}.foreign.example:{port}");
+        assert_eq!(client.with("host", &host).get().await.status, StatusCode::FORBIDDEN);
+        let told = ["WARN", &format!("host=\"{host}\""), "taken=\"loopback names, mcp.example.com\"", "allow_host"];
+        assert!(lines_with(&log, &told) > 0, "{what}: {}", log.text());
+        let origin = format!("https://{what}.foreign.example:{port}");
+        let page = client.with("host", "mcp.example.com").with("origin", &origin);
+        assert_eq!(page.get().await.status, StatusCode::FORBIDDEN);
+        let taken = "taken=\"pages of the host that was asked, https://app.example.com:443\"";
+        let told = ["WARN", &format!("origin=\"{origin}\""), "host=\"mcp.example.com\"", taken, "allow_origin"];
+        assert!(lines_with(&log, &told) > 0, "{what}: {}", log.text());
+    }
 }
 
 async fn a_foreign_host_or_origin_is_403_before_any_work(backend: Backend) {

@@ -4,5 +4,5 @@ use tower_mcp_sessions::monitor::{Access, Role};
 
 /// Whoever comes has this role.
 pub(crate) fn everybody_as(role: Role) -> Access {
-    Access::from_fn(move |_| async move { Some(role) })
+    Access::from_fn(move |_| Some(role))
 }

@@ -294,7 +294,7 @@ fn command(program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
         .args(arguments)
         .env_remove("REDIS_URL")
         .env_remove("RUST_LOG")
-        .env("NO_COLOR", "1")
+        .env_remove("NO_COLOR")
         .env("XDG_RUNTIME_DIR", env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -17,12 +17,14 @@ use tower_mcp_sessions::McpSession;
 
 use crate::harness::backend::{Backend, SharedStore, on_every_backend};
 use crate::harness::eventually::eventually;
-use crate::harness::raw::{Client, Session, request};
+use crate::harness::log::Log;
+use crate::harness::raw::{Client, Session, initialize, request};
 use crate::harness::replica::{Replica, layer};
 
 on_every_backend! {
     a_rehydrated_rmcp_session_knows_its_client,
     an_rmcp_service_that_restarted_is_told_again,
+    an_rmcp_service_that_refuses_a_host_is_warned_of,
 }
 
 /// Says what it knows of its caller.
@@ -62,6 +64,28 @@ fn assert_known(known: &Value, session: &Session) {
     assert_eq!(known["client"]["capabilities"]["roots"]["listChanged"], true);
     assert_eq!(known["client"]["protocolVersion"], "2025-06-18");
     assert_eq!(known["key"], session.key());
+}
+
+/// rmcp as it comes answers loopback names alone, whatever the layer lets in.
+async fn an_rmcp_service_that_refuses_a_host_is_warned_of(backend: Backend) {
+    let log = Log::capture_ours();
+    let store = backend.store().await;
+    let sessions = Arc::<LocalSessionManager>::default();
+    let service = StreamableHttpService::new(|| Ok(WhoAmI), sessions, StreamableHttpServerConfig::default());
+    let sessions = layer(&store).allow_host("mcp.example.com").build();
+    let replica = Replica::start_in_axum(sessions.layer(service)).await;
+    let warned = |host: &str| {
+        let host = format!("host=\"{host}\"");
+        let told = ["WARN", &host, "the inner service refused an initialize", "disable_allowed_hosts"];
+        log.text().lines().any(|line| told.iter().all(|part| line.contains(part)))
+    };
+    let own = replica.address.to_string();
+    assert_eq!(Client::of(&replica).with("host", &own).post(&initialize("2025-11-25")).await.status, StatusCode::OK);
+    assert!(!warned(&own), "{}", log.text());
+    let named = format!("mcp.example.com:{}", replica.address.port());
+    let refused = Client::of(&replica).with("host", &named).post(&initialize("2025-11-25")).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(warned(&named), "{}", log.text());
 }
 
 async fn a_rehydrated_rmcp_session_knows_its_client(backend: Backend) {

@@ -59,7 +59,9 @@ async fn nobodys_session_ends_early_because_another_process_is_set_up_differentl
     };
     assert_eq!(warned(format!("{unlike:?}")), 2, "two differ from who started before: {}", log.text());
     assert_eq!(warned(format!("max_lifetime is {unlike:?} here and none there")), 1);
-    let both = format!("idle_timeout is {BRIEF:?} here and {unlike:?} there, expires_after is {BRIEF:?} here and 86400s there");
+    let both = format!(
+        "idle_timeout is {BRIEF:?} here and {unlike:?} there, expires_after is {BRIEF:?} here and 86400s there"
+    );
     assert_eq!(warned(both), 1);
 }
 

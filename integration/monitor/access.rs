@@ -1,6 +1,6 @@
 //! Who is let in, and what the others are told.
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use tower_mcp_sessions::SessionLayerBuilder;
 use tower_mcp_sessions::monitor::{Access, MonitorBuilder, OneTimeCode, Role};
@@ -203,25 +203,32 @@ async fn whoever_knows_the_token_is_let_in(backend: Backend) {
     }
 }
 
+fn role_of(user: &HeaderValue) -> Option<Role> {
+    match user.as_bytes() {
+        b"viewer" => Some(Role::View),
+        b"operator" => Some(Role::Admin),
+        b"panic" => panic!("the application fails"),
+        _ => None,
+    }
+}
+
+/// Asked at once or with a wait, and the two as people write them first.
 async fn the_application_decides_by_role(backend: Backend) {
-    let access = Access::from_fn(|parts| {
-        let role = match parts.headers.get("x-user").map(|user| user.as_bytes().to_vec()) {
-            Some(user) if user == b"viewer" => Some(Role::View),
-            Some(user) if user == b"operator" => Some(Role::Admin),
-            Some(_) | None => None,
-        };
-        async move {
-            tokio::task::yield_now().await;
-            role
-        }
+    let waiting = Access::from_async_fn(|parts| async move {
+        tokio::task::yield_now().await;
+        role_of(parts.headers.get("x-user")?)
     });
-    let trio = trio(backend, |m| m.access(access.clone()).allow_terminate(true)).await;
-    let session = trio.open().await;
-    let own = Client::of(&trio.replicas[0]).at_path(format!("/api/mcp/sessions/{}", session.key()));
-    for (user, may_look, may_act) in [("stranger", 403, 403), ("viewer", 200, 403), ("operator", 200, 204)] {
-        let client = own.with("x-user", user);
-        assert_eq!(client.get().await.status.as_u16(), may_look, "{user}");
-        assert_eq!(client.delete().await.status.as_u16(), may_act, "{user}");
+    let at_once = Access::from_fn(|parts| role_of(parts.headers.get("x-user")?));
+    for access in [at_once, waiting] {
+        let trio = trio(backend, |m| m.access(access.clone()).allow_terminate(true)).await;
+        let session = trio.open().await;
+        let own = Client::of(&trio.replicas[0]).at_path(format!("/api/mcp/sessions/{}", session.key()));
+        let users = [("stranger", 403, 403), ("panic", 403, 403), ("viewer", 200, 403), ("operator", 200, 204)];
+        for (user, may_look, may_act) in users {
+            let client = own.with("x-user", user);
+            assert_eq!(client.get().await.status.as_u16(), may_look, "{user}");
+            assert_eq!(client.delete().await.status.as_u16(), may_act, "{user}");
+        }
     }
 }
 

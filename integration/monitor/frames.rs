@@ -145,10 +145,7 @@ async fn whoever_answers_pings_stays_and_whoever_is_silent_goes(backend: Backend
 async fn whoever_may_no_longer_look_is_sent_away(backend: Backend) {
     let may_look = Arc::new(AtomicBool::new(true));
     let asked = Arc::clone(&may_look);
-    let access = Access::from_fn(move |_| {
-        let role = asked.load(Ordering::SeqCst).then_some(Role::View);
-        async move { role }
-    });
+    let access = Access::from_fn(move |_| asked.load(Ordering::SeqCst).then_some(Role::View));
     let trio = trio(backend, |m| m.access(access.clone()).recheck_every(Duration::from_millis(100))).await;
     let mut socket = Socket::hello(&trio.replicas[0]).await;
     let mut events = Client::of(&trio.replicas[0]).at_path("/sse/sessions").get().await.events();

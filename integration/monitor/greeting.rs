@@ -277,7 +277,7 @@ async fn a_page_of_an_allowed_host_is_upgraded_and_may_act(backend: Backend) {
     let trio = Trio::monitored(
         backend.store().await,
         |_, builder| builder.allow_host("mcp.example.com"),
-        |m| m.access(Access::from_fn(|_| async { Some(Role::Admin) })).allow_terminate(true),
+        |m| m.access(Access::from_fn(|_| Some(Role::Admin))).allow_terminate(true),
     )
     .await;
     let key = trio.open().await.key().to_owned();

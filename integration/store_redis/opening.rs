@@ -84,6 +84,60 @@ async fn wrong_credentials_are_told_and_never_shown() {
     opened(&store).await;
 }
 
+/// The address, the user and its rights can each be wrong, and each has a way out of its own.
+#[tokio::test]
+async fn what_does_not_fit_is_told_apart_with_what_to_do() {
+    let server = RedisServer::start();
+    assert!(told(&server, ":s3cret@", "").await.contains("does not take the user and password"), "it has no password");
+    let all = ["on", ">s3cret", "~*", "&*", "+@all"];
+    let poor = [
+        ("del", "-del"),
+        ("evalsha", "-evalsha"),
+        ("publish", "-publish"),
+        ("select", "-select"),
+        ("keys", "resetkeys"),
+        ("channels", "resetchannels"),
+    ];
+    for (user, without) in poor {
+        assert_eq!(server.cli(&[&["ACL", "SETUSER", user], &all[..], &[without]].concat()), "OK");
+    }
+    server.cli(&["CONFIG", "SET", "requirepass", "s3cret-right"]);
+    let credentials = ("does not take the user and password of its address", "written %40");
+    let (database, rights) = (("has no database", "0 to 15"), ("lets its user do too little", "ACL SETUSER"));
+    for (user, path, (happened, advice)) in [
+        (":s3cret-wrong@", "", credentials),
+        ("default:s3cret-wrong@", "", credentials),
+        ("nobody:s3cret-right@", "", credentials),
+        ("", "", ("wants a password", "redis://[user:password@]host[:port]/")),
+        (":s3cret-right@", "16", database),
+        (":s3cret-right@", "-1", database),
+        ("select:s3cret@", "3", rights),
+        ("del:s3cret@", "", rights),
+        ("evalsha:s3cret@", "", rights),
+        ("publish:s3cret@", "", rights),
+        ("keys:s3cret@", "", rights),
+        ("channels:s3cret@", "", rights),
+    ] {
+        let text = told(&server, user, path).await;
+        for part in [happened, advice, &format!("127.0.0.1:{}", server.port())] {
+            assert!(text.contains(part), "{user} {path:?}: {part:?} is missing: {text}");
+        }
+    }
+    opened(&RedisStore::connect(address(&server, ":s3cret-right@", "15")).await.unwrap()).await;
+}
+
+fn address(server: &RedisServer, user: &str, path: &str) -> String {
+    format!("redis://{user}127.0.0.1:{}/{path}", server.port())
+}
+
+/// Why there is no store at this address.
+async fn told(server: &RedisServer, user: &str, path: &str) -> String {
+    let error = RedisStore::connect(address(server, user, path)).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{user} {path:?}: {error:?}");
+    assert!(!everything(&error).contains("s3cret"), "{error:?}");
+    error.to_string()
+}
+
 #[tokio::test]
 async fn a_server_that_takes_no_writes_is_refused() {
     let server = RedisServer::start();

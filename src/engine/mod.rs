@@ -5,6 +5,7 @@
 //! | `verdict` | may this request use this session? |
 //! | `watch` | is what this replica was told still true? |
 //! | `open` | how does a session begin? |
+//! | `foreign` | who was refused for where a request came from? |
 //! | `adopt` | whose is an anonymous session? |
 //! | `limit` | may this happen once more? |
 //! | `reconnect`, `attempt` | may this client have its session back, and who tried? |
@@ -43,6 +44,7 @@ pub(crate) mod drain;
 mod ear;
 pub(crate) mod ear_signal;
 mod flush;
+mod foreign;
 pub(crate) mod get_answer;
 pub(crate) mod handle;
 mod hear;
@@ -84,6 +86,7 @@ use crate::engine::aside::Asides;
 use crate::engine::clock::StoreClock;
 use crate::engine::config::Config;
 use crate::engine::drain::Drain;
+use crate::engine::foreign::Seldom;
 use crate::engine::questions::Questions;
 use crate::engine::resident::{Resident, Residents};
 use crate::engine::shared_inner::AFTER_WHO_ENDED;
@@ -110,6 +113,8 @@ pub(crate) struct Engine {
     pub(crate) clock: StoreClock,
     pub(crate) local_limits: LocalLimiter,
     pub(crate) asides: Asides,
+    /// What was said lately of requests from elsewhere.
+    seldom: Seldom,
     /// Held while the store is told what is to be told: who has taken that must not be stopped before it has arrived.
     pub(crate) telling: tokio::sync::Mutex<()>,
     /// This run of this replica.
@@ -145,6 +150,7 @@ impl Engine {
             clock: StoreClock::default(),
             local_limits: LocalLimiter::default(),
             asides: Asides::default(),
+            seldom: Seldom::default(),
             telling: tokio::sync::Mutex::default(),
             replica_id,
             streams: AtomicU64::new(0),

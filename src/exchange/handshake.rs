@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Response, header};
+use http::{Response, StatusCode, header};
 
 use super::detach::{Detach, Panicked};
 use super::purpose::Takes;
@@ -56,6 +56,9 @@ impl<S: InnerService> Exchange<S> {
         let (head, takes) = (InnerHead::of(&parts), Takes::of(&parts.headers));
         let form = if takes.stream() && !takes.json() { Form::Stream } else { Form::Json };
         let mut response = self.inner.call(inner::whole(*parts, body.clone())).await.map_err(Failure::Inner)?;
+        if response.status() == StatusCode::FORBIDDEN {
+            self.engine.tell_of_inner_refusal(&head);
+        }
         let binding = bound_by(&mut response, self.inner.later(), head);
         let answer = initialize::read(response, &body, form).await?;
         match &answer.accepted {

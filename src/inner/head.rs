@@ -30,6 +30,14 @@ impl InnerHead {
         Self { uri: parts.uri.clone(), version: parts.version, headers, extensions }
     }
 
+    pub(crate) const fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    pub(crate) const fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
     /// Whether a request came with the same head, but for what concerns that one message and the way it took. Costs one walk
     /// along its headers.
     pub(crate) fn is_that_of(&self, parts: &Parts) -> bool {

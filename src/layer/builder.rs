@@ -215,9 +215,9 @@ impl SessionLayerBuilder {
     }
 
     /// Answers requests whose `Host` is this name too: `mcp.example.com` (any port) or `mcp.example.com:8443`. Loopback names
-    /// are always answered, any other host is refused with 403. Pages that were loaded from this host are let in as well, such
-    /// as the dashboard behind a proxy that ends TLS and passes `Host` on, whichever of http and https they came by. Pages from
-    /// other loopback origins are not, once a host is named: see [`allow_origin`](Self::allow_origin).
+    /// are always answered, any other host is refused with 403, and logged now and then. Pages that were loaded from this host
+    /// are let in as well, such as the dashboard behind a proxy that ends TLS and passes `Host` on, whichever of http and https
+    /// they came by. Pages from other loopback origins are not, once a host is named: see [`allow_origin`](Self::allow_origin).
     pub fn allow_host(mut self, host: &str) -> Self {
         let refused = self.config.origins.allow_host(host).err();
         self.problems.extend(refused.map(|why| format!("allow_host: {why}")));

@@ -1,8 +1,10 @@
 //! Who may look, and who may act: [`Access`].
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Version, header};
@@ -10,7 +12,7 @@ use serde::Serialize;
 use subtle::ConstantTimeEq;
 
 use super::one_time_code::OneTimeCode;
-use crate::engine::config::Config;
+use crate::engine::config::{Config, said};
 use crate::origin::is_loopback_host;
 
 /// What somebody may do.
@@ -48,7 +50,13 @@ pub(crate) struct Grant {
 /// // As the application's own login says.
 /// let access = Access::from_fn(|parts| {
 ///     let operator = parts.extensions.get::<User>().is_some_and(|user| user.is_operator);
-///     async move { operator.then_some(Role::View) }
+///     operator.then_some(Role::View)
+/// });
+/// // And where that has to ask somebody.
+/// # async fn is_on_call(_: &User) -> bool { true }
+/// let access = Access::from_async_fn(|parts| async move {
+///     let user = parts.extensions.get::<User>()?;
+///     is_on_call(user).await.then_some(Role::Admin)
 /// });
 /// ```
 #[derive(Clone)]
@@ -61,10 +69,12 @@ enum Way {
     Local,
     Bearer(Arc<str>, Role),
     Code(OneTimeCode, Role),
-    Ask(Arc<Asking>),
+    Ask(Arc<Ask>),
+    AskAndWait(Arc<AskAndWait>),
 }
 
-type Asking = dyn for<'a> Fn(&'a Parts) -> BoxFuture<'static, Option<Role>> + Send + Sync;
+type Ask = dyn Fn(&Parts) -> Option<Role> + Send + Sync;
+type AskAndWait = dyn Fn(Parts) -> BoxFuture<'static, Option<Role>> + Send + Sync;
 
 /// Headers that proxies add: a request that has one does not come from where its connection comes from.
 const FORWARDING: [HeaderName; 3] = [header::FORWARDED, HeaderName::from_static("x-real-ip"), header::VIA];
@@ -102,14 +112,24 @@ impl Access {
     }
 
     /// Whoever `ask` gives a role: it finds in the request what an authentication layer outside left there. A socket that
-    /// stays open is asked about again every minute.
+    /// stays open is asked about again every minute. If `ask` panics, it has let nobody in.
     #[must_use]
-    pub fn from_fn<F, A>(ask: F) -> Self
+    pub fn from_fn<F>(ask: F) -> Self
     where
-        F: Fn(&Parts) -> A + Send + Sync + 'static,
+        F: Fn(&Parts) -> Option<Role> + Send + Sync + 'static,
+    {
+        Self { ways: vec![Way::Ask(Arc::new(ask))] }
+    }
+
+    /// The same for an `ask` that has to wait. The head of the request is its own, extensions and all, so it may be held across an
+    /// `.await`.
+    #[must_use]
+    pub fn from_async_fn<F, A>(ask: F) -> Self
+    where
+        F: Fn(Parts) -> A + Send + Sync + 'static,
         A: Future<Output = Option<Role>> + Send + 'static,
     {
-        Self { ways: vec![Way::Ask(Arc::new(move |parts| Box::pin(ask(parts))))] }
+        Self { ways: vec![Way::AskAndWait(Arc::new(move |parts| Box::pin(ask(parts))))] }
     }
 
     /// Whoever one of them lets in, with the greater role.
@@ -127,7 +147,11 @@ impl Access {
                 Way::Local => is_local(parts, config).then_some(Role::Counts),
                 Way::Bearer(token, role) => bears(&parts.headers, token).then_some(*role),
                 Way::Code(code, role) => bears(&parts.headers, code.bearer()).then_some(*role),
-                Way::Ask(ask) => ask(parts).await,
+                Way::Ask(ask) => said(|| ask(parts)).flatten(),
+                Way::AskAndWait(ask) => match said(|| ask(parts.clone())) {
+                    Some(asked) => AssertUnwindSafe(asked).catch_unwind().await.ok().flatten(),
+                    None => None,
+                },
             };
             role = role.max(found);
         }
@@ -143,7 +167,7 @@ impl Access {
     pub(crate) fn exchange(&self, code: &str) -> Option<(&str, Role)> {
         self.ways.iter().find_map(|way| match way {
             Way::Code(of, role) => of.exchange(code).map(|token| (token, *role)),
-            Way::Local | Way::Bearer(..) | Way::Ask(_) => None,
+            Way::Local | Way::Bearer(..) | Way::Ask(_) | Way::AskAndWait(_) => None,
         })
     }
 }
@@ -160,7 +184,7 @@ impl fmt::Debug for Access {
             Way::Local => "local".to_owned(),
             Way::Bearer(_, role) => format!("bearer as {role:?}"),
             Way::Code(_, role) => format!("code as {role:?}"),
-            Way::Ask(_) => "asked".to_owned(),
+            Way::Ask(_) | Way::AskAndWait(_) => "asked".to_owned(),
         };
         f.debug_list().entries(self.ways.iter().map(name)).finish()
     }

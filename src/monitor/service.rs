@@ -123,7 +123,7 @@ impl Monitor {
     {
         let engine = Arc::clone(&self.hub.engine);
         engine.start();
-        engine.config.origins.check(&parts)?;
+        engine.check_origin(&parts)?;
         is_same_origin(&parts)?;
         let path = route::below(&self.mount, parts.uri.path()).ok_or_else(Refusal::no_such_route)?;
         if path.is_empty() {
@@ -210,7 +210,7 @@ impl SessionFeed {
     async fn respond<B>(self, parts: Parts, _: B) -> Answer {
         let engine = Arc::clone(&self.hub.engine);
         engine.start();
-        engine.config.origins.check(&parts)?;
+        engine.check_origin(&parts)?;
         let role = self.access.role_of(&parts, &engine.config).await;
         upgrade(Watching { hub: self.hub, access: self.access, pace: self.pace, role, parts })
     }

@@ -15,7 +15,11 @@ use crate::protocol::request_id::unescaped;
 
 /// Reads an object whose members may have any names.
 pub(crate) fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> serde_json::Result<T> {
-    serde_json::from_slice::<AnyNames<T>>(json).map(|read| read.0)
+    match memchr::memchr(b'\\', json) {
+        // Nothing is escaped: every name is written as it says, and read at less cost.
+        None => serde_json::from_slice::<InObject<T, false>>(json).map(|read| read.0),
+        Some(_) => serde_json::from_slice::<InObject<T, true>>(json).map(|read| read.0),
+    }
 }
 
 /// What a name says; of any string, what stands in it.
@@ -33,13 +37,13 @@ pub(crate) fn is(name: &RawValue, wanted: &str) -> bool {
     *said(name) == *wanted.as_bytes()
 }
 
-/// `T`, read from an object whose members may have any names.
-pub(super) struct AnyNames<T>(pub(super) T);
+/// `T`, read from an object whose members may have any names; where nothing is `ESCAPED`, they are as they are written.
+struct InObject<T, const ESCAPED: bool>(T);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for AnyNames<T> {
+impl<'de, T: Deserialize<'de>, const ESCAPED: bool> Deserialize<'de> for InObject<T, ESCAPED> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        struct Object<T, const ESCAPED: bool>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>, const ESCAPED: bool> Visitor<'de> for Object<T, ESCAPED> {
             type Value = T;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -47,10 +51,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for AnyNames<T> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(Named(map)))
+                match ESCAPED {
+                    true => T::deserialize(MapAccessDeserializer::new(Named(map))),
+                    false => T::deserialize(MapAccessDeserializer::new(map)),
+                }
             }
         }
-        deserializer.deserialize_map(Object(PhantomData)).map(Self)
+        deserializer.deserialize_map(Object::<T, ESCAPED>(PhantomData)).map(Self)
     }
 }
 

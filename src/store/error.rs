@@ -12,10 +12,15 @@ use crate::causes;
 #[derive(Clone)]
 pub struct StoreError {
     kind: StoreErrorKind,
+    /// In place of the kind's own: what has happened, and what to do about it.
+    texts: Option<Texts>,
     /// Of a store that could not be connected to, without what is secret of it.
     address: Option<Arc<str>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
+
+/// What has happened, and what whoever wants to connect can do about it.
+type Texts = (&'static str, &'static str);
 
 /// What kind of failure a [`StoreError`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,20 +34,29 @@ pub enum StoreErrorKind {
     NewerFormat,
     /// What the store holds is not what this crate wrote.
     Corrupt,
-    /// The address or the options make no sense.
+    /// The store is reachable, perhaps, and the address, the credentials, their rights or the options are not what it needs: the text
+    /// says which, and what to do.
     Misconfigured,
 }
 
 impl StoreError {
     /// An error with a cause.
     pub fn new(kind: StoreErrorKind, source: impl Into<BoxError>) -> Self {
-        Self { kind, address: None, source: Some(source.into().into()) }
+        Self { kind, texts: None, address: None, source: Some(source.into().into()) }
     }
 
     /// The same, of a store at this address, which whoever gets the error wants to connect to. It must hold no secret.
     #[must_use]
     pub fn at(self, address: impl Into<Arc<str>>) -> Self {
         Self { address: Some(address.into()), ..self }
+    }
+
+    /// The same, which says more than its kind does: what has happened, as what follows "the session store", and what can be done
+    /// about it.
+    #[cfg(feature = "redis")]
+    #[must_use]
+    pub(crate) fn saying(self, texts: Texts) -> Self {
+        Self { texts: Some(texts), ..self }
     }
 
     /// What kind of failure this is.
@@ -54,13 +68,12 @@ impl StoreError {
 
 impl From<StoreErrorKind> for StoreError {
     fn from(kind: StoreErrorKind) -> Self {
-        Self { kind, address: None, source: None }
+        Self { kind, texts: None, address: None, source: None }
     }
 }
 
 impl StoreErrorKind {
-    /// What has happened, and what whoever wants to connect can do about it.
-    const fn texts(self) -> (&'static str, &'static str) {
+    const fn texts(self) -> Texts {
         match self {
             Self::Unavailable => ("cannot be reached", "start it, or name another address"),
             Self::Refused => (
@@ -74,17 +87,16 @@ impl StoreErrorKind {
             Self::Corrupt => {
                 ("holds something tower-mcp-sessions did not write", "name another address, or another prefix")
             }
-            Self::Misconfigured => (
-                "does not fit its address, credentials or options",
-                "an address is redis://[user:password@]host[:port]/, and its user needs the rights that RedisStore names",
-            ),
+            Self::Misconfigured => {
+                ("does not fit its address or options", "an address is redis://[user:password@]host[:port]/")
+            }
         }
     }
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (happened, advice) = self.kind.texts();
+        let (happened, advice) = self.texts.unwrap_or_else(|| self.kind.texts());
         match &self.address {
             None => write!(f, "the session store {happened}"),
             Some(address) => write!(f, "the session store at {address} {happened}; {advice}"),

@@ -99,9 +99,9 @@ impl RedisStoreBuilder {
     /// # Errors
     ///
     /// [`Misconfigured`](StoreErrorKind::Misconfigured) if the address or an option makes no sense, the credentials are
-    /// wrong or allow too little, the sessions under the prefix lie in another number of shards, or the server is older than
-    /// Redis 7.0; [`Unavailable`](StoreErrorKind::Unavailable) if it
-    /// cannot be reached; [`Refused`](StoreErrorKind::Refused) if it does not take writes.
+    /// wrong or allow too little, there is no database of the address's number, the sessions under the prefix lie in another
+    /// number of shards, or the server is older than Redis 7.0: the text says which, and what to do;
+    /// [`Unavailable`](StoreErrorKind::Unavailable) if it cannot be reached; [`Refused`](StoreErrorKind::Refused) if it does not take writes.
     pub async fn connect(self) -> Result<RedisStore, StoreError> {
         let address =
             self.connection_info().map_or_else(|_| "the given address".into(), |info| info.addr().to_string());

@@ -3,11 +3,15 @@
 use deadpool_redis::PoolError;
 use deadpool_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use super::misfit::Misfit;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// What the caller is told. The cause is kept; it names no password.
 pub(super) fn store_error(error: RedisError) -> StoreError {
-    StoreError::new(kind(&error), error)
+    match Misfit::told_by(&error) {
+        Some(misfit) => StoreError::new(StoreErrorKind::Misconfigured, error).saying(misfit.texts()),
+        None => StoreError::new(kind(&error), error),
+    }
 }
 
 /// No answer within what an operation may take.
@@ -26,30 +30,18 @@ fn kind(error: &RedisError) -> StoreErrorKind {
     use StoreErrorKind::{Corrupt, Misconfigured, NewerFormat, Refused, Unavailable};
     match error.kind() {
         ErrorKind::Server(kind) => match kind {
-            ServerErrorKind::NoPerm
-            | ServerErrorKind::Moved
-            | ServerErrorKind::Ask
-            | ServerErrorKind::CrossSlot
-            | ServerErrorKind::NoScript => Misconfigured,
-            ServerErrorKind::ResponseError if cannot_run(error) => Misconfigured,
+            ServerErrorKind::NoScript => Misconfigured,
             _ => Refused,
         },
         ErrorKind::Extension => match error.code() {
             Some("NEWERFORMAT") => NewerFormat,
             Some("WRONGTYPE") => Corrupt,
-            Some("NOAUTH" | "WRONGPASS") => Misconfigured,
             _ => Refused,
         },
-        ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig => Misconfigured,
+        ErrorKind::InvalidClientConfig => Misconfigured,
         ErrorKind::UnexpectedReturnType | ErrorKind::Parse => Corrupt,
         _ => Unavailable,
     }
-}
-
-/// Redis before 7.0 does not know the first line of our scripts, and 7.0 tells of missing rights in scripts like this.
-fn cannot_run(error: &RedisError) -> bool {
-    let says = |words| error.detail().is_some_and(|detail| detail.contains(words));
-    says("compiling script") || says("user executing the script can't")
 }
 
 /// Whether the connection an error came through is of no more use: broken, silent, or its server no longer takes writes.

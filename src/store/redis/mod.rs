@@ -15,15 +15,10 @@
 //! | how many there are, and which | `survey.rs` |
 //! | how replicas hear of changes | `bell.rs`; for `bus.rs` in the words of `news.rs`, for `events.rs` in those of `entry.rs` |
 //! | which connection does what, and when it is replaced | `link.rs` (reads, gathered by `gather.rs`), `pool.rs` (transitions), `bell.rs` (one for each of the two channels) |
-//! | what an error of Redis means | `failure.rs` |
+//! | what an error of Redis means | `failure.rs`; where something is set up wrongly, `misfit.rs` |
 //! | what is checked before the first session | `builder.rs` |
 //!
 //! Each transition is one script, so it happens as a whole or not at all, by Redis's clock. Every key has a TTL.
-//!
-//! A Redis user for it needs the keys `~mcp:*`, the channels `&mcp:bus` and `&mcp:bus:events` and the commands `ping unwatch
-//! eval evalsha time publish subscribe get set del exists getrange setrange pttl pexpire zadd zrem zscore zcard zcount zrange
-//! zrangebyscore hget hset hmget hgetall hkeys hsetnx hexists hstrlen hincrby hlen hdel rpush lpop llen lrange lindex ltrim
-//! xadd xrange`; with `config|get` it can warn of an evicting policy.
 
 mod adopt;
 mod answer;
@@ -40,6 +35,7 @@ mod keys;
 mod lifetimes;
 mod limiter;
 mod link;
+mod misfit;
 mod news;
 mod pool;
 mod presence;
@@ -78,6 +74,11 @@ pub use self::builder::RedisStoreBuilder;
 ///
 /// A Redis that is full keeps what it has: sessions are used, revived, reconnected and ended, and limits hold; new sessions,
 /// data and messages are refused.
+///
+/// A Redis user for it needs the keys `~mcp:*`, the channels `&mcp:bus` and `&mcp:bus:events` (`mcp` being the prefix) and the commands
+/// `ping unwatch eval evalsha time publish subscribe get set del exists getrange setrange pttl pexpire zadd zrem zscore zcard zcount
+/// zrange zrangebyscore hget hset hmget hgetall hkeys hsetnx hexists hstrlen hincrby hlen hdel rpush lpop llen lrange lindex ltrim xadd
+/// xrange`; with `config|get` it can warn of an evicting policy, and for a database other than 0 it needs `select`.
 #[derive(Clone)]
 pub struct RedisStore {
     inner: Arc<Inner>,
