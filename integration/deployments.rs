@@ -73,6 +73,8 @@ async fn who_does_not_ask_before_serving_serves_nothing(backend: Backend) {
     let refused = Client::of(&wrong).post(&initialize("2025-11-25")).await;
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "it opens none either");
     assert!(refused.headers.contains_key("retry-after"));
+    let foreign = Client::of(&wrong).with("origin", "https://evil.example").post(&initialize("2025-11-25")).await;
+    assert_eq!(foreign.status, StatusCode::FORBIDDEN, "who is not let in hears nothing of it");
     assert!(session.works().await, "the right one goes on");
     assert_eq!(count(&log, &["ERROR", search, billing, "503"]), 1, "{}", log.text());
 }

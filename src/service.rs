@@ -86,9 +86,6 @@ where
     B::Error: Into<BoxError>,
 {
     exchange.engine.start();
-    if exchange.engine.is_elsewhere() {
-        return Ok(Rejection::StoreUnavailable.answer(None));
-    }
     let mut timer = RequestTimer::start();
     let head = doors(&exchange.engine, &parts).and_then(|principal| {
         exchange.principal = principal;
@@ -109,10 +106,13 @@ where
     answered
 }
 
-/// What both eras pass, before anything else is looked at: where a request comes from, and who it acts for. Preflights of
-/// browsers carry no credentials.
+/// What both eras pass, before anything else is looked at: where a request comes from, whether this process may serve at all, and
+/// who the request acts for. Preflights of browsers carry no credentials.
 fn doors(engine: &Engine, parts: &Parts) -> Result<Option<Principal>, Box<Refusal>> {
     engine.check_origin(parts).map_err(Refusal::of)?;
+    if engine.is_elsewhere() {
+        return Err(Refusal::of(Rejection::StoreUnavailable));
+    }
     if parts.method == Method::OPTIONS { Ok(None) } else { engine.config.principal_of(parts) }
 }
 
