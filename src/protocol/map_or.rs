@@ -8,21 +8,22 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 use crate::protocol::names::Named;
 
-/// `T` read from an object; its default from any other JSON value, which is the inner service's to judge.
+/// `T` read from an object; its default from any other JSON value, which is the inner service's to judge. Names may be written in any
+/// way, unless the whole JSON is known to have none that is `ESCAPED`.
 #[derive(Default)]
-pub(super) struct MapOr<T> {
+pub(super) struct MapOr<T, const ESCAPED: bool = true> {
     pub(super) map: T,
 }
 
-impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for MapOr<T> {
+impl<'de, T: Deserialize<'de> + Default, const ESCAPED: bool> Deserialize<'de> for MapOr<T, ESCAPED> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(MapOrVisitor(PhantomData)).map(|map| Self { map })
+        deserializer.deserialize_any(MapOrVisitor::<T, ESCAPED>(PhantomData)).map(|map| Self { map })
     }
 }
 
-struct MapOrVisitor<T>(PhantomData<T>);
+struct MapOrVisitor<T, const ESCAPED: bool>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for MapOrVisitor<T> {
+impl<'de, T: Deserialize<'de> + Default, const ESCAPED: bool> Visitor<'de> for MapOrVisitor<T, ESCAPED> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,7 +31,10 @@ impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for MapOrVisitor<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(Named(map)))
+        match ESCAPED {
+            true => T::deserialize(MapAccessDeserializer::new(Named(map))),
+            false => T::deserialize(MapAccessDeserializer::new(map)),
+        }
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<T, A::Error> {

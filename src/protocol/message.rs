@@ -89,7 +89,14 @@ fn read_item(item: &RawValue) -> Result<Envelope, Malformed> {
 }
 
 fn read_single(body: &[u8]) -> Result<Envelope, Malformed> {
-    let fields: Fields<'_> = names::object(body).map_err(|error| match error.classify() {
+    match names::may_be_escaped(body) {
+        true => read_fields::<true>(body),
+        false => read_fields::<false>(body),
+    }
+}
+
+fn read_fields<const ESCAPED: bool>(body: &[u8]) -> Result<Envelope, Malformed> {
+    let fields: Fields<'_, ESCAPED> = names::object_as::<_, ESCAPED>(body).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => {
             Malformed::NotAMessage("`id`, `method` or `params` is repeated or of the wrong type")
         }
@@ -103,7 +110,7 @@ fn read_single(body: &[u8]) -> Result<Envelope, Malformed> {
 /// Where a client's message would be refused, an inner service's is read as well as may be: a `null` for an id that a
 /// notification has not, and an error that does not say whose it is.
 pub(crate) fn kind(message: &[u8]) -> Option<Kind> {
-    let fields: Fields<'_> = names::object(message).ok()?;
+    let fields: Fields<'_, true> = names::object(message).ok()?;
     let id = fields.id.filter(|id| id.get() != "null");
     match (fields.method, id) {
         (None, None) => (fields.error == Member::Value).then_some(Kind::Response(None)),
@@ -121,19 +128,19 @@ pub(crate) fn elements(json: &[u8]) -> Option<Vec<&RawValue>> {
 }
 
 #[derive(Deserialize)]
-struct Fields<'a> {
+struct Fields<'a, const ESCAPED: bool> {
     #[serde(borrow, default, deserialize_with = "present")]
     id: Option<&'a RawValue>,
     method: Option<Method>,
     #[serde(default)]
-    params: MapOr<Params>,
+    params: MapOr<Params<ESCAPED>, ESCAPED>,
     #[serde(default)]
     result: Member,
     #[serde(default)]
     error: Member,
 }
 
-impl Fields<'_> {
+impl<const ESCAPED: bool> Fields<'_, ESCAPED> {
     fn kind(&self) -> Result<Kind, Malformed> {
         match (&self.method, self.id) {
             (Some(_), _) if self.answers() => {
@@ -185,9 +192,9 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 }
 
 #[derive(Default, Deserialize)]
-struct Params {
+struct Params<const ESCAPED: bool> {
     #[serde(rename = "_meta", default)]
-    meta: MapOr<Meta>,
+    meta: MapOr<Meta, ESCAPED>,
 }
 
 #[derive(Default, Deserialize)]

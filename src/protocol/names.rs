@@ -13,13 +13,22 @@ use serde_json::value::RawValue;
 
 use crate::protocol::request_id::unescaped;
 
+/// Whether a name in this JSON may be written otherwise than it says: `false` is certain, and such JSON is read at less cost.
+pub(super) fn may_be_escaped(json: &[u8]) -> bool {
+    memchr::memchr(b'\\', json).is_some()
+}
+
 /// Reads an object whose members may have any names.
 pub(crate) fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> serde_json::Result<T> {
-    match memchr::memchr(b'\\', json) {
-        // Nothing is escaped: every name is written as it says, and read at less cost.
-        None => serde_json::from_slice::<InObject<T, false>>(json).map(|read| read.0),
-        Some(_) => serde_json::from_slice::<InObject<T, true>>(json).map(|read| read.0),
+    match may_be_escaped(json) {
+        true => object_as::<T, true>(json),
+        false => object_as::<T, false>(json),
     }
+}
+
+/// The same for a caller who knows whether names are `ESCAPED`, and has a type for each.
+pub(super) fn object_as<'de, T: Deserialize<'de>, const ESCAPED: bool>(json: &'de [u8]) -> serde_json::Result<T> {
+    serde_json::from_slice::<InObject<T, ESCAPED>>(json).map(|read| read.0)
 }
 
 /// What a name says; of any string, what stands in it.
