@@ -75,6 +75,21 @@ async fn every_key_has_a_ttl_whatever_happened() {
 }
 
 #[tokio::test]
+async fn what_only_sweeps_have_touched_has_a_ttl_too() {
+    let server = RedisServer::start();
+    let store = patient(server.url()).connect().await.unwrap();
+    for _ in 0..3 {
+        opened_for(&store, at_once()).await;
+    }
+    assert_eq!(store.sweep(Duration::ZERO, 100).await.unwrap().disconnected.len(), 3);
+    for name in server.keys() {
+        let ttl: i64 = server.cli(&["PTTL", &name]).parse().unwrap();
+        assert!(ttl > 0, "{name} has a ttl of {ttl} ms");
+    }
+    assert_eq!(server.cli(&["ZCARD", "mcp:{00}:gone"]), "3");
+}
+
+#[tokio::test]
 async fn use_keeps_all_keys_of_a_session_alive() {
     let server = RedisServer::start();
     let store = patient(server.url()).connect().await.unwrap();

@@ -2,7 +2,7 @@
 -- Judges sessions that may be due, by their own lifetimes: idle ones become disconnected; expired, too old and unconfirmed ones end.
 -- ARGV: channel, how long it must have been due, then the sessions' keys.
 -- Returns for each what was done, in letters: d disconnected, e expired, m too old, b abandoned, N left alone (newer format).
-local latest, did = now() - ARGV[2], {}
+local latest, longest, did = now() - ARGV[2], 0, {}
 
 -- Why the session ends, and the letter for it.
 local function over(key, value, seen, l)
@@ -20,6 +20,7 @@ local function judge(s, key)
   local l = lifetimes(value)
   -- Nobody has announced any: looked at again in a minute.
   if not l then redis.call('ZADD', DUE, now() + 60000, key) return '' end
+  longest = math.max(longest, l.ttl)
   local seen, done = tonumber(redis.call('ZSCORE', found == 'A' and SEEN or GONE, key)) or created(s), ''
   if found == 'A' and seen + l.idle <= latest then
     redis.call('SETRANGE', s.record, 1, 'D')
@@ -35,5 +36,5 @@ local function judge(s, key)
 end
 
 for place = 1, #ARGV - 2 do did[place] = judge(session(place), ARGV[place + 2]) end
-keep_shard(0)
+keep_shard(longest)
 return did
