@@ -139,6 +139,19 @@ async fn a_keys_id_with_another_secret_is_warned_of(backend: Backend) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_lost_its_data_is_told_the_name_again() {
+    let (store, inner) = (Backend::Redis.store().await, Scripted::with_sessions());
+    let sessions = layer(&store).deployment("billing").build();
+    let replica = Replica::start(sessions.layer(inner)).await;
+    Client::of(&replica).open("2025-11-25").await;
+    let redis = store.redis().expect("it is one");
+    let name = async || redis.cli(&["HGET", "mcp:{00}:facts", "deployment"]) == "billing";
+    eventually("the name is said", name).await;
+    redis.cli(&["FLUSHALL"]);
+    eventually("and said again", name).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_number_of_shards_is_refused() {
     let server = RedisServer::start();
     let store = |shards: u16| RedisStore::builder(server.url()).shards(shards).connect();

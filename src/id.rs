@@ -184,6 +184,12 @@ impl NonceDigest {
         (!nonce.is_empty()).then(|| Self(Sha256::digest(nonce).into()))
     }
 
+    /// Of this nonce together with what it was sent along with: neither alone makes the same digest.
+    #[cfg(feature = "reconnect")]
+    pub(crate) fn along_with(&self, token: &[u8]) -> Self {
+        Self(Sha256::new().chain_update(self.0).chain_update(token).finalize().into())
+    }
+
     /// Wraps the digest as a store kept it.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {

@@ -171,7 +171,8 @@ impl SessionOptions {
 fn subject(headers: &HeaderMap, name: &HeaderName) -> Result<String, Refusal> {
     let mut values = headers.get_all(name).iter();
     let one = values.next().filter(|_| values.next().is_none());
-    let subject = one.and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).map(str::trim);
+    let subject =
+        one.and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).map(|value| value.trim_matches([' ', '\t']));
     let subject = subject.filter(|subject| !subject.is_empty()).map(str::to_owned);
     subject.ok_or_else(|| {
         Refusal::unauthorized(format!(

@@ -31,6 +31,7 @@ on_every_backend! {
     a_session_that_expires_ends_inside,
     progress_arrives_whatever_its_token_looks_like,
     a_new_handshake_brings_a_new_inner_session_and_closes_the_old,
+    an_old_holders_call_never_reaches_the_next_holders_inner_session,
 }
 
 const SECRET: &[u8] = b"of the integration tests, 32 bytes at least";
@@ -298,6 +299,28 @@ async fn a_new_handshake_brings_a_new_inner_session_and_closes_the_old(backend: 
     }
     eventually("the inner session before is closed", async || inner.sessions() == 1).await;
     assert_eq!(inner.minted(), 2);
+}
+
+async fn an_old_holders_call_never_reaches_the_next_holders_inner_session(backend: Backend) {
+    let (trio, inner) = start(backend).await;
+    let opened = trio.client().post(&initialize("2025-11-25")).await.whole().await;
+    let (id, token) = (opened.session_id().expect("an id"), opened.reconnect_token().expect("a token"));
+    let old = Session { client: trio.client().with(SESSION_ID, &id), id };
+    for session in trio.everywhere(&old) {
+        assert!(session.works().await);
+    }
+    // The other replicas do not hear of it, and go by what they were told, for up to a second.
+    trio.store.silence_bus();
+    let back = Client::of(&trio.replicas[2]).with(RECONNECT_TOKEN, &token);
+    assert_eq!(back.post(&initialize("2025-11-25")).await.whole().await.status, StatusCode::OK);
+    eventually("the inner session before is closed", async || inner.sessions() == 1).await;
+    let before = inner.seen().len();
+    for at in [0, 1] {
+        assert_eq!(old.at(&trio.replicas[at]).status().await, StatusCode::NOT_FOUND);
+    }
+    let reached: Vec<_> = inner.seen().split_off(before);
+    assert!(reached.iter().all(|seen| seen.header("mcp-session-id") != Some("inner-2")), "{reached:?}");
+    assert_eq!(inner.minted(), 2, "nor is another one made for it");
 }
 
 async fn a_session_that_is_lost_again_before_another_replica_has_noticed_is_replaced_again(backend: Backend) {

@@ -16,6 +16,7 @@ on_every_backend! {
     of_fifty_who_show_one_token_at_once_one_wins,
     the_winner_may_ask_again_with_its_nonce,
     nobody_else_is_helped_by_a_nonce,
+    another_token_of_the_same_holder_is_no_retry,
 }
 
 const CROWD: usize = 50;
@@ -114,4 +115,20 @@ async fn nobody_else_is_helped_by_a_nonce(backend: Backend) {
     let tool = second.stranger(&trio.replicas[0]).with(RECONNECT_NONCE, "mine");
     let refused = Door::Tool.knock(&tool, third.session.key(), &second.token).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
+}
+
+/// Each replica hands a token out; a client that always sends the same nonce does not take its session from itself.
+async fn another_token_of_the_same_holder_is_no_retry(backend: Backend) {
+    let trio = trio(backend).await;
+    let holder = Holder::open(&trio.client()).await;
+    let elsewhere = holder.session.at(&trio.replicas[1]).call("echo", json!({ "text": "hello" })).await;
+    let token = elsewhere.reconnect_token().expect("the first answer of a replica has one");
+    assert_ne!(token, holder.token);
+    let other = Holder { token, ..holder.clone() };
+    let answer = with_nonce(&holder, Door::Header, &trio.replicas[0], "always").await;
+    let winner = Holder::accepted(&holder.stranger(&trio.replicas[0]), Door::Header, &answer).await;
+    assert_lost(&trio, &other, Some("always")).await;
+    assert_eq!(winner.statuses(&trio).await, [200; 3], "the winner keeps its id");
+    let again = with_nonce(&holder, Door::Header, &trio.replicas[1], "always").await;
+    assert_eq!(again.status, StatusCode::OK, "and may ask again with its own token");
 }

@@ -237,6 +237,23 @@ async fn an_index_entry_without_a_session_is_swept_away_in_silence() {
 }
 
 #[tokio::test]
+async fn what_is_no_session_keeps_no_session_from_being_swept() {
+    let server = RedisServer::start();
+    let store = patient(server.url()).connect().await.unwrap();
+    let (cut_short, idle) = (opened_for(&store, at_once()).await, opened_for(&store, at_once()).await);
+    server.cli(&["SET", &format!("mcp:{{00}}:s:{cut_short}"), "\u{1}Dcut short", "KEEPTTL"]);
+    server.cli(&["ZADD", "mcp:{00}:due", "1", "junk", "2", ""]);
+    let mut swept = Swept::default();
+    while swept.disconnected.is_empty() {
+        swept = store.sweep(Duration::ZERO, 2).await.unwrap();
+    }
+    assert_eq!((swept.disconnected, swept.ended), (vec![idle], vec![]));
+    assert_eq!(server.cli(&["ZCARD", "mcp:{00}:due"]), "2", "what is no key is taken out, what may be a session stays");
+    let idle = opened_for(&store, at_once()).await;
+    assert_eq!(store.sweep(Duration::ZERO, 2).await.unwrap().disconnected, [idle], "and so it goes on");
+}
+
+#[tokio::test]
 async fn what_a_session_costs() {
     const SESSIONS: u64 = 5000;
     let server = RedisServer::start();

@@ -16,6 +16,8 @@ use crate::store::{Believed, Fact, StoreError};
 use crate::telemetry::text::escaped;
 
 const EVERY: Duration = Duration::from_secs(60 * 60);
+/// The deployment's name is said more often: a store that has lost its data must not be taken by another.
+const NAME_EVERY: Duration = Duration::from_secs(10);
 /// How long to wait before saying it again to a store that did not hear.
 const PAUSE: Duration = Duration::from_secs(1);
 /// What was said is remembered longer than the pause between two of our words, even where sessions are short-lived.
@@ -73,27 +75,32 @@ impl Error for StartError {
 }
 
 pub(crate) async fn run(engine: Weak<Engine>) {
+    let mut said_all_at: Option<Instant> = None;
     loop {
         let Some(strong) = engine.upgrade() else { return };
         let mut serving = strong.serving.subscribe();
-        let is_serving = *serving.borrow();
-        let announced = match is_serving {
-            true => Some(strong.announce().await),
-            false => None,
-        };
+        if !strong.serves() {
+            drop(strong);
+            // An error says that the engine is gone, which the next round finds.
+            drop(serving.wait_for(|serves| *serves).await);
+            continue;
+        }
+        let says_all = said_all_at.is_none_or(|before| before.elapsed() >= EVERY);
+        let said = if says_all { strong.announce().await } else { strong.compare_deployments().await };
         drop(strong);
-        match announced {
-            Some(Ok(())) => tokio::time::sleep(EVERY).await,
-            Some(Err(error)) if error.is_other_deployment() => {
+        match said {
+            Ok(()) => {
+                said_all_at = if says_all { Some(Instant::now()) } else { said_all_at };
+                tokio::time::sleep(NAME_EVERY).await;
+            }
+            Err(error) if error.is_other_deployment() => {
                 tracing::error!(%error, "no session is served: every request is answered 503");
                 tokio::time::sleep(PAUSE * 60).await;
             }
-            Some(Err(error)) => {
+            Err(error) => {
                 tracing::debug!(%error, "the store did not hear what this process is; trying again");
                 tokio::time::sleep(PAUSE).await;
             }
-            // An error says that the engine is gone, which the next round finds.
-            None => drop(serving.wait_for(|serves| *serves).await),
         }
     }
 }

@@ -209,7 +209,8 @@ impl Engine {
     /// Letters were missed: the inner service is told again how the session is shaped.
     async fn shape_again(&self, resident: &Resident, binding: &Binding) -> Result<(), StoreError> {
         let blueprint = self.store.blueprint(&resident.key).await?;
-        for (_, call) in blueprint.into_iter().flat_map(|blueprint| blueprint.shapings) {
+        let own = blueprint.filter(|blueprint| blueprint.generation == resident.generation);
+        for (_, call) in own.into_iter().flat_map(|blueprint| blueprint.shapings) {
             tell_all(binding, call).await;
         }
         Ok(())

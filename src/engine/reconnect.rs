@@ -196,6 +196,8 @@ impl Engine {
     ) -> Result<HandedOver, Rejection> {
         let (key, before) = (proven.record.key, Arc::clone(&proven.record.origin.replica));
         let id = self.id_for(proven, nonce.as_ref())?;
+        // A retry shows the same token: another one of the same generation is another attempt.
+        let nonce = nonce.map(|nonce| nonce.along_with(proven.token.expose().as_bytes()));
         let (generation, digest, lifetimes) = (proven.generation, id.digest(), proven.record.lifetimes);
         let (handshake, inner) = handshake.unzip();
         let inner = inner.and_then(|inner| self.sealed_inner(&key, inner));

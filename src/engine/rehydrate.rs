@@ -18,7 +18,6 @@ use crate::engine::handle::{McpSession, Replayed};
 use crate::engine::resident::Resident;
 use crate::engine::shape;
 use crate::engine::verdict::Admission;
-use crate::id::SessionKey;
 use crate::inner::{Ask, Failure, Inner, InnerHead, InnerService, InnerSession};
 use crate::protocol::headers;
 use crate::protocol::message::{self, Kind, Method};
@@ -124,7 +123,7 @@ impl Engine {
         parts: &Parts,
         stale: Option<&Arc<Binding>>,
     ) -> Result<Arc<Binding>, Failure<S::Failure>> {
-        let blueprint = self.blueprint(&admission.record.key).await?;
+        let blueprint = self.blueprint(&admission.record).await?;
         if self.shares_inner() {
             let is_heard_here = stale.is_some_and(|stale| stale.was_heard());
             let binding = self.share(inner, admission, parts, stale, &blueprint).await?;
@@ -144,9 +143,16 @@ impl Engine {
         Ok(binding)
     }
 
-    async fn blueprint(&self, key: &SessionKey) -> Result<Blueprint, Rejection> {
+    /// What the inner service has to know for the session's holder. Another holder's inner session is none of who was let in
+    /// before: to them, the session is unknown by now.
+    async fn blueprint(&self, record: &SessionRecord) -> Result<Blueprint, Rejection> {
+        let key = &record.key;
         let stored = self.store.blueprint(key).await.map_err(|error| self.store_failed("blueprint", key, &error))?;
-        stored.ok_or(Rejection::SessionNotFound)
+        let own = stored.filter(|blueprint| blueprint.generation == record.generation);
+        own.ok_or_else(|| {
+            self.drop_verdict(key);
+            Rejection::SessionNotFound
+        })
     }
 
     /// The session's handshake. Without it no inner service could ever be told of the session again: it ends for all replicas,

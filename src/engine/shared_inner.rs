@@ -143,6 +143,9 @@ impl Engine {
         let resident = self.residents.get(key).filter(|resident| resident.generation == stale.generation())?;
         let _alone = resident.rebinding.lock().await;
         let blueprint = self.store.blueprint(key).await.ok().flatten()?;
+        if blueprint.generation != stale.generation() {
+            return None;
+        }
         let (incarnation, other) = self.other_incarnation(key, blueprint.inner.as_ref(), Some(stale))?;
         resident.binding().filter(|current| Arc::ptr_eq(current, stale))?;
         let renewed = Arc::new(stale.renewed(other, incarnation));

@@ -160,7 +160,9 @@ impl SessionStore for MemoryStore {
     }
 
     async fn blueprint(&self, key: &SessionKey) -> Result<Option<Blueprint>, StoreError> {
-        let blueprint = |entry: &Entry| entry.wire.blueprint(entry.handshake.clone(), entry.inner.current());
+        let blueprint = |entry: &Entry| {
+            entry.wire.blueprint(entry.record.generation, entry.handshake.clone(), entry.inner.current())
+        };
         Ok(self.state().sessions.get(key).map(blueprint))
     }
 

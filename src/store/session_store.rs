@@ -131,6 +131,8 @@ pub enum Opening {
 /// What makes an inner service know a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Blueprint {
+    /// The session's generation: what stands here is its holder's.
+    pub generation: u32,
     /// The `initialize` message the session was opened with; `None` if the store has lost it.
     pub handshake: Option<Bytes>,
     /// The shaping calls made since, by name.

@@ -32,8 +32,9 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn blueprint(&self, handshake: Bytes, inner: Option<SealedInner>) -> Blueprint {
+    pub(super) fn blueprint(&self, generation: u32, handshake: Bytes, inner: Option<SealedInner>) -> Blueprint {
         Blueprint {
+            generation,
             handshake: Some(handshake),
             shapings: self.shapings.iter().map(|(name, call)| (name.clone(), call.clone())).collect(),
             inbox: self.inbox.last,

@@ -93,7 +93,7 @@ impl Keys {
         self.in_shard(shard, "cl") // hash: name and version as JSON -> live sessions; "others" -> those of further clients
     }
 
-    fn due(&self, shard: u16) -> String {
+    pub(super) fn due(&self, shard: u16) -> String {
         self.in_shard(shard, "due") // zset: all sessions by when the sweep has to look at them, in ms; never too late
     }
 

@@ -57,12 +57,13 @@ impl SessionStore for RedisStore {
             return Ok(None);
         }
         let (handshake, inbox, listener) = (answer.bytes_or_nil()?, answer.number()?, answer.number()?);
+        let generation = u32::try_from(answer.number()?).map_err(|_| StoreErrorKind::Corrupt)?;
         let inner = answer.inner()?;
         let mut shapings = Vec::new();
         while !answer.is_empty() {
             shapings.push((answer.text()?, answer.bytes()?));
         }
-        Ok(Some(Blueprint { handshake, shapings, inbox, listened: listener > 0, inner }))
+        Ok(Some(Blueprint { generation, handshake, shapings, inbox, listened: listener > 0, inner }))
     }
 
     async fn touch(&self, batch: &[Touch]) -> Result<Touched, StoreError> {

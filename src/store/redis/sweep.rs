@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use deadpool_redis::redis;
+
 use super::RedisStore;
 use super::pool::Lease;
 use super::scripts::{self, Call, span};
@@ -69,7 +71,20 @@ impl Round<'_, '_> {
             .number(self.limit as u64)
             .number(skip as u64);
         let found: Vec<String> = self.lease.ask(&call).await?;
-        keys(&found)
+        let due: Vec<SessionKey> = found.iter().filter_map(|member| SessionKey::parse(member)).collect();
+        if due.len() < found.len() {
+            self.clear_away(&found).await?;
+        }
+        Ok(due)
+    }
+
+    /// What is no session's key, whoever put it into the index, must not keep sessions from being swept.
+    async fn clear_away(&mut self, found: &[String]) -> Result<(), StoreError> {
+        let strange: Vec<&String> = found.iter().filter(|member| SessionKey::parse(member).is_none()).collect();
+        tracing::warn!(members = strange.len(), "the index of deadlines named what is no session; that was taken out");
+        let mut remove = redis::cmd("ZREM");
+        remove.arg(self.store.keys().due(self.shard)).arg(strange);
+        self.lease.ask::<u64>(&remove).await.map(|_| ())
     }
 
     /// Does what is due, and returns how many sessions a newer version wrote.

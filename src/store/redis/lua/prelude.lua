@@ -22,16 +22,16 @@ local function session(place)
     wire = KEYS[at + 6], inbox = KEYS[at + 7], inner = KEYS[at + 8]}
 end
 
--- Of a record or its beginning: nil without one, 'A' active, 'D' disconnected, 'N' a format this version does not know: hands
+-- Of a record or its beginning up to the digest's end: nil without one, 'A' active, 'D' disconnected, 'N' a format this version does not know: hands
 -- off. Then the session's generation.
 local function head_of(value)
   if not value or value == '' then return nil end
-  local letter = #value >= 6 and value:byte(1) == FORMAT and value:match('^[AD]', 2)
+  local letter = #value >= 46 and value:byte(1) == FORMAT and value:match('^[AD]', 2)
   if not letter then return 'N' end
   return letter, (struct.unpack('>I4', value, 3))
 end
 
-local function status(s) return head_of(redis.call('GETRANGE', s.record, 0, 5)) end
+local function status(s) return head_of(redis.call('GETRANGE', s.record, 0, 45)) end
 
 -- The same for scripts about a single session: they fail on a format this version does not know.
 local function known(s)
