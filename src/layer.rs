@@ -96,6 +96,9 @@ impl SessionLayer {
     ///
     /// Lifetimes belong to the session: without this, a changed setting holds for the sessions opened from then on.
     ///
+    /// A replica tells the store of a session that it holds open every 15 seconds at most, and hears of new lifetimes with the
+    /// session's next request: given an idle timeout of less than half a minute, a session in use may be found idle, or over, first.
+    ///
     /// # Errors
     ///
     /// If the store fails on the way. Some sessions may have the new lifetimes then: call it again.
