@@ -181,11 +181,14 @@ impl Engine {
 
     /// The inner service has accepted an `initialize` and said its name. The first name said on a store is kept.
     pub(crate) fn note_server(&self, accepted: &Accepted) {
-        let Some(engine) = self.itself.upgrade().filter(|_| self.server_name.get().is_none()) else { return };
+        if self.server_name.get().is_some() {
+            return;
+        }
         let name = accepted.server_name();
         if name.is_empty() || self.server_name.set(name.into()).is_err() {
             return;
         }
+        let Some(engine) = self.itself.upgrade() else { return };
         tokio::spawn(async move {
             // If the store does not hear, it is said again with everything else.
             let said = [fact(SERVER, engine.server_name.get().map_or("", |name| name), Believed::First)];
@@ -231,4 +234,27 @@ impl Engine {
 
 fn fact(name: &str, value: &str, believed: Believed) -> Fact {
     Fact { name: name.to_owned(), value: value.to_owned(), believed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SessionLayer;
+    use crate::store::{Lifetimes, MemoryStore, SessionStore};
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_process_is_set_to_is_said_at_start_and_every_hour() {
+        let store = MemoryStore::new();
+        let own = Lifetimes { idle_timeout: Duration::from_secs(7), ..Lifetimes::default() };
+        let sessions = SessionLayer::builder(store.clone()).idle_timeout(own.idle_timeout).build();
+        sessions.start().await.expect("it is the only one");
+        let after = async |span| {
+            tokio::time::sleep(span).await;
+            // Another process says something else, and hears what was said last.
+            store.announce_lifetimes(&Lifetimes::default()).await.expect("memory answers")
+        };
+        assert_eq!(after(PAUSE).await, Some(own), "at start");
+        assert_eq!(after(EVERY / 2).await, Some(Lifetimes::default()), "not all the time");
+        assert_eq!(after(EVERY / 2 + NAME_EVERY).await, Some(own), "within the hour");
+    }
 }

@@ -80,7 +80,8 @@ impl Engine {
     }
 
     /// Ends a session here and, through the bus, everywhere: for a holder, if it is still theirs. The inner session of a shared
-    /// inner service is closed by whoever ended the client's, with `parts` for a head if no request of the session came here.
+    /// inner service is closed by whoever ended the client's: by the binding here or, where there is none, by the one that
+    /// `otherwise` makes.
     ///
     /// # Errors
     ///
