@@ -92,7 +92,7 @@ impl SessionLayer {
     }
 
     /// Gives every session in the store the lifetimes this layer was built with, in place of those it was opened with; returns
-    /// how many sessions there were. Replicas know of it within a second.
+    /// how many sessions there were. The sweep goes by them at once.
     ///
     /// Lifetimes belong to the session: without this, a changed setting holds for the sessions opened from then on.
     ///
